@@ -35,6 +35,10 @@ use crate::packet::{Body, Packet};
 ///     fn decoder(&self) -> Box<dyn Decoder> {
 ///         DefaultParser.decoder()
 ///     }
+///
+///     fn name(&self) -> &str {
+///         DefaultParser.name()
+///     }
 /// }
 /// ```
 pub trait Parser: Send + Sync + 'static {
@@ -46,6 +50,14 @@ pub trait Parser: Send + Sync + 'static {
 
     /// Returns a decoder for one connection.
     fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// Returns the name of the format. Between the nodes of a cluster, packets travel as they are encoded, and a node
+    /// refuses those of another format than its own.
+    ///
+    /// Default: the name of the type. A parser that only wraps another one has that one's name.
+    fn name(&self) -> &str {
+        core::any::type_name::<Self>()
+    }
 }
 
 /// Reads the packets of one connection.

@@ -9,6 +9,7 @@ pub(crate) mod builder;
 pub(crate) mod config;
 mod connection;
 pub(crate) mod context;
+mod delivery;
 pub(crate) mod disconnect;
 mod guard;
 pub(crate) mod handler;

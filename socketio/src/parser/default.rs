@@ -50,6 +50,10 @@ impl Parser for DefaultParser {
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(DefaultDecoder::default())
     }
+
+    fn name(&self) -> &'static str {
+        "default"
+    }
 }
 
 /// Writes the text of a packet, whose arguments are `list`.

@@ -44,6 +44,10 @@ impl Parser for MsgPackParser {
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(MsgPackDecoder)
     }
+
+    fn name(&self) -> &'static str {
+        "msgpack"
+    }
 }
 
 struct MsgPackDecoder;

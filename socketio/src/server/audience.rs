@@ -8,11 +8,10 @@ use eio_tokio::Broadcast;
 use crate::args::{FromArgs, IntoArgs};
 use crate::errors::EmitError;
 use crate::packet::Body;
-use crate::parser::Encoded;
 use crate::server::Server;
 use crate::server::answers::Answers;
+use crate::server::delivery;
 use crate::server::rooms::Target;
-use crate::server::shared::WhenFull;
 use crate::server::socket::Socket;
 
 /// Sockets of a namespace: all of them, or those in rooms, with exceptions. Each gets an event once, however many of the
@@ -75,10 +74,9 @@ impl Audience {
         };
         if self.volatile {
             let encoded = space.encode(Body::Event { name: event.into(), args, id: None })?;
-            return Ok(self.send_each(&space.select(&self.target), &encoded));
+            return Ok(delivery::send_volatile(&space.select(&self.target), &encoded));
         }
-        Ok(space
-            .emit_to_all(&self.target, event.into(), args, |sockets, encoded| self.send(sockets, encoded))?)
+        Ok(space.emit_to_all(&self.target, event.into(), args, delivery::send)?)
     }
 
     /// Sends an event that each client acknowledges, and encodes it once. Returns the answers, as they arrive.
@@ -172,38 +170,5 @@ impl Audience {
         for socket in self.sockets() {
             socket.close();
         }
-    }
-
-    fn send(&self, sockets: &[Socket], encoded: &Encoded) -> Broadcast {
-        // Packets that others must not overtake are rare.
-        let is_plain = self.server.shared().when_full == WhenFull::Refuse
-            && !sockets.iter().any(|socket| socket.link().is_busy());
-        if !is_plain {
-            return self.send_each(sockets, encoded);
-        }
-        let senders = sockets.iter().map(Socket::engine);
-        self.server.engine().broadcast_batch_to(senders, encoded.messages().cloned())
-    }
-
-    fn send_each(&self, sockets: &[Socket], encoded: &Encoded) -> Broadcast {
-        let mut broadcast = Broadcast::default();
-        for socket in sockets {
-            let sent = if self.volatile {
-                socket.link().send_volatile(encoded.clone()).then_some(()).ok_or(EmitError::Full)
-            } else {
-                socket.link().send(encoded.clone())
-            };
-            match sent {
-                Ok(()) => broadcast.sent += 1,
-                Err(EmitError::Full) => {
-                    broadcast.full += 1;
-                    if !self.volatile {
-                        socket.link().note_full();
-                    }
-                }
-                Err(_) => broadcast.closed += 1,
-            }
-        }
-        broadcast
     }
 }

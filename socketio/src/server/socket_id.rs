@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::server::random_id::{self, random_id};
 
 /// The identifier of a socket, which other clients may know: to know it does not give access to the socket's session. It
-/// has at least 96 random bits.
+/// has at least 96 random bits. It begins with the name of the node that the socket is on, if the server [has
+/// one](eio_tokio::ServerBuilder::node).
 ///
 /// A client of Socket.IO 2 computes its identifier itself, so there it is that of the session, behind `/namespace#` for
 /// namespaces other than `/`.
@@ -15,9 +16,9 @@ use crate::server::random_id::{self, random_id};
 pub struct SocketId(Arc<str>);
 
 impl SocketId {
-    /// Returns a new identifier.
-    pub(crate) fn random() -> io::Result<Self> {
-        Ok(Self(random_id::as_str(&random_id()?).into()))
+    /// Returns a new identifier, which begins with the name of the node.
+    pub(crate) fn random(node: Option<&str>) -> io::Result<Self> {
+        Ok(Self(random_id::as_str(&random_id(node)?).into()))
     }
 
     /// Returns the identifier that a client of Socket.IO 2 expects.

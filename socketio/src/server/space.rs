@@ -127,6 +127,7 @@ impl Space {
     /// Adds a socket that joins the namespace, and calls `accept` before others can send to it. Returns `false` if the socket
     /// has ended meanwhile.
     pub(crate) fn insert(&self, socket: &Socket, accept: impl FnOnce()) -> bool {
+        let server = socket.engine().server();
         let mut inner = self.lock();
         // One that ends from now on is removed after it was added, because that takes the lock.
         if !socket.note_joined(false) {
@@ -134,7 +135,7 @@ impl Space {
         }
         // Clients of Socket.IO 2 do not come back. Without random bytes, the socket cannot be recovered. That is all.
         let history = inner.history.as_ref().filter(|_| !socket.link().is_old());
-        let trail = history.and_then(|history| history.begin(socket.id().shared()).ok());
+        let trail = history.and_then(|history| history.begin(socket.id().shared(), server.node()).ok());
         socket.set_trail(trail);
         accept();
         inner.rooms.insert(socket.clone())
@@ -232,8 +233,8 @@ impl Space {
     pub(crate) fn wait_for_somebody(&self) {
         let mut inner = self.lock();
         let history = inner.history.as_mut().unwrap();
-        let trail = history.begin("somebody".into()).unwrap();
-        let kept = Kept { id: SocketId::random().unwrap(), auth: RawArgs::none(), extensions: None };
+        let trail = history.begin("somebody".into(), None).unwrap();
+        let kept = Kept { id: SocketId::random(None).unwrap(), auth: RawArgs::none(), extensions: None };
         history.save(trail, kept, Instant::now());
     }
 

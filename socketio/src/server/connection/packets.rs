@@ -137,7 +137,7 @@ impl Connection {
         let id = if self.link.is_old() {
             Ok(SocketId::of_session(&namespace, self.link.sender.id().as_str()))
         } else {
-            SocketId::random()
+            SocketId::random(self.link.sender.server().node())
         };
         let Ok(id) = id else {
             tracing::error!(target: targets::SOCKET, "no socket can be named: the system has no random bytes");

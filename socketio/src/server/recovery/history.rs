@@ -47,12 +47,12 @@ impl<K, P: Clone> History<K, P> {
         self.offsets.clone()
     }
 
-    /// Begins the trail of a socket that becomes a member of the namespace.
+    /// Begins the trail of a socket that becomes a member of the namespace, on this node.
     ///
     /// # Errors
     /// Returns an error if the system has no random bytes.
-    pub(crate) fn begin(&self, id: Arc<str>) -> io::Result<Trail> {
-        Trail::new(id, self.log.next())
+    pub(crate) fn begin(&self, id: Arc<str>, node: Option<&str>) -> io::Result<Trail> {
+        Trail::new(id, node, self.log.next())
     }
 
     /// Notes that a socket has joined a room that it was not in.

@@ -32,7 +32,7 @@ fn seconds(seconds: u64) -> Duration {
 impl World {
     fn new(settings: &Recovery) -> Self {
         let history = History::new(settings);
-        let trail = history.begin(room("me")).unwrap();
+        let trail = history.begin(room("me"), None).unwrap();
         Self { history, trail, now: Instant::now() }
     }
 
@@ -115,7 +115,7 @@ fn another_identifier_restores_nothing_and_takes_nothing() {
 #[test]
 fn identifiers_of_sessions_are_random() {
     let history = History::<(), ()>::new(&Recovery::new());
-    let pids: Vec<_> = (0..100).map(|_| history.begin(room("me")).unwrap().pid().to_owned()).collect();
+    let pids: Vec<_> = (0..100).map(|_| history.begin(room("me"), None).unwrap().pid().to_owned()).collect();
     for place in 0..20 {
         let characters: std::collections::HashSet<_> = pids.iter().map(|pid| pid.as_bytes()[place]).collect();
         // Of 64 characters, a hundred draws leave about a fifth out.
@@ -127,7 +127,7 @@ fn identifiers_of_sessions_are_random() {
 fn a_client_that_saw_nothing_is_recovered_from_the_beginning_of_its_session() {
     let mut world = World::new(&Recovery::new());
     world.log(1, &[], &[]);
-    world.trail = world.history.begin(room("me")).unwrap();
+    world.trail = world.history.begin(room("me"), None).unwrap();
     let sent = world.log(2, &[], &[]);
     world.trail.sent(&sent);
     world.leave();
@@ -140,7 +140,7 @@ fn an_offset_of_an_earlier_session_stands_for_none() {
     let mut world = World::new(&Recovery::new());
     let earlier = world.send(1);
     world.log(2, &["me"], &[]);
-    world.trail = world.history.begin(room("me")).unwrap();
+    world.trail = world.history.begin(room("me"), None).unwrap();
     world.send(3);
     world.leave();
     world.log(4, &["me"], &[]);
@@ -162,7 +162,7 @@ fn a_client_that_saw_everything_is_recovered_however_old_that_is() {
     world.log(2, &["me"], &[]);
     assert_eq!(world.missed(Some(&seen)), Some(vec![2]));
     // The same for one to which nothing was ever sent.
-    world.trail = world.history.begin(room("me")).unwrap();
+    world.trail = world.history.begin(room("me"), None).unwrap();
     world.log(20, &["somebody else"], &[]);
     world.log(21, &["somebody else"], &[]);
     world.leave();
@@ -316,7 +316,7 @@ fn what_is_kept_is_bounded_in_number_and_in_bytes_and_the_oldest_goes_first() {
         world.log(packet, &["me"], &[]);
     }
     assert_eq!(world.history.usage().0.0, 5);
-    let trails: Vec<_> = (0..5).map(|_| world.history.begin(room("me")).unwrap()).collect();
+    let trails: Vec<_> = (0..5).map(|_| world.history.begin(room("me"), None).unwrap()).collect();
     for trail in &trails {
         world.history.save(trail.clone(), "kept", world.now);
     }
@@ -342,7 +342,7 @@ fn an_idle_namespace_gives_its_memory_back_at_the_times_that_it_names() {
     assert_eq!(world.history.expire(world.now), None);
     for packet in 0..1000 {
         world.log(packet, &["me"], &[]);
-        world.trail = world.history.begin(room("me")).unwrap();
+        world.trail = world.history.begin(room("me"), None).unwrap();
         world.leave();
     }
     let due = world.history.expire(world.now).unwrap();

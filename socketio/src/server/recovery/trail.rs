@@ -11,7 +11,7 @@ use crate::server::rooms::{Target, surplus};
 /// How many of the rooms that a session has left are remembered.
 const MAX_LEFT: usize = 100;
 
-/// The identifier of a session. Only its client knows it: 120 random bits.
+/// The identifier of a session. Only its client knows it: 120 random bits, or 96 behind the name of its node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Pid([u8; random_id::LEN]);
 
@@ -59,12 +59,12 @@ struct Stay {
 }
 
 impl Trail {
-    /// Begins a session, for the socket of this identifier.
+    /// Begins a session on this node, for the socket of this identifier.
     ///
     /// # Errors
     /// Returns an error if the system has no random bytes.
-    pub(super) fn new(id: Arc<str>, began: u64) -> io::Result<Self> {
-        let pid = Pid(random_id()?);
+    pub(super) fn new(id: Arc<str>, node: Option<&str>, began: u64) -> io::Result<Self> {
+        let pid = Pid(random_id(node)?);
         Ok(Self(Arc::new(Session { pid, id, began, last: AtomicU64::new(0), stays: Mutex::default() })))
     }
 

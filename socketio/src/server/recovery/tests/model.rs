@@ -182,7 +182,7 @@ impl Client {
         last_seen: Option<String>,
     ) -> Self {
         let id: Arc<str> = number.to_string().into();
-        let socket = Socket { trail: history.begin(Arc::clone(&id)).unwrap(), id };
+        let socket = Socket { trail: history.begin(Arc::clone(&id), None).unwrap(), id };
         assert!(rooms.insert(socket.clone()));
         let (seen, due, rooms) = (Vec::new(), Vec::new(), Vec::new());
         Self { socket, is_away: None, last_seen, under_way: VecDeque::new(), seen, due, rooms }
