@@ -42,6 +42,7 @@
 mod memory;
 mod port;
 mod sending;
+mod state;
 mod subject;
 
 use std::future::Future;
@@ -51,10 +52,18 @@ use bytes::Bytes;
 
 pub use memory::{Memory, MemoryBus};
 pub use port::Port;
-pub use sending::{BusState, BusStatus, NotPublished};
+pub use sending::{BusStatus, NotPublished};
+pub use state::BusState;
 pub use subject::{InvalidPrefix, Subject};
 
+pub(crate) use sending::{Receive, Sending};
+pub(crate) use state::Limits;
+pub(crate) use subject::{Subjects, is_node};
+
 /// A way to reach the other nodes, such as a Redis server.
+///
+/// A node hears what it publishes itself, if it subscribes to the subject. A node that has heard nothing of another one asks
+/// the bus in this way whether it has missed anything, so a bus must not hold these messages back.
 pub trait Bus: Send + 'static {
     /// Connects, and moves messages until [`Port::next`] returns `None`. If the connection cannot be made or is lost, the
     /// bus says so by [`Port::down`], and connects again by itself, after delays that grow and differ between nodes.

@@ -1,11 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "the cluster is built on it")]
 
 pub mod bus;
+mod channel;
+mod clock;
+mod cluster;
+mod emitter;
+mod frame;
+mod link;
+mod members;
+mod node;
+mod once;
+mod request;
 mod targets;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[doc(no_inline)]
-pub use bytes;
+pub use {bytes, eio_core as core, eio_tokio as engine};
+
+pub use channel::{Channel, Handler, Incoming, ServiceTaken, To};
+pub use cluster::{Cluster, ClusterBuilder, ClusterStatus, JoinError, NodeInfo, NodeState};
+pub use emitter::Emitter;
+pub use request::{NoAnswer, Reply, Response, Responses};

@@ -2,3 +2,5 @@
 
 /// The bus: when it is lost, and when it is back.
 pub(crate) const BUS: &str = "eio_cluster::bus";
+/// The nodes: which come, which go, and what goes wrong between them.
+pub(crate) const CLUSTER: &str = "eio_cluster::cluster";

@@ -263,7 +263,8 @@ async fn arrive(at: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::sending::{BusState, Limits, NotPublished, OVERHEAD, Receive, Sending};
+    use crate::bus::sending::{NotPublished, Receive, Sending};
+    use crate::bus::state::{BusState, Limits, OVERHEAD};
     use crate::bus::subject::Subjects;
 
     /// Keeps what has come.
@@ -427,10 +428,10 @@ mod tests {
         let ((a, _), (b, heard)) = (node(&bus, "a"), node(&bus, "b"));
         b.subscribe(topic("x"));
         b.subscribed(&topic("x")).await;
-        let mut state = a.watch();
+        let watcher = a.watcher();
         a.publish(topic("x"), "bye".into()).unwrap();
         drop(a);
-        assert!(state.wait_for(|state| *state == BusState::Stopped).await.is_ok());
+        watcher.stopped().await;
         settle().await;
         assert_eq!(heard.take(), ["bye"]);
     }

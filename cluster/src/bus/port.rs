@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tracing::{debug, error, info, warn};
 
 use crate::bus::Command;
-use crate::bus::sending::{BusState, Receive, Shared};
+use crate::bus::sending::Receive;
+use crate::bus::state::{BusState, Shared};
 use crate::bus::subject::Subject;
 use crate::targets;
 
@@ -63,11 +64,11 @@ impl Port {
         }
         state.bus = BusState::Up;
         state.cause = None;
-        let lost = state.lost - state.lost_before;
+        let (lost, outages) = (state.lost - state.lost_before, state.outages);
         drop(state);
         self.is_told = false;
         info!(target: targets::BUS, lost, "connected to the bus");
-        self.shared.watched.send_replace(BusState::Up);
+        self.shared.watched.send_replace((BusState::Up, outages));
         self.shared.work.notify_one();
     }
 
@@ -95,8 +96,9 @@ impl Port {
         state.bus = bus;
         state.cause = Some(cause);
         state.disconnect();
+        let outages = state.outages;
         drop(state);
-        self.shared.watched.send_replace(bus);
+        self.shared.watched.send_replace((bus, outages));
     }
 
     /// Says that the server has confirmed the subscription of a subject. Where a server confirms nothing, say it when the
@@ -135,8 +137,9 @@ impl Drop for Port {
         if state.closing {
             state.bus = BusState::Stopped;
             state.disconnect();
+            let outages = state.outages;
             drop(state);
-            self.shared.watched.send_replace(BusState::Stopped);
+            self.shared.watched.send_replace((BusState::Stopped, outages));
         } else {
             drop(state);
             self.disconnect(BusState::Stopped, "its task has ended".to_owned());

@@ -1,33 +1,19 @@
 //! The sending half of a bus: what waits to be published, which subjects are wanted, and what is lost. It never waits.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use crate::bus::Bus;
 use crate::bus::port::Port;
+use crate::bus::state::{BusState, Limits, OVERHEAD, Shared};
 use crate::bus::subject::Subject;
-use crate::bus::{Bus, Command};
 
 /// What receives the messages of the bus, in the bus's task.
 pub(crate) trait Receive: Send + Sync {
     /// Takes a message. It must not block.
     fn receive(&self, payload: Bytes);
-}
-
-/// Whether a bus is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BusState {
-    /// It has not been connected yet.
-    Connecting,
-    /// It is connected, and has asked for all subscriptions.
-    Up,
-    /// Its connection is lost, and it tries to connect again.
-    Down,
-    /// It has ended, and will not connect again.
-    Stopped,
 }
 
 /// The state of a bus, and what it has carried so far.
@@ -63,6 +49,9 @@ pub enum NotPublished {
     /// The messages that wait for the bus have reached the limit of their number or of their bytes.
     #[error("the queue of the bus is full")]
     Full,
+    /// The name of the node has other than one to four characters of those that the sid of a session has.
+    #[error("no node can have this name")]
+    InvalidNode,
     /// The message alone is longer than a message may be.
     #[error("the message has {len} bytes: expected at most {max}")]
     TooLong {
@@ -73,24 +62,6 @@ pub enum NotPublished {
     },
 }
 
-/// The bounds of the queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The bytes of all messages that wait, where each counts as [`OVERHEAD`] more than its payload.
-    pub(crate) queued: usize,
-    /// The longest payload.
-    pub(crate) message: usize,
-}
-
-/// What a message that waits takes beside its payload. So the bound of the bytes is one of the number as well.
-pub(crate) const OVERHEAD: usize = 128;
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { queued: 8 * 1024 * 1024, message: 1_000_000 }
-    }
-}
-
 /// The handle by which a node publishes and subscribes. Cloning returns another one; when the last is dropped, the bus ends.
 #[derive(Clone)]
 pub(crate) struct Sending {
@@ -99,51 +70,16 @@ pub(crate) struct Sending {
 
 struct Handle(Arc<Shared>);
 
+impl core::fmt::Debug for Sending {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-/// What both halves share.
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    limits: Limits,
-    /// Signalled when there is something to do for the bus.
-    pub(crate) work: Notify,
-    /// Signalled when a subscription is confirmed.
-    pub(crate) confirmed: Notify,
-    pub(crate) watched: watch::Sender<BusState>,
-}
-
-/// The queue, the subscriptions, and the counts.
-pub(crate) struct State {
-    pub(crate) bus: BusState,
-    pub(crate) cause: Option<String>,
-    /// The node wants no more: what is in the queue is still published, if the bus is up.
-    pub(crate) closing: bool,
-    pub(crate) queue: VecDeque<(Subject, Bytes)>,
-    pub(crate) queued: usize,
-    pub(crate) subscriptions: HashMap<Subject, Subscription>,
-    /// The subjects whose subscription the bus has to look at.
-    pub(crate) changed: BTreeSet<Subject>,
-    pub(crate) outages: u64,
-    pub(crate) published: u64,
-    pub(crate) lost: u64,
-    /// `lost` when the connection was lost.
-    pub(crate) lost_before: u64,
-    pub(crate) received: u64,
-}
-
-/// The subscription of one subject.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Subscription {
-    /// The node wants it.
-    pub(crate) wanted: bool,
-    /// The bus was told to subscribe.
-    pub(crate) asked: bool,
-    /// The bus has confirmed it.
-    pub(crate) confirmed: bool,
 }
 
 impl Sending {
@@ -156,27 +92,7 @@ impl Sending {
 
     /// Makes both halves.
     pub(crate) fn open(limits: Limits, receive: Arc<dyn Receive>) -> (Self, Port) {
-        let state = State {
-            bus: BusState::Connecting,
-            cause: None,
-            closing: false,
-            queue: VecDeque::new(),
-            queued: 0,
-            subscriptions: HashMap::new(),
-            changed: BTreeSet::new(),
-            outages: 0,
-            published: 0,
-            lost: 0,
-            lost_before: 0,
-            received: 0,
-        };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            limits,
-            work: Notify::new(),
-            confirmed: Notify::new(),
-            watched: watch::Sender::new(BusState::Connecting),
-        });
+        let shared = Arc::new(Shared::new(limits));
         let sending = Self { handle: Arc::new(Handle(Arc::clone(&shared))) };
         (sending, Port::new(shared, receive))
     }
@@ -210,6 +126,19 @@ impl Sending {
         Ok(())
     }
 
+    /// Puts a sign of life in front of the queue, if the bus is up. It is small and there is one at a time, so the bound of
+    /// the queue does not hold it back: a node that has much to say still says that it lives.
+    pub(crate) fn publish_first(&self, subject: Subject, payload: Bytes) {
+        let mut state = self.shared().lock();
+        if state.bus != BusState::Up || state.closing {
+            return;
+        }
+        state.queued += payload.len() + OVERHEAD;
+        state.queue.push_front((subject, payload));
+        drop(state);
+        self.shared().work.notify_one();
+    }
+
     /// Wants to be subscribed to a subject.
     pub(crate) fn subscribe(&self, subject: Subject) {
         self.want(subject, true);
@@ -227,24 +156,14 @@ impl Sending {
         self.shared().work.notify_one();
     }
 
-    /// Waits until a subscription is confirmed. Returns at once if the subject is not wanted, or the bus has stopped; while
-    /// it is down, waits.
+    /// Waits until a subscription is confirmed, as [`Watcher::subscribed`] does.
     pub(crate) async fn subscribed(&self, subject: &Subject) {
-        loop {
-            let confirmed = self.shared().confirmed.notified();
-            tokio::pin!(confirmed);
-            // Registered before the check, so that a confirmation in between is not missed.
-            confirmed.as_mut().enable();
-            {
-                let state = self.shared().lock();
-                let subscription = state.subscriptions.get(subject);
-                let is_over = subscription.is_none_or(|one| one.confirmed || !one.wanted);
-                if is_over || state.bus == BusState::Stopped {
-                    return;
-                }
-            }
-            confirmed.await;
-        }
+        self.watcher().subscribed(subject).await;
+    }
+
+    /// Returns what waits for changes of the bus, and does not keep it from ending.
+    pub(crate) fn watcher(&self) -> Watcher {
+        Watcher { shared: Arc::clone(self.shared()), watched: self.shared().watched.subscribe(), outages: 0 }
     }
 
     pub(crate) fn status(&self) -> BusStatus {
@@ -261,92 +180,58 @@ impl Sending {
         }
     }
 
-    /// Returns the state of the bus, and its changes.
-    pub(crate) fn watch(&self) -> watch::Receiver<BusState> {
-        self.shared().watched.subscribe()
-    }
-
     /// Lets the bus publish what waits, if it is up, and end.
     pub(crate) fn close(&self) {
         self.shared().close();
     }
 }
 
-impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn close(&self) {
-        self.lock().closing = true;
-        self.work.notify_one();
-    }
+/// Waits for changes of a bus.
+#[derive(Clone)]
+pub(crate) struct Watcher {
+    shared: Arc<Shared>,
+    watched: watch::Receiver<(BusState, u64)>,
+    /// The outages until the bus was up.
+    outages: u64,
 }
 
-impl State {
-    /// Returns what the bus has to do next. Subscriptions come before messages, so that a question which is published after
-    /// a subscription has its answer there.
-    pub(crate) fn next_command(&mut self) -> Option<Command> {
-        while let Some(subject) = self.changed.pop_first() {
-            let Some(one) = self.subscriptions.get_mut(&subject) else { continue };
-            match (one.wanted, one.asked) {
-                (true, false) => {
-                    one.asked = true;
-                    return Some(Command::Subscribe(subject));
+impl Watcher {
+    /// Waits until the bus is up. Returns `false` if it has stopped.
+    pub(crate) async fn up(&mut self) -> bool {
+        let waited = self.watched.wait_for(|(bus, _)| matches!(bus, BusState::Up | BusState::Stopped)).await;
+        let (bus, outages) = waited.map_or((BusState::Stopped, 0), |now| *now);
+        self.outages = outages;
+        bus == BusState::Up
+    }
+
+    /// Waits until the connection is lost that was there when [`up`](Self::up) returned, also if there is a new one.
+    pub(crate) async fn lost(mut self) {
+        let before = (BusState::Up, self.outages);
+        let _ = self.watched.wait_for(|now| *now != before).await;
+    }
+
+    /// Waits until the bus has stopped.
+    pub(crate) async fn stopped(mut self) {
+        let _ = self.watched.wait_for(|(bus, _)| *bus == BusState::Stopped).await;
+    }
+
+    /// Waits until a subscription is confirmed. Returns at once if the subject is not wanted, or the bus has stopped; while
+    /// it is down, waits.
+    pub(crate) async fn subscribed(&self, subject: &Subject) {
+        loop {
+            let confirmed = self.shared.confirmed.notified();
+            tokio::pin!(confirmed);
+            // Registered before the check, so that a confirmation in between is not missed.
+            confirmed.as_mut().enable();
+            {
+                let state = self.shared.lock();
+                let subscription = state.subscriptions.get(subject);
+                let is_over = subscription.is_none_or(|one| one.confirmed || !one.wanted);
+                if is_over || state.bus == BusState::Stopped {
+                    return;
                 }
-                // One that is not confirmed yet is looked at again when it is: a confirmation then always means the last
-                // time that the bus was told to subscribe.
-                (false, true) if one.confirmed => {
-                    self.subscriptions.remove(&subject);
-                    return Some(Command::Unsubscribe(subject));
-                }
-                (true, true) | (false, _) => {}
             }
-        }
-        let (subject, payload) = self.queue.pop_front()?;
-        self.queued -= payload.len() + OVERHEAD;
-        self.published += 1;
-        Some(Command::Publish { subject, payload })
-    }
-
-    fn want(&mut self, subject: Subject, wanted: bool) {
-        if !wanted && !self.subscriptions.contains_key(&subject) {
-            return;
-        }
-        self.subscriptions.entry(subject.clone()).or_default().wanted = wanted;
-        self.look_at(subject);
-    }
-
-    /// Has the bus look at a subscription, if it is up. Otherwise it asks for all when it is.
-    pub(crate) fn look_at(&mut self, subject: Subject) {
-        let Some(one) = self.subscriptions.get_mut(&subject) else { return };
-        if one.wanted || one.asked {
-            self.changed.insert(subject);
-        } else {
-            self.subscriptions.remove(&subject);
-            self.changed.remove(&subject);
-        }
-    }
-
-    /// Returns the subjects that are wanted, as asked for.
-    pub(crate) fn ask_for_all(&mut self) -> Vec<Subject> {
-        self.changed.clear();
-        self.subscriptions.retain(|_, one| one.wanted);
-        for one in self.subscriptions.values_mut() {
-            *one = Subscription { wanted: true, asked: true, confirmed: false };
-        }
-        self.subscriptions.keys().cloned().collect()
-    }
-
-    /// Forgets what the server knew: the queue is lost, and no subscription is left.
-    pub(crate) fn disconnect(&mut self) {
-        self.lost += self.queue.len() as u64;
-        self.queue = VecDeque::new();
-        self.queued = 0;
-        self.changed.clear();
-        self.subscriptions.retain(|_, one| one.wanted);
-        for one in self.subscriptions.values_mut() {
-            *one = Subscription { wanted: true, ..Subscription::default() };
+            confirmed.await;
         }
     }
 }

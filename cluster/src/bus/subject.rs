@@ -57,9 +57,9 @@ impl Subjects {
         Subject(format!("{}.all", self.prefix).into())
     }
 
-    /// To one node. Its name has the characters of a session's identifier, which are those of a word.
-    pub(crate) fn node(&self, name: &str) -> Subject {
-        Subject(format!("{}.node.{name}", self.prefix).into())
+    /// To one node, if its name is one. Where it is taken from a sid, it may be any text.
+    pub(crate) fn node(&self, name: &str) -> Option<Subject> {
+        is_node(name).then(|| Subject(format!("{}.node.{name}", self.prefix).into()))
     }
 
     /// To the nodes that listen to a topic of a service. The topic's name may be any text, and as long as it likes.
@@ -76,6 +76,14 @@ impl Subjects {
     }
 }
 
+/// The longest name of a node, in bytes.
+const MAX_NODE: usize = 4;
+
+/// Returns whether a text can be the name of a node, as [`ServerBuilder::node`](eio_tokio::ServerBuilder::node) takes it.
+pub(crate) fn is_node(name: &str) -> bool {
+    (1..=MAX_NODE).contains(&name.len()) && name.chars().all(is_of_a_word)
+}
+
 fn is_of_a_word(sign: char) -> bool {
     sign.is_ascii_alphanumeric() || sign == '-' || sign == '_'
 }
@@ -88,7 +96,10 @@ mod tests {
     fn subjects_are_words_whatever_a_topic_is_called() {
         let subjects = Subjects::new("eio").unwrap();
         assert_eq!(subjects.all().as_str(), "eio.all");
-        assert_eq!(subjects.node("a7").as_str(), "eio.node.a7");
+        assert_eq!(subjects.node("a7").unwrap().as_str(), "eio.node.a7");
+        for name in ["", "a.b", "*", ">", "a b", "nodes", "ä"] {
+            assert_eq!(subjects.node(name), None, "{name:?}");
+        }
         for topic in ["", "lobby", "a b.*>", "ä\n\0", &"x".repeat(10_000)] {
             let subject = subjects.topic("socket io", topic);
             let words: Vec<_> = subject.as_str().split('.').collect();

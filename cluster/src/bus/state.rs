@@ -1,0 +1,187 @@
+//! What both halves of a bus share: the queue, the subscriptions, and the counts.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+use crate::bus::Command;
+use crate::bus::subject::Subject;
+
+/// Whether a bus is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BusState {
+    /// It has not been connected yet.
+    Connecting,
+    /// It is connected, and has asked for all subscriptions.
+    Up,
+    /// Its connection is lost, and it tries to connect again.
+    Down,
+    /// It has ended, and will not connect again.
+    Stopped,
+}
+
+/// The bounds of the queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The bytes of all messages that wait, where each counts as [`OVERHEAD`] more than its payload.
+    pub(crate) queued: usize,
+    /// The longest payload.
+    pub(crate) message: usize,
+}
+
+/// What a message that waits takes beside its payload. So the bound of the bytes is one of the number as well.
+pub(crate) const OVERHEAD: usize = 128;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { queued: 8 * 1024 * 1024, message: 1_000_000 }
+    }
+}
+
+/// What both halves share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) limits: Limits,
+    /// Signalled when there is something to do for the bus.
+    pub(crate) work: Notify,
+    /// Signalled when a subscription is confirmed.
+    pub(crate) confirmed: Notify,
+    /// The state, and how often the connection was lost.
+    pub(crate) watched: watch::Sender<(BusState, u64)>,
+}
+
+/// The queue, the subscriptions, and the counts.
+pub(crate) struct State {
+    pub(crate) bus: BusState,
+    pub(crate) cause: Option<String>,
+    /// The node wants no more: what is in the queue is still published, if the bus is up.
+    pub(crate) closing: bool,
+    pub(crate) queue: VecDeque<(Subject, Bytes)>,
+    pub(crate) queued: usize,
+    pub(crate) subscriptions: HashMap<Subject, Subscription>,
+    /// The subjects whose subscription the bus has to look at.
+    pub(crate) changed: BTreeSet<Subject>,
+    pub(crate) outages: u64,
+    pub(crate) published: u64,
+    pub(crate) lost: u64,
+    /// `lost` when the connection was lost.
+    pub(crate) lost_before: u64,
+    pub(crate) received: u64,
+}
+
+/// The subscription of one subject.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subscription {
+    /// The node wants it.
+    pub(crate) wanted: bool,
+    /// The bus was told to subscribe.
+    pub(crate) asked: bool,
+    /// The bus has confirmed it.
+    pub(crate) confirmed: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let state = State {
+            bus: BusState::Connecting,
+            cause: None,
+            closing: false,
+            queue: VecDeque::new(),
+            queued: 0,
+            subscriptions: HashMap::new(),
+            changed: BTreeSet::new(),
+            outages: 0,
+            published: 0,
+            lost: 0,
+            lost_before: 0,
+            received: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            limits,
+            work: Notify::new(),
+            confirmed: Notify::new(),
+            watched: watch::Sender::new((BusState::Connecting, 0)),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.work.notify_one();
+    }
+}
+
+impl State {
+    /// Returns what the bus has to do next. Subscriptions come before messages, so that a question which is published after
+    /// a subscription has its answer there.
+    pub(crate) fn next_command(&mut self) -> Option<Command> {
+        while let Some(subject) = self.changed.pop_first() {
+            let Some(one) = self.subscriptions.get_mut(&subject) else { continue };
+            match (one.wanted, one.asked) {
+                (true, false) => {
+                    one.asked = true;
+                    return Some(Command::Subscribe(subject));
+                }
+                // One that is not confirmed yet is looked at again when it is: a confirmation then always means the last
+                // time that the bus was told to subscribe.
+                (false, true) if one.confirmed => {
+                    self.subscriptions.remove(&subject);
+                    return Some(Command::Unsubscribe(subject));
+                }
+                (true, true) | (false, _) => {}
+            }
+        }
+        let (subject, payload) = self.queue.pop_front()?;
+        self.queued -= payload.len() + OVERHEAD;
+        self.published += 1;
+        Some(Command::Publish { subject, payload })
+    }
+
+    pub(crate) fn want(&mut self, subject: Subject, wanted: bool) {
+        if !wanted && !self.subscriptions.contains_key(&subject) {
+            return;
+        }
+        self.subscriptions.entry(subject.clone()).or_default().wanted = wanted;
+        self.look_at(subject);
+    }
+
+    /// Has the bus look at a subscription, if it is up. Otherwise it asks for all when it is.
+    pub(crate) fn look_at(&mut self, subject: Subject) {
+        let Some(one) = self.subscriptions.get_mut(&subject) else { return };
+        if one.wanted || one.asked {
+            self.changed.insert(subject);
+        } else {
+            self.subscriptions.remove(&subject);
+            self.changed.remove(&subject);
+        }
+    }
+
+    /// Returns the subjects that are wanted, as asked for.
+    pub(crate) fn ask_for_all(&mut self) -> Vec<Subject> {
+        self.changed.clear();
+        self.subscriptions.retain(|_, one| one.wanted);
+        for one in self.subscriptions.values_mut() {
+            *one = Subscription { wanted: true, asked: true, confirmed: false };
+        }
+        self.subscriptions.keys().cloned().collect()
+    }
+
+    /// Forgets what the server knew: the queue is lost, and no subscription is left.
+    pub(crate) fn disconnect(&mut self) {
+        self.lost += self.queue.len() as u64;
+        self.queue = VecDeque::new();
+        self.queued = 0;
+        self.changed.clear();
+        self.subscriptions.retain(|_, one| one.wanted);
+        for one in self.subscriptions.values_mut() {
+            *one = Subscription { wanted: true, ..Subscription::default() };
+        }
+    }
+}

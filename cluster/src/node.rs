@@ -1,0 +1,392 @@
+//! This node: what its handles, its task and the bus share.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use eio_core::{Heartbeat, Instant};
+use eio_tokio::Server;
+use tokio::sync::{Notify, watch};
+use tracing::{debug, error, info, warn};
+
+use crate::bus::{Receive, Sending};
+use crate::channel::{Incoming, Services};
+use crate::clock::{Clock, deadline_after};
+use crate::frame::{Beacon, Body, Frame, Phase, Publisher};
+use crate::link::Link;
+use crate::members::{Change, Members, Why};
+use crate::once::Taken;
+use crate::request::{NoAnswer, Reply, Requests, Responses};
+use crate::targets;
+
+/// This node, as long as anybody has a handle.
+pub(crate) struct Node {
+    pub(crate) link: Arc<Link>,
+    pub(crate) server: Server,
+    pub(crate) services: Services,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) clock: Clock,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) address: Option<String>,
+    members: Mutex<Members>,
+    taken: Mutex<Taken>,
+    /// A [`Phase`].
+    phase: AtomicU8,
+    /// Whether the bus is connected and has confirmed that this node hears what is sent to it.
+    pub(crate) connected: watch::Sender<bool>,
+    /// Signalled when the task has to look at the time, or has something to say.
+    pub(crate) work: Arc<Notify>,
+    /// Signalled when the nodes that are there have changed.
+    pub(crate) nodes_changed: watch::Sender<u64>,
+    pub(crate) unreadable: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    /// An unreadable frame is in the log.
+    is_told: AtomicBool,
+}
+
+/// Hands what comes from the bus to the node, while there is one.
+pub(crate) struct Receiver(pub(crate) Weak<Node>);
+
+impl Receive for Receiver {
+    fn receive(&self, payload: Bytes) {
+        if let Some(node) = self.0.upgrade() {
+            node.receive(&payload);
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn new(server: Server, link: Link, heartbeat: Heartbeat, address: Option<String>) -> Self {
+        Self {
+            members: Mutex::new(Members::new(Arc::clone(&link.node), link.incarnation)),
+            link: Arc::new(link),
+            server,
+            services: Services::default(),
+            requests: Arc::default(),
+            clock: Clock::start(),
+            heartbeat,
+            address,
+            taken: Mutex::default(),
+            phase: AtomicU8::new(Phase::Up as u8),
+            connected: watch::Sender::new(false),
+            work: Arc::default(),
+            nodes_changed: watch::Sender::new(0),
+            unreadable: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+            is_told: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::SeqCst) {
+            up if up == Phase::Up as u8 => Phase::Up,
+            draining if draining == Phase::Draining as u8 => Phase::Draining,
+            _ => Phase::Leaving,
+        }
+    }
+
+    /// Takes what has come from the bus.
+    fn receive(self: &Arc<Self>, bytes: &Bytes) {
+        let Some((Frame { from, body }, payload)) = Frame::decode(bytes) else {
+            return self.count_unreadable(bytes.len());
+        };
+        if from.incarnation == self.link.incarnation {
+            if let Body::Echo { sent } = body {
+                let changes = self.members().handle_echo(self.clock.now(), Instant::from_micros(sent));
+                self.apply(changes);
+            }
+            return;
+        }
+        match body {
+            Body::Beacon(beacon) => self.take_beacon(from, &beacon),
+            Body::Message { service, number, topics } => {
+                let is_new = || topics.len() < 2 || self.taken().take(from.incarnation, number);
+                if self.services.hears(service, &topics) && is_new() {
+                    self.handle(service, Incoming { from: from.node, payload, reply: None });
+                }
+            }
+            Body::Request { service, id } => {
+                let reply = Some(Reply::new(&self.link, from.node, from.incarnation, id));
+                self.handle(service, Incoming { from: from.node, payload, reply });
+            }
+            Body::Part { to, id, index } if to == self.link.incarnation => {
+                self.requests.part(id, from.incarnation, from.node, index, payload);
+            }
+            Body::End { to, id, parts, outcome } if to == self.link.incarnation => {
+                self.requests.end(id, from.incarnation, from.node, parts, outcome);
+            }
+            // For the node that had this name before; for nobody.
+            Body::Part { .. } | Body::End { .. } | Body::Echo { .. } => {}
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&self, service: &str, message: Incoming<'_>) {
+        if !self.services.handle(service, message) {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn count_unreadable(&self, len: usize) {
+        self.unreadable.fetch_add(1, Ordering::Relaxed);
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            warn!(
+                target: targets::CLUSTER, bytes = len,
+                "something unreadable came from the bus; from now on, it is only counted"
+            );
+        }
+    }
+
+    fn take_beacon(&self, from: Publisher<'_>, beacon: &Beacon<'_>) {
+        let changes = self.members().handle_beacon(self.clock.now(), from, beacon);
+        if beacon.is_new && beacon.phase != Phase::Leaving && self.phase() != Phase::Leaving {
+            self.link.sign_to_node(from.node, Body::Beacon(self.beacon(false)));
+        }
+        self.apply(changes);
+    }
+
+    /// Tells everybody what has changed.
+    pub(crate) fn apply(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        for change in changes {
+            log(&change);
+            if let Change::Gone { incarnation, .. } = change {
+                self.requests.node_is_gone(incarnation);
+            }
+        }
+        self.nodes_changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.work.notify_one();
+    }
+
+    fn beacon(&self, is_new: bool) -> Beacon<'_> {
+        let sessions = self.server.len();
+        Beacon::new(self.phase(), is_new, self.heartbeat, sessions, self.address.as_deref())
+    }
+
+    /// Says to all that this node lives.
+    pub(crate) fn say(&self, is_new: bool) {
+        if self.phase() != Phase::Leaving {
+            self.link.sign_to_all(Body::Beacon(self.beacon(is_new)));
+        }
+    }
+
+    /// Asks for evidence, if a node has been silent for too long.
+    pub(crate) fn check_silence(&self) {
+        let now = self.clock.now();
+        let is_due = self.members().handle_timeout(now);
+        if is_due {
+            self.link.sign_to_node(&self.link.node, Body::Echo { sent: now.as_micros() });
+        }
+    }
+
+    /// Takes note that the bus is connected, and hears this node.
+    pub(crate) fn bus_is_up(&self) {
+        self.members().handle_bus_up(self.clock.now());
+        self.say(true);
+        self.connected.send_replace(true);
+    }
+
+    /// Takes note that the bus is lost.
+    pub(crate) fn bus_is_down(&self) {
+        self.connected.send_replace(false);
+        self.members().handle_bus_down();
+        self.requests.end_all(NoAnswer::Disconnected);
+        debug!(target: targets::CLUSTER, "until the bus is back, it is unknown which nodes live");
+    }
+
+    /// Asks all nodes, or one.
+    pub(crate) fn ask(
+        &self,
+        service: &str,
+        node: Option<&str>,
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Responses {
+        let deadline = deadline_after(tokio::time::Instant::now(), timeout);
+        let asked: Vec<_> = self
+            .members()
+            .others()
+            .filter(|(_, member)| node.is_none_or(|node| *member.name == *node))
+            .map(|(incarnation, member)| (incarnation, Arc::clone(&member.name)))
+            .collect();
+        let is_nobody = asked.is_empty();
+        let (id, responses) = self.requests.open(asked.into_iter(), node.is_none(), deadline);
+        if is_nobody {
+            if let Some(node) = node {
+                responses.fail(node, NoAnswer::Gone);
+            }
+            return responses;
+        }
+        let body = Body::Request { service, id };
+        let published = match node {
+            Some(node) => self.link.to_node(node, body, payload),
+            None => self.link.to_all(body, payload),
+        };
+        if let Err(why) = published {
+            responses.end_all(NoAnswer::NotPublished(why));
+        }
+        responses
+    }
+
+    /// Says that this node takes no new sessions.
+    pub(crate) fn drain(&self) {
+        let (up, draining) = (Phase::Up as u8, Phase::Draining as u8);
+        if self.phase.compare_exchange(up, draining, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.say(false);
+        }
+    }
+
+    /// Says behind everything that waits that this node is gone, and lets the bus end.
+    pub(crate) fn leave(&self) {
+        if self.phase.swap(Phase::Leaving as u8, Ordering::SeqCst) == Phase::Leaving as u8 {
+            return;
+        }
+        // If it does not get through, the others notice the silence.
+        let _ = self.link.to_all(Body::Beacon(self.beacon(false)), b"");
+        self.link.sending.close();
+        self.requests.end_all(NoAnswer::Disconnected);
+    }
+}
+
+fn log(change: &Change) {
+    let (Change::Joined { name } | Change::Gone { name, .. } | Change::Twice { name }) = change;
+    let node = &**name;
+    match change {
+        Change::Joined { .. } => info!(target: targets::CLUSTER, node, "a node has joined"),
+        Change::Gone { why: Why::Left, .. } => info!(target: targets::CLUSTER, node, "a node has left"),
+        Change::Gone { why: Why::Replaced, .. } => {
+            info!(target: targets::CLUSTER, node, "a node has started again");
+        }
+        Change::Gone { why: Why::Silent { millis }, .. } => {
+            warn!(target: targets::CLUSTER, node, silent_ms = millis, "a node is gone without a word");
+        }
+        Change::Twice { .. } => {
+            error!(target: targets::CLUSTER, node, "two nodes have the same name: give each its own");
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Keeps a node in its cluster: says at each interval that it lives, and notices who does not. Ends with the node.
+pub(crate) async fn run(node: Weak<Node>, sending: Sending) {
+    let mut watcher = sending.watcher();
+    let Some((subjects, work)) = node.upgrade().map(|node| {
+        let subjects = &node.link.subjects;
+        ([Some(subjects.all()), subjects.node(&node.link.node)], Arc::clone(&node.work))
+    }) else {
+        return;
+    };
+    // From here on, nothing keeps the bus but the node.
+    drop(sending);
+    while watcher.up().await {
+        let heard = async {
+            for subject in subjects.iter().flatten() {
+                watcher.subscribed(subject).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = watcher.clone().lost() => continue,
+            () = heard => {}
+        }
+        let Some(connected) = node.upgrade() else { return };
+        connected.bus_is_up();
+        drop(connected);
+        tokio::select! {
+            biased;
+            () = watcher.clone().lost() => {}
+            () = live(&node, &work) => return,
+        }
+        let Some(disconnected) = node.upgrade() else { return };
+        disconnected.bus_is_down();
+    }
+}
+
+/// Sends beacons and notices silence, until the node is dropped.
+async fn live(node: &Weak<Node>, work: &Notify) {
+    let mut said = tokio::time::Instant::now();
+    loop {
+        let wake = {
+            let Some(node) = node.upgrade() else { return };
+            node.check_silence();
+            let next = said + node.heartbeat.ping_interval();
+            let silence = node.members().poll_timeout().map(|at| node.clock.deadline(at));
+            silence.map_or(next, |silence| silence.min(next))
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(wake) => {}
+            () = work.notified() => {}
+        }
+        let Some(node) = node.upgrade() else { return };
+        let now = tokio::time::Instant::now();
+        if now >= said + node.heartbeat.ping_interval() {
+            said = now;
+            node.say(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::Memory;
+    use crate::cluster::Cluster;
+    use crate::frame::tests::samples;
+
+    fn node() -> Cluster {
+        let server = Server::builder(|_socket| async {}).node("me").build().unwrap();
+        Cluster::builder(&server, Memory::new().end("me")).join().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn garbage_is_counted_and_harms_nothing() {
+        let cluster = node();
+        let count = Arc::new(AtomicU64::new(0));
+        let heard = Arc::clone(&count);
+        let handler = move |_: Incoming<'_>| {
+            heard.fetch_add(1, Ordering::Relaxed);
+        };
+        let _channel = cluster.channel("engine", handler).unwrap();
+        let mut readable = 0;
+        let mut sent = 0;
+        let mut take = |bytes: Bytes| {
+            sent += 1;
+            readable += u64::from(Frame::decode(&bytes).is_some());
+            cluster.node.receive(&bytes);
+        };
+        for bytes in samples() {
+            for len in 0..=bytes.len() {
+                take(bytes.slice(..len));
+                for bit in 0..if len < bytes.len() { 8 } else { 0 } {
+                    let mut flipped = bytes.to_vec();
+                    flipped[len] ^= 1 << bit;
+                    take(flipped.into());
+                }
+            }
+        }
+        assert_eq!(cluster.status().unreadable, sent - readable);
+        assert!(sent > 1_500 && readable < sent, "{readable} of {sent}");
+        assert_eq!(cluster.status().panics, 0);
+        // Still a node: it hears what it heard before.
+        let before = count.load(Ordering::Relaxed);
+        let from = Publisher { node: "a", incarnation: 1 };
+        let body = Body::Message { service: "engine", number: 0, topics: Vec::new() };
+        cluster.node.receive(&Frame { from, body }.encode(b"hello"));
+        assert_eq!(count.load(Ordering::Relaxed), before + 1);
+    }
+}

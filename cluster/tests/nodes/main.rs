@@ -1,0 +1,8 @@
+//! Several nodes on a bus in memory, in paused time: who is there, what reaches whom, and what happens when the bus or a
+//! node fails.
+
+mod channels;
+mod members;
+mod outages;
+mod requests;
+mod support;
