@@ -64,7 +64,12 @@ pub(crate) fn tell_incident(incident: &Incident<'_>, observer: Option<&dyn Obser
 
 fn count_incident(incident: &Incident<'_>) {
     match incident {
-        Incident::Refused(request) => metrics::refused(request.code, request.transport),
+        Incident::Refused(request) => {
+            metrics::refused(request.code, request.transport);
+            if let Some(why) = request.unknown {
+                metrics::unknown_session(why.as_str());
+            }
+        }
         Incident::ConnectionRefused(_) => metrics::connection_refused(),
         Incident::CannotAccept { why, .. } => metrics::cannot_accept(why.as_str()),
         Incident::AcceptsAgain(_) => {}

@@ -16,6 +16,7 @@
 //! | `eio_bytes_sent_total` | counter, payloads of messages | |
 //! | `eio_upgrades_total` | counter | `outcome`: upgraded, or why it failed |
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: the requested one |
+//! | `eio_unknown_sessions_total` | counter, requests that were refused with code 1 | `cause`: ended, of another node, or no trace |
 //! | `eio_panics_total` | counter | `callback`: the code that panicked, such as application, observer or <code>allow_request</code> |
 //! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: error, or <code>max_connections</code> |
 //! | `eio_connections_refused_total` | counter, connections above the limit of their address | |
@@ -150,4 +151,11 @@ pub(crate) fn refused(code: u8, transport: Transport) {
         .increment(1);
     #[cfg(not(feature = "metrics"))]
     nothing!(code, transport);
+}
+
+pub(crate) fn unknown_session(cause: &'static str) {
+    #[cfg(feature = "metrics")]
+    table::UNKNOWN_SESSIONS.counter_of([label("cause", cause)]).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    nothing!(cause);
 }

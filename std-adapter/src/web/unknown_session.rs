@@ -25,3 +25,14 @@ pub enum UnknownSession {
     /// or never existed.
     NoTrace,
 }
+
+impl UnknownSession {
+    /// A name for counters.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended { .. } => "ended",
+            Self::OfAnotherNode => "of another node",
+            Self::NoTrace => "no trace",
+        }
+    }
+}

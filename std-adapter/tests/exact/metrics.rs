@@ -124,6 +124,8 @@ async fn everything_happens() {
     settle().await;
     // And what goes on beside sessions.
     assert_eq!(harness.connect().request("GET", "EIO=4&transport=pigeon", b"").await.0, 400);
+    let lost = "EIO=4&transport=polling&sid=xxxxxxxxxxxxxxxxxxxx";
+    assert_eq!(harness.connect().request("GET", lost, b"").await.0, 400);
     let serving = harness.server.serve(Crowded::default());
     assert!(tokio::time::timeout(ms(500), serving).await.is_err(), "it serves until it is shut down");
 }

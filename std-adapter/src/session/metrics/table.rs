@@ -69,6 +69,8 @@ table! {
     UPGRADES: Counter, "eio_upgrades_total", Count, "Upgrades from polling to WebSocket, by outcome.";
     REFUSALS: Counter, "eio_refusals_total", Count,
         "Requests that were refused, by the protocol's error code and by the requested transport.";
+    UNKNOWN_SESSIONS: Counter, "eio_unknown_sessions_total", Count,
+        "Requests for a session that this server does not have, by cause.";
     PANICS: Counter, "eio_panics_total", Count, "Panics that were caught, by the callback that panicked.";
     ACCEPT_FAILURES: Counter, "eio_accept_failures_total", Count,
         "Failed attempts to accept a connection, by cause.";
