@@ -7,6 +7,8 @@ mod channel;
 mod clock;
 mod cluster;
 mod emitter;
+#[cfg(feature = "forward")]
+pub mod forward;
 mod frame;
 mod link;
 mod members;

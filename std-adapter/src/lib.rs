@@ -98,5 +98,6 @@ pub use {
     web::proxies::{Forwarding, TrustedProxies},
     web::rejection::Rejection,
     web::unknown_session::UnknownSession,
+    web::upgraded_stream::UpgradedStream,
     wire::session_id::{InvalidSessionId, SessionId},
 };

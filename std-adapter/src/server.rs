@@ -48,6 +48,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use eio_core::Heartbeat;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -179,6 +180,12 @@ impl Server {
     #[must_use]
     pub fn node(&self) -> Option<&str> {
         self.shared.sessions.config.node.as_ref().map(Node::as_str)
+    }
+
+    /// Returns the periods of the sessions for which the [admission](crate::Admission::heartbeat) chooses no others.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.shared.sessions.config.settings.heartbeat()
     }
 
     /// Returns all sessions that are open now, in no particular order.

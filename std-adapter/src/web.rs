@@ -40,4 +40,6 @@ pub(crate) mod unknown_session;
 #[cfg(feature = "server")]
 pub(crate) mod upgraded;
 #[cfg(feature = "server")]
+pub(crate) mod upgraded_stream;
+#[cfg(feature = "server")]
 pub(crate) mod watched;

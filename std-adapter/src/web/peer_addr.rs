@@ -20,6 +20,17 @@ use http::Extensions;
 #[expect(clippy::exhaustive_structs, reason = "an address")]
 pub struct PeerAddr(pub SocketAddr);
 
+impl PeerAddr {
+    /// Returns the address in the extensions of a request: this one, or, with the feature `axum`, that in `ConnectInfo`.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        let own = extensions.get::<Self>().copied();
+        #[cfg(feature = "axum")]
+        let own = own.or_else(|| connect_info(extensions));
+        own
+    }
+}
+
 /// Puts the address of the peer into a request's extensions, for axum's extractor too. An address that axum knows already
 /// stays.
 pub(crate) fn put(extensions: &mut Extensions, peer: SocketAddr) {
@@ -45,13 +56,18 @@ pub(crate) fn take(extensions: &mut Extensions) {
 /// Takes the address that axum knows, unless the request has one already.
 #[cfg(feature = "axum")]
 pub(crate) fn adopt_connect_info(extensions: &mut Extensions) {
-    if extensions.get::<PeerAddr>().is_some() {
-        return;
+    if extensions.get::<PeerAddr>().is_none()
+        && let Some(peer) = connect_info(extensions)
+    {
+        extensions.insert(peer);
     }
+}
+
+/// Returns the address that axum knows.
+#[cfg(feature = "axum")]
+fn connect_info(extensions: &Extensions) -> Option<PeerAddr> {
     // As axum's own extractor: the address of a test counts if there is no connection.
     let connected = extensions.get::<ConnectInfo<SocketAddr>>().map(|connected| connected.0);
     let mocked = || extensions.get::<MockConnectInfo<SocketAddr>>().map(|mocked| mocked.0);
-    if let Some(peer) = connected.or_else(mocked) {
-        extensions.insert(PeerAddr(peer));
-    }
+    connected.or_else(mocked).map(PeerAddr)
 }

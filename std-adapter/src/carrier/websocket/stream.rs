@@ -83,7 +83,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(room);
         ready!(either!(self, stream => Pin::new(stream).poll_read(cx, &mut buf)))?;
         Poll::Ready(Ok(buf.filled().len()))
@@ -115,7 +115,7 @@ impl Stream {
     }
 
     /// Writes the first bytes of `chunk` and `large`.
-    pub(super) fn poll_write(
+    pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         chunk: &[u8],
@@ -131,11 +131,11 @@ impl Stream {
         }
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
-    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 
@@ -152,7 +152,7 @@ impl Stream {
     }
 
     /// Drops the connection with a reset.
-    pub(super) fn abort(self) {
+    pub(crate) fn abort(self) {
         if let Some(socket) = self.socket() {
             socket.reset_when_dropped();
         }

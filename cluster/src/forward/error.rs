@@ -1,0 +1,54 @@
+//! Why a request could not be forwarded.
+
+use core::time::Duration;
+
+use http::StatusCode;
+
+use crate::forward::dial::DialError;
+
+/// Why a request could not be forwarded.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForwardError {
+    /// No connection to the node came about.
+    #[error("the node cannot be reached: {0}")]
+    Unreachable(#[from] DialError),
+    /// The node was silent for longer than a session may be silent.
+    #[error("the node has not answered within {0:?}")]
+    Silent(Duration),
+    /// The connection ended before the answer.
+    #[error("the connection to the node was lost: {0}")]
+    Lost(String),
+    /// The answer does not show that it comes from a node: something else has the address, or the nodes have different
+    /// secrets.
+    #[error("the answer, with status {0}, does not come from a node with the same secret")]
+    NotANode(StatusCode),
+    /// The client did not send the rest of its request within [`body_timeout`](crate::forward::ForwarderBuilder::body_timeout).
+    #[error("the client has not sent the rest of its request within the body_timeout of {0:?}")]
+    Stalled(Duration),
+    /// This node leaves: it forwards no more WebSockets.
+    #[error("this node leaves, and forwards no more WebSockets")]
+    Leaving,
+    /// The system has no random bytes.
+    #[error("the system has no random bytes")]
+    NoRandom,
+    /// The address and the path of the request are no URI together.
+    #[error("the path of the request cannot be asked for")]
+    Path,
+}
+
+impl ForwardError {
+    /// Returns the error of a request that hyper could not send.
+    pub(super) fn of(error: &(dyn core::error::Error + 'static)) -> Self {
+        let mut cause = Some(error);
+        let mut last = error;
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<DialError>() {
+                return Self::Unreachable(error.clone());
+            }
+            last = error;
+            cause = error.source();
+        }
+        Self::Lost(last.to_string())
+    }
+}

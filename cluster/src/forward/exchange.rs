@@ -1,0 +1,202 @@
+//! One request on its way to another node, and the answer on its way back.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use eio_tokio::{PeerAddr, UpgradedStream};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::forward::address::Address;
+use crate::forward::body::NodeBody;
+use crate::forward::dial::Link;
+use crate::forward::error::ForwardError;
+use crate::forward::forwarder::Shared;
+use crate::forward::head::{Asks, asks, to_client, to_node};
+use crate::forward::limited::{BoxError, Limited, Progress};
+use crate::forward::relay::relay;
+use crate::forward::seal::{ANSWER, NotProven, REQUEST, Sealed, add_element, element};
+
+/// The body of a request to another node.
+pub(super) type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
+
+/// How much longer than a session may be silent a node may be: its own end of a silent session is on its way then.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// How long the client's connection may take to become a WebSocket behind the answer.
+const SWITCHING: Duration = Duration::from_secs(10);
+
+/// A request for another node.
+pub(super) struct Exchange {
+    pub(super) shared: Arc<Shared>,
+    pub(super) node: String,
+    pub(super) address: Address,
+}
+
+impl Exchange {
+    /// Answers a request by another node, or says why that cannot be.
+    pub(super) async fn answer<B>(self, mut request: Request<B>) -> Response<NodeBody>
+    where
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        let upgrade = hyper::upgrade::on(&mut request);
+        let (head, body) = request.into_parts();
+        let asks = asks(&head);
+        let own = without_body(&head);
+        match self.forward(head, asks, body, upgrade).await {
+            Ok(answer) => {
+                self.shared.report.forwarded();
+                answer
+            }
+            Err(error) => {
+                self.shared.report.failed(&self.node, &error);
+                let answer = match error {
+                    ForwardError::Stalled(_) => stalled(),
+                    // The session is gone for the client, or nobody knows whether it is: it opens another one.
+                    _ => self.shared.session_unknown(own).await,
+                };
+                answer.map(NodeBody::own)
+            }
+        }
+    }
+
+    async fn forward<B>(
+        &self,
+        mut head: Parts,
+        asks: Asks,
+        body: B,
+        upgrade: OnUpgrade,
+    ) -> Result<Response<NodeBody>, ForwardError>
+    where
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        let shared = &self.shared;
+        let tunnel = match asks {
+            Asks::Nothing => None,
+            _ => Some(shared.tunnels.begin().ok_or(ForwardError::Leaving)?),
+        };
+        let version = head.version;
+        let code = self.address_and_seal(&mut head, asks)?;
+        let progress = Progress::begin();
+        let body = match asks {
+            Asks::Nothing => Outgoing::new(Limited::new(body, shared.limits.body, Arc::clone(&progress))),
+            _ => Outgoing::new(Empty::new().map_err(Into::into)),
+        };
+        let mut answer = self.ask(Request::from_parts(head, body), &progress).await?;
+        let status = answer.status();
+        let told = shared.sealer.check_answer(answer.headers(), &code, status);
+        let silence = told.map_err(|NotProven| ForwardError::NotANode(status))?;
+        let silence = silence.unwrap_or(shared.limits.silence);
+        answer.headers_mut().remove(ANSWER);
+        to_client(&mut answer, version, asks);
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let limit = shared.limits.body;
+            return Ok(answer.map(|body| NodeBody::node(Limited::new(body, limit, Progress::begin()))));
+        }
+        let tunnel = tunnel.ok_or(ForwardError::NotANode(status))?;
+        let switched = hyper::upgrade::on(&mut answer);
+        let (shared, node) = (Arc::clone(shared), self.node.clone());
+        tokio::spawn(async move {
+            let Ok(Some((link, received))) = switched.await.map(link_of) else { return };
+            let Ok(Ok(client)) = timeout(SWITCHING, upgrade).await else {
+                link.reset();
+                return;
+            };
+            let (client, phase) = (UpgradedStream::new(client), tunnel.phase.clone());
+            let how = relay(client, link, &received, silence + MARGIN, phase).await;
+            shared.report.ended(&node, &how);
+            drop(tunnel);
+        });
+        Ok(answer.map(|_| NodeBody::own(Full::default())))
+    }
+
+    /// Addresses the request to the node, names the client, and seals both. Returns the code.
+    fn address_and_seal(&self, head: &mut Parts, asks: Asks) -> Result<String, ForwardError> {
+        let peer: Option<SocketAddr> = PeerAddr::of(&head.extensions).map(|peer| peer.0);
+        let path = head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(|_| ForwardError::NoRandom)?;
+        let (number, key) = random.split_at(8);
+        let number = number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        to_node(head, asks, &base64::engine::general_purpose::STANDARD.encode(key));
+        head.uri = self.address.uri(path.clone()).ok_or(ForwardError::Path)?;
+        let element = element(peer, &self.shared.sealer.node);
+        let sealed = Sealed { method: head.method.as_str(), path: path.as_str(), element: &element };
+        let (value, code) = self.shared.sealer.seal(sealed, now(), number);
+        add_element(&mut head.headers, &element).ok_or(ForwardError::Path)?;
+        head.headers.insert(REQUEST, HeaderValue::from_str(&value).map_err(|_| ForwardError::Path)?);
+        Ok(code)
+    }
+
+    /// Sends the request, and waits for the head of the answer: as long as the body of the request makes progress, and then
+    /// as long as a session may be silent.
+    async fn ask(
+        &self,
+        request: Request<Outgoing>,
+        progress: &Progress,
+    ) -> Result<Response<Incoming>, ForwardError> {
+        let limits = &self.shared.limits;
+        let limit = limits.connect + limits.silence + MARGIN;
+        let mut asking = core::pin::pin!(self.shared.client.request(request));
+        loop {
+            match timeout_at(progress.last() + limit, asking.as_mut()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(_)) if progress.has_stalled() => return Err(ForwardError::Stalled(limits.body)),
+                Ok(Err(error)) => return Err(ForwardError::of(&error)),
+                Err(_) if Instant::now() < progress.last() + limit => {}
+                Err(_) => return Err(ForwardError::Silent(limit)),
+            }
+        }
+    }
+}
+
+/// Returns the connection of an answer that has switched protocols, and what was read of it beyond the answer.
+fn link_of(upgraded: Upgraded) -> Option<(Link, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<Link>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf))
+}
+
+/// Answers a request whose client has not sent the rest of it. The connection cannot carry another one.
+fn stalled() -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// Returns the time of day, in milliseconds since 1970. Other nodes compare it with theirs.
+#[expect(clippy::disallowed_methods, reason = "the nodes have no other clock in common")]
+pub(super) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns the same request without its body.
+fn without_body(head: &Parts) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.extensions_mut() = head.extensions.clone();
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head.uri.clone();
+    *request.version_mut() = head.version;
+    *request.headers_mut() = head.headers.clone();
+    request
+}
+
+impl Shared {
+    /// Answers that the session is unknown, as the server does, with its headers for pages of other origins.
+    async fn session_unknown(&self, request: Request<Empty<Bytes>>) -> Response<Full<Bytes>> {
+        use tower_service::Service as _;
+        let Ok(answer) = self.engine.clone().call(request).await;
+        answer
+    }
+}

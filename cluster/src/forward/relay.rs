@@ -1,0 +1,147 @@
+//! Carries the bytes of a forwarded WebSocket in both directions, and the end of each side to the other.
+
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io;
+
+use eio_tokio::UpgradedStream;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use crate::forward::dial::Link;
+use crate::forward::tunnels::Phase;
+use crate::forward::way::Way;
+
+/// A deadline that is noticed later than this was missed by a process that stood still. What has arrived meanwhile may not
+/// have been reported yet.
+const LATE: Duration = Duration::from_millis(10);
+
+/// How long such a process waits for what has arrived.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long the last bytes of TLS may take behind the end.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Close frames with status 1001, going away: to the client, and masked to the node.
+const CLOSE_TO_CLIENT: &[u8] = &[0x88, 2, 0x03, 0xe9];
+const CLOSE_TO_NODE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+
+/// How a forwarded WebSocket ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("both sides have closed")]
+    Closed,
+    #[error("one side failed, so the other one was reset: {0}")]
+    Failed(io::Error),
+    /// Both sides were reset.
+    #[error("the node was silent, or the client took nothing, for {0:?}")]
+    Silent(Duration),
+    #[error("this node has closed it, because it leaves")]
+    Left,
+    #[error("this node has dropped it, because it leaves and one side did not close in time")]
+    CutOff,
+}
+
+/// Carries the bytes until both sides have ended, one fails, or one is silent for longer than `silence`. `received` came from
+/// the node behind its answer.
+pub(super) async fn relay(
+    client: UpgradedStream,
+    node: Link,
+    received: &[u8],
+    silence: Duration,
+    mut phase: watch::Receiver<Phase>,
+) -> Ended {
+    let mut relay = Relay {
+        client,
+        node,
+        up: Way::new(&[], CLOSE_TO_NODE),
+        down: Way::new(received, CLOSE_TO_CLIENT),
+        silence,
+        moved_at: Instant::now(),
+        is_postponed: false,
+    };
+    let ended = {
+        let mut timer = pin!(sleep(silence));
+        let mut phases = phase.clone();
+        let mut leaving = pin!(phase.wait_for(|phase| *phase != Phase::Open));
+        let mut gone = pin!(phases.wait_for(|phase| *phase == Phase::Gone));
+        let mut is_leaving = false;
+        poll_fn(|cx| {
+            if !is_leaving && leaving.as_mut().poll(cx).is_ready() {
+                is_leaving = true;
+                relay.up.leave();
+                relay.down.leave();
+            }
+            if let Poll::Ready(ended) = relay.poll(cx, timer.as_mut()) {
+                return Poll::Ready(ended);
+            }
+            gone.as_mut().poll(cx).map(|_| Ended::CutOff)
+        })
+        .await
+    };
+    let Relay { mut client, mut node, .. } = relay;
+    if let Ended::Closed | Ended::Left = ended {
+        let _ = timeout(FAREWELL, async {
+            let _ = client.shutdown().await;
+            let _ = node.shutdown().await;
+        })
+        .await;
+    } else {
+        client.reset();
+        node.reset();
+    }
+    ended
+}
+
+struct Relay {
+    client: UpgradedStream,
+    node: Link,
+    /// From the client to the node.
+    up: Way,
+    /// From the node to the client.
+    down: Way,
+    silence: Duration,
+    /// When the node was last heard, or the client last took what it said.
+    moved_at: Instant,
+    is_postponed: bool,
+}
+
+impl Relay {
+    /// Moves all that is ready, and looks at the clock only then.
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Ended> {
+        let moved = match self.down.poll_move(cx, &mut self.node, &mut self.client) {
+            Ok(moved) => moved,
+            Err(error) => return Poll::Ready(Ended::Failed(error)),
+        };
+        if let Err(error) = self.up.poll_move(cx, &mut self.client, &mut self.node) {
+            return Poll::Ready(Ended::Failed(error));
+        }
+        if self.up.has_ended() && self.down.has_ended() {
+            return Poll::Ready(Ended::Closed);
+        }
+        if self.up.has_left() && self.down.has_left() {
+            return Poll::Ready(Ended::Left);
+        }
+        if moved {
+            self.moved_at = Instant::now();
+            self.is_postponed = false;
+        }
+        loop {
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let (now, due) = (Instant::now(), self.moved_at + self.silence);
+            if now < due {
+                timer.as_mut().reset(due);
+            } else if now - due > LATE && !self.is_postponed {
+                self.is_postponed = true;
+                timer.as_mut().reset(now + LOOK_AGAIN);
+            } else {
+                return Poll::Ready(Ended::Silent(self.silence));
+            }
+        }
+    }
+}
