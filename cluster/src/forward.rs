@@ -66,6 +66,11 @@
 //!
 //! The name, the time and the rest are no secrets. The sid is one, as in each request of a client.
 //!
+//! # Where the nodes are
+//!
+//! A [`Directory`] knows: an [`AddressList`], an [`AddressPattern`] for DNS, a closure, or the [`Cluster`](crate::Cluster), whose
+//! nodes tell their addresses on the bus.
+//!
 //! # Where to put it
 //!
 //! Around everything that changes requests or answers: [`Forwarder::service`] for a server alone, and [`Forwarder::layer`]
@@ -81,6 +86,7 @@ mod forwarder;
 mod frames;
 mod head;
 mod limited;
+mod members;
 mod relay;
 mod report;
 mod seal;

@@ -2,12 +2,10 @@
 
 /// The bus: when it is lost, and when it is back.
 pub(crate) const BUS: &str = "eio_cluster::bus";
-<<<<<<< HEAD
+
 /// The nodes: which come, which go, and what goes wrong between them.
 pub(crate) const CLUSTER: &str = "eio_cluster::cluster";
-=======
 
 /// Requests that go on to other nodes, and those that come from them.
 #[cfg(feature = "forward")]
 pub(crate) const FORWARD: &str = "eio_cluster::forward";
->>>>>>> 7ca4970 (Forward requests and WebSockets to the node that has the session)
