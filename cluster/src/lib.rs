@@ -18,8 +18,14 @@ mod request;
 mod targets;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
+#[cfg(feature = "forward-tls")]
+#[doc(no_inline)]
+pub use tokio_rustls::rustls;
 #[doc(no_inline)]
 pub use {bytes, eio_core as core, eio_tokio as engine};
+#[cfg(feature = "forward")]
+#[doc(no_inline)]
+pub use {http, http_body, http_body_util, tower_layer, tower_service};
 
 pub use channel::{Channel, Handler, Incoming, ServiceTaken, To};
 pub use cluster::{Cluster, ClusterBuilder, ClusterStatus, JoinError, NodeInfo, NodeState};

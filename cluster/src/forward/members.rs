@@ -41,6 +41,7 @@ mod tests {
     use eio_tokio::Server;
 
     use super::*;
+    use crate::ClusterBuilder;
     use crate::bus::Memory;
 
     #[tokio::test(start_paused = true)]
@@ -49,7 +50,7 @@ mod tests {
         let join = |name: &str, address: Option<&str>| {
             let server = Server::builder(|_socket| async {}).node(name).build().unwrap();
             let builder = Cluster::builder(&server, bus.end(name));
-            address.into_iter().fold(builder, |builder, address| builder.address(address)).join().unwrap()
+            address.into_iter().fold(builder, ClusterBuilder::address).join().unwrap()
         };
         let a7 = join("a7", Some("https://a7:1"));
         let others = [join("b2", Some("b2:2")), join("c3", Some("not an address")), join("d4", None)];
