@@ -154,7 +154,15 @@ impl Drop for Service {
 /// The services of a node.
 #[derive(Default)]
 pub(crate) struct Services {
-    by_name: RwLock<HashMap<&'static str, Weak<Service>>>,
+    by_name: RwLock<ByName>,
+}
+
+type ByName = HashMap<&'static str, Weak<Service>>;
+
+fn insert(by_name: &mut ByName, node: &Arc<Node>, name: &'static str, handler: Arc<dyn Handler>) -> Channel {
+    let service = Arc::new(Service { name, node: Arc::clone(node), handler, topics: Mutex::default() });
+    by_name.insert(name, Arc::downgrade(&service));
+    Channel { service }
 }
 
 impl Services {
@@ -164,14 +172,18 @@ impl Services {
         name: &'static str,
         handler: impl Handler,
     ) -> Result<Channel, ServiceTaken> {
-        let (node, handler) = (Arc::clone(node), Arc::new(handler));
+        let handler: Arc<dyn Handler> = Arc::new(handler);
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         if by_name.contains_key(name) {
             return Err(ServiceTaken(name));
         }
-        let service = Arc::new(Service { name, node, handler, topics: Mutex::default() });
-        by_name.insert(name, Arc::downgrade(&service));
-        Ok(Channel { service })
+        Ok(insert(&mut by_name, node, name, handler))
+    }
+
+    /// Opens the channel of a service before any other can have its name.
+    pub(crate) fn open_first(&self, node: &Arc<Node>, name: &'static str, handler: impl Handler) -> Channel {
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        insert(&mut by_name, node, name, Arc::new(handler))
     }
 
     fn remove(&self, name: &'static str) {

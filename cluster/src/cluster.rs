@@ -14,6 +14,7 @@ use crate::channel::{Channel, Handler, ServiceTaken};
 use crate::frame::{MAX_ADDRESS, Phase};
 use crate::link::Link;
 use crate::node::{self, Node, Receiver};
+use crate::sessions::Sessions;
 
 /// How long [`Cluster::leave`] waits for the bus.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -121,7 +122,8 @@ impl ClusterBuilder {
             Node::new(self.server, link, heartbeat, self.address)
         });
         tokio::spawn(node::run(Arc::downgrade(&node), node.link.sending.clone()));
-        Ok(Cluster { node })
+        let sessions = Sessions::open(&node);
+        Ok(Cluster { node, sessions })
     }
 }
 
@@ -167,6 +169,7 @@ impl fmt::Debug for ClusterBuilder {
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) node: Arc<Node>,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// What a node knows of one of the nodes, itself among them.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use eio_tokio::{Audience, Message, SessionId};
 
 use crate::bus::{Bus, BusStatus, Limits, NotPublished, Receive, Sending, Subjects};
 use crate::channel::To;
 use crate::cluster::JoinError;
 use crate::link::Link;
+use crate::orders;
+use crate::sessions::NotSent;
 
 /// How long [`Emitter::close`] waits for the bus.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,6 +70,53 @@ impl Emitter {
         }
     }
 
+    /// Sends a message to every session of every node, as [`send_to`](Self::send_to) does.
+    ///
+    /// # Errors
+    /// Returns an error if the message is not published.
+    pub fn broadcast(&self, message: impl Into<Message>) -> Result<(), NotPublished> {
+        self.send_to(&Audience::all(), message)
+    }
+
+    /// Sends a message to an audience on all nodes, as [`Cluster::send_to`](crate::Cluster::send_to) does.
+    ///
+    /// # Errors
+    /// Returns an error if the message, or one of its copies, is not published.
+    pub fn send_to(&self, audience: &Audience, message: impl Into<Message>) -> Result<(), NotPublished> {
+        self.send_batch_to(audience, [message])
+    }
+
+    /// Sends several messages as one unit to an audience on all nodes, as
+    /// [`Cluster::send_batch_to`](crate::Cluster::send_batch_to) does.
+    ///
+    /// # Errors
+    /// Returns an error if the messages, or one of their copies, are not published.
+    pub fn send_batch_to(
+        &self,
+        audience: &Audience,
+        messages: impl IntoIterator<Item = impl Into<Message>>,
+    ) -> Result<(), NotPublished> {
+        let messages: Vec<Message> = messages.into_iter().map(Into::into).collect();
+        orders::send_to(&self.link, audience, &messages)
+    }
+
+    /// Sends a message to one session of any node. Whether there is such a session is not known here.
+    ///
+    /// # Errors
+    /// Returns an error if the message is not published, or if this is not a sid.
+    pub fn send(&self, sid: &str, message: impl Into<Message>) -> Result<(), NotSent> {
+        let messages = [message.into()];
+        on_its_node(sid, |node| orders::send(&self.link, node, sid, &messages))
+    }
+
+    /// Closes one session of any node. Whether there is such a session is not known here.
+    ///
+    /// # Errors
+    /// Returns an error if this is not published, or if this is not a sid.
+    pub fn close_session(&self, sid: &str) -> Result<(), NotSent> {
+        on_its_node(sid, |node| orders::close(&self.link, node, sid))
+    }
+
     /// Publishes a message of a service, as [`Channel::publish`](crate::Channel::publish) does. It comes
     /// [from](crate::Incoming::from) nobody.
     ///
@@ -88,6 +138,14 @@ impl Emitter {
         self.link.sending.close();
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, stopped).await;
     }
+}
+
+/// Publishes to the node whose name a sid begins with. How long the names are is not known here: they have up to four
+/// characters, all the same number of them. So it goes to four names, of which nobody has three.
+fn on_its_node(sid: &str, publish: impl Fn(&str) -> Result<(), NotPublished>) -> Result<(), NotSent> {
+    let _: SessionId = sid.parse().map_err(|_| NotSent::NoSession)?;
+    let names = (1..=4).filter_map(|len| sid.get(..len));
+    Ok(names.map(publish).fold(Ok(()), Result::and)?)
 }
 
 impl fmt::Debug for Emitter {

@@ -190,8 +190,8 @@ pub(crate) mod tests {
         let bodies = [
             (Body::Beacon(beacon), ""),
             (Body::Echo { sent: 300 }, ""),
-            (Body::Message { service: "engine", number: 7, topics: vec!["lobby", "ä"] }, "hello"),
-            (Body::Request { service: "engine", id: 1 << 40 }, "who?"),
+            (Body::Message { service: "test", number: 7, topics: vec!["lobby", "ä"] }, "hello"),
+            (Body::Request { service: "test", id: 1 << 40 }, "who?"),
             (Body::Part { to: 1, id: 2, index: 3 }, "I"),
             (Body::End { to: 1, id: 2, parts: 4, outcome: Outcome::Panicked }, ""),
         ];

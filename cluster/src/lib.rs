@@ -14,7 +14,9 @@ mod link;
 mod members;
 mod node;
 mod once;
+mod orders;
 mod request;
+mod sessions;
 mod targets;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
@@ -31,3 +33,4 @@ pub use channel::{Channel, Handler, Incoming, ServiceTaken, To};
 pub use cluster::{Cluster, ClusterBuilder, ClusterStatus, JoinError, NodeInfo, NodeState};
 pub use emitter::Emitter;
 pub use request::{NoAnswer, Reply, Response, Responses};
+pub use sessions::{ClusterBroadcast, Member, Members, NotSent};

@@ -135,7 +135,7 @@ impl Node {
         }
     }
 
-    fn count_unreadable(&self, len: usize) {
+    pub(crate) fn count_unreadable(&self, len: usize) {
         self.unreadable.fetch_add(1, Ordering::Relaxed);
         if !self.is_told.swap(true, Ordering::Relaxed) {
             warn!(
@@ -236,6 +236,12 @@ impl Node {
             responses.end_all(NoAnswer::NotPublished(why));
         }
         responses
+    }
+
+    /// Returns what waits for the end of this node, and does not keep it.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut connected = self.connected.subscribe();
+        async move { while connected.changed().await.is_ok() {} }
     }
 
     /// Says that this node takes no new sessions.
@@ -361,7 +367,7 @@ mod tests {
         let handler = move |_: Incoming<'_>| {
             heard.fetch_add(1, Ordering::Relaxed);
         };
-        let _channel = cluster.channel("engine", handler).unwrap();
+        let _channel = cluster.channel("test", handler).unwrap();
         let mut readable = 0;
         let mut sent = 0;
         let mut take = |bytes: Bytes| {
@@ -380,12 +386,12 @@ mod tests {
             }
         }
         assert_eq!(cluster.status().unreadable, sent - readable);
-        assert!(sent > 1_500 && readable < sent, "{readable} of {sent}");
+        assert!(sent > 1_000 && readable < sent, "{readable} of {sent}");
         assert_eq!(cluster.status().panics, 0);
         // Still a node: it hears what it heard before.
         let before = count.load(Ordering::Relaxed);
         let from = Publisher { node: "a", incarnation: 1 };
-        let body = Body::Message { service: "engine", number: 0, topics: Vec::new() };
+        let body = Body::Message { service: "test", number: 0, topics: Vec::new() };
         cluster.node.receive(&Frame { from, body }.encode(b"hello"));
         assert_eq!(count.load(Ordering::Relaxed), before + 1);
     }

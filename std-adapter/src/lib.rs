@@ -84,6 +84,7 @@ pub use {
     server::builder::ServerBuilder,
     server::builder::build::BuildError,
     server::decision::Admission,
+    server::group_changes::{GroupChange, GroupChanges},
     server::incident::{CannotAccept, RefusedRequest},
     server::layer::{EngineLayer, Layered, LayeredFuture},
     server::listener::Listener,

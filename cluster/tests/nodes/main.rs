@@ -5,4 +5,5 @@ mod channels;
 mod members;
 mod outages;
 mod requests;
+mod sessions;
 mod support;

@@ -151,6 +151,18 @@ impl Server {
         let members = self.shared.sessions.registry().members(group);
         members.into_iter().map(Sender::new).collect()
     }
+
+    /// Returns how many sessions are members of a group.
+    ///
+    /// ```
+    /// let server = eio_tokio::Server::builder(|_socket| async {}).build()?;
+    /// assert_eq!(server.member_count("news"), 0);
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn member_count(&self, group: &str) -> usize {
+        self.shared.sessions.registry().member_count(group)
+    }
 }
 
 /// Encodes each message of a batch once.

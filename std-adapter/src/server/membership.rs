@@ -40,13 +40,13 @@ impl Sender {
     /// Makes this session a member of a group, as [`Socket::join`] does.
     pub fn join(&self, group: impl AsRef<str>) -> bool {
         let context = &self.shared().context;
-        context.sessions().registry().join(context.id, group.as_ref())
+        context.sessions().change_groups(|registry| registry.join(context.id, group.as_ref()))
     }
 
     /// Ends this session's membership of a group, as [`Socket::leave`] does.
     pub fn leave(&self, group: impl AsRef<str>) -> bool {
         let context = &self.shared().context;
-        context.sessions().registry().leave(context.id, group.as_ref())
+        context.sessions().change_groups(|registry| registry.leave(context.id, group.as_ref()))
     }
 
     /// Returns the names of this session's groups, as [`Socket::groups`] does.

@@ -70,6 +70,15 @@ impl<S: Identified> Registry<S> {
         self.groups.members(group).into_iter().flat_map(SessionSet::iter).cloned().collect()
     }
 
+    pub(crate) fn member_count(&self, group: &str) -> usize {
+        self.groups.members(group).map_or(0, SessionSet::len)
+    }
+
+    /// Returns the groups, for those who watch them.
+    pub(crate) fn groups(&mut self) -> &mut Groups<S> {
+        &mut self.groups
+    }
+
     /// Returns the sessions of an audience, each once.
     pub(crate) fn audience(&self, audience: &Audience) -> Vec<Arc<S>> {
         let excepted: Vec<_> =
@@ -144,6 +153,39 @@ mod tests {
         registry.session_ended(second);
         registry.application_ended(second);
         registry.assert_empty();
+    }
+
+    #[test]
+    fn watchers_hear_what_is_and_not_what_was() {
+        let mut registry = Registry::default();
+        let (first, second) = (registry.open_one(), registry.open_one());
+        registry.join(first, "a");
+        assert!(!registry.groups.has_news(), "nobody watches");
+        let watcher = registry.groups.watch();
+        let news = |registry: &mut Registry<Fake>, watcher| {
+            let mut news = registry.groups.take_news(watcher);
+            news.sort();
+            news.into_iter().map(|(name, exists)| format!("{name} {exists}")).collect::<Vec<_>>()
+        };
+        assert_eq!(news(&mut registry, watcher), ["a true"]);
+        registry.join(second, "a");
+        registry.leave(first, "a");
+        assert!(!registry.groups.has_news());
+        registry.join(first, "b");
+        assert!(registry.groups.has_news() && !registry.groups.has_news());
+        registry.session_ended(second);
+        let other = registry.groups.watch();
+        assert_eq!(news(&mut registry, watcher), ["a false", "b true"]);
+        assert_eq!(news(&mut registry, other), ["b true"]);
+        for number in 0..10_000 {
+            registry.join(first, &number.to_string());
+            registry.leave(first, &number.to_string());
+        }
+        registry.leave(first, "b");
+        registry.join(first, "b");
+        assert_eq!(news(&mut registry, watcher), [""; 0]);
+        registry.groups.unwatch(watcher);
+        assert_eq!(news(&mut registry, watcher), [""; 0]);
     }
 
     #[test]

@@ -194,6 +194,8 @@ pub(crate) struct Sessions {
     /// Whether the shutdown has stopped waiting.
     given_up: AtomicBool,
     registry: Mutex<Registry<Session>>,
+    /// Signalled when a group comes into being or vanishes, if anybody watches the groups.
+    pub(crate) groups_changed: Notify,
     ended: Mutex<Ended>,
 }
 
@@ -209,6 +211,7 @@ impl Sessions {
             cutting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             registry: Mutex::default(),
+            groups_changed: Notify::new(),
         }
     }
 
@@ -324,7 +327,19 @@ impl Sessions {
     pub(crate) fn session_ended(&self, id: SessionId, reason: DisconnectReason) {
         // A request that no longer finds the session finds its end.
         self.ended().remember(id, End { reason, at: self.clock.now() });
-        self.registry().session_ended(id);
+        self.change_groups(|registry| registry.session_ended(id));
+    }
+
+    /// Changes the groups of sessions, and tells those who watch groups.
+    pub(crate) fn change_groups<T>(&self, change: impl FnOnce(&mut Registry<Session>) -> T) -> T {
+        let mut registry = self.registry();
+        let changed = change(&mut registry);
+        let has_news = registry.groups().has_news();
+        drop(registry);
+        if has_news {
+            self.groups_changed.notify_waiters();
+        }
+        changed
     }
 
     /// Returns why there is no session with this identifier.

@@ -343,3 +343,23 @@ async fn an_application_may_shut_its_own_server_down() {
         assert_eq!(journal.read(), notes);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_groups_hears_which_come_into_being_and_vanish() {
+    let harness = patient(|builder| builder);
+    let (mut one, _) = member(&harness, &["a"]).await;
+    let mut changes = harness.server.group_changes();
+    let next = async |changes: &mut eio_tokio::GroupChanges| {
+        let mut next: Vec<_> = changes.next().await.into_iter().map(|one| (one.name, one.exists)).collect();
+        next.sort();
+        next
+    };
+    assert_eq!(next(&mut changes).await, [("a".into(), true)]);
+    let waiting = tokio::spawn(async move { (next(&mut changes).await, next(&mut changes).await) });
+    settle().await;
+    assert_eq!(says(&mut one, "join b").await, "4true");
+    settle().await;
+    drop(one);
+    let ended = [("a".into(), false), ("b".into(), false)];
+    assert_eq!(waiting.await.unwrap(), (vec![("b".into(), true)], ended.to_vec()));
+}
