@@ -6,21 +6,47 @@
 // session, `refuse` refuses every session with that message, `origin` refuses every other origin, `breakUpgrades` answers
 // WebSockets as something that does not know them, `muteUpgrades` opens them and says nothing, `neverPing` switches the
 // heartbeat off, `blockAfterPing` keeps the process busy for so many milliseconds after each ping, and `hideLimit`
-// leaves `maxPayload` out of the handshake, as versions before 6.2 did. It ends when standard input does. The protocol is
-// described in tests/src/interop/stock_server.rs.
+// leaves `maxPayload` out of the handshake, as versions before 6.2 did. `credentials` (`user:password`) answers other
+// WebSockets with 401 before the engine sees them, as ws's own documentation does, `middleware` refuses them in a middleware of
+// the engine, and `subprotocol` is what the server says to a client that offers one, or nothing if it is empty. It ends when
+// standard input does. The protocol is described in tests/src/interop/stock_server.rs.
 "use strict";
 
 const { attach } = require(process.argv[2]);
-const { echo, burst, refuse, origin, breakUpgrades, muteUpgrades, neverPing, blockAfterPing, hideLimit, ...options } =
+const { echo, burst, refuse, origin, breakUpgrades, muteUpgrades, neverPing, blockAfterPing, hideLimit, ...others } =
   JSON.parse(process.argv[3] || "{}");
+const { credentials, middleware, subprotocol, ...options } = others;
 const { say, toJson, fromJson, sendBurst, block, obey } = require("./lines.cjs");
 
 if (origin) options.allowRequest = ({ headers }, answer) => answer("Origin", headers.origin === origin);
 if (refuse) options.allowRequest = (request, answer) => answer(refuse, false);
 
+if (subprotocol !== undefined) {
+  const { Server } = require("ws");
+  options.wsEngine = class extends Server {
+    constructor(settings) {
+      super({ ...settings, handleProtocols: () => subprotocol });
+    }
+  };
+}
+
+const isKnown = ({ headers }) =>
+  headers.authorization === `Basic ${Buffer.from(middleware || credentials).toString("base64")}`;
+
 const http = require("http").createServer();
 const server = attach(http, options);
 const sockets = new Map();
+
+if (credentials) {
+  const [upgrade] = http.listeners("upgrade");
+  http.removeAllListeners("upgrade");
+  http.on("upgrade", (request, socket, head) => {
+    if (isKnown(request)) return upgrade(request, socket, head);
+    socket.end("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n");
+  });
+}
+
+if (middleware) server.use((request, response, next) => (isKnown(request) ? next() : response.end()));
 
 if (breakUpgrades) {
   http.removeAllListeners("upgrade");
@@ -47,7 +73,8 @@ server.on("connection", (socket) => {
   });
   sockets.set(id, socket);
   const tell = (event, more) => say({ id, event, transport: socket.transport.name, ...more });
-  tell("open", { revision: socket.protocol || 3 });
+  const { protocol } = socket.transport.socket || {};
+  tell("open", { revision: socket.protocol || 3, key: socket.request.headers["x-api-key"], subprotocol: protocol });
   socket.on("heartbeat", () => tell("heartbeat"));
   socket.on("message", (data) => {
     tell("message", toJson(data));

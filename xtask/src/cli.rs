@@ -24,6 +24,10 @@ pub(crate) enum Order {
         /// Another server than ours: <http://192.168.1.2:3000/socket.io/> (without a path: Engine.IO)
         #[arg(long, value_name = "URL", value_parser = url)]
         server: Option<String>,
+        /// The file with the public key of a server whose URL begins with https: the 91 bytes that `openssl pkey -pubout
+        /// -outform der` writes
+        #[arg(long, value_name = "FILE", requires = "server")]
+        key: Option<PathBuf>,
         /// Lints and builds a copy of this board's folder, outside of the workspace and from the published packages
         #[arg(long, value_name = "BOARD", conflicts_with = "server",
               value_parser = PossibleValuesParser::new(BOARDS.iter().map(|board| board.name)))]
@@ -77,10 +81,10 @@ impl Chosen {
 }
 
 fn url(text: &str) -> Result<String, &'static str> {
-    if text.starts_with("http://") {
+    if text.starts_with("http://") || text.starts_with("https://") {
         Ok(text.to_owned())
     } else {
-        Err("expected a URL that begins with http://")
+        Err("expected a URL that begins with http:// or https://")
     }
 }
 
@@ -153,12 +157,20 @@ mod tests {
 
     #[test]
     fn the_firmware_is_shown_with_our_server_or_another() {
-        assert!(matches!(parsed("firmware"), Ok(Order::Firmware { server: None, template: None })));
+        assert!(matches!(
+            parsed("firmware"),
+            Ok(Order::Firmware { server: None, key: None, template: None })
+        ));
         let Ok(Order::Firmware { server, .. }) = parsed("firmware --server http://host:3000/") else {
             panic!()
         };
         assert_eq!(server.as_deref(), Some("http://host:3000/"));
         assert!(parsed("firmware --server ftp://host").is_err() && parsed("firmware now").is_err());
+        let Ok(Order::Firmware { key, .. }) = parsed("firmware --server https://host --key k.der") else {
+            panic!()
+        };
+        assert_eq!(key, Some(PathBuf::from("k.der")));
+        assert!(parsed("firmware --key k.der").is_err(), "of which server?");
     }
 
     #[test]

@@ -40,8 +40,8 @@ fn main() -> ExitCode {
         Order::Firmware { template: Some(board), .. } => {
             Workspace::load().and_then(|workspace| runner::build_board(&workspace, &board)).map(|()| true)
         }
-        Order::Firmware { server, template: None } => Workspace::load()
-            .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref()))
+        Order::Firmware { server, key, template: None } => Workspace::load()
+            .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref(), key.as_deref()))
             .map(|()| true),
         Order::Bench(order) => Workspace::load().and_then(|workspace| bench::run(&workspace, &order)),
         Order::Check(chosen) => run(Verb::Check, &chosen),

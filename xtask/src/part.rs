@@ -226,7 +226,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "socketio-peers",
-        about: "other people's Socket.IO clients and servers with ours, and browsers that vanish from the gateway",
+        about: "other people's Socket.IO clients and servers with ours and with the client for boards, and browsers that vanish",
         verb: Verb::Test,
         needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM, IP],
         limit_minutes: 10,
@@ -274,7 +274,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "boards",
-        about: "a copy of the folder of a Pico, a Nucleo-H743ZI and an ESP32-C3 builds alone, from the published packages",
+        about: "a copy of the folder of a Pico, a Nucleo-H743ZI and an ESP32-C3 builds alone, from the published packages, with TLS and without",
         verb: Verb::Test,
         needs: &[
             BARE_METAL_TARGETS[0],
@@ -296,10 +296,10 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "more-boards",
-        about: "the same for a Pico 2, a Pico 2 W and an ESP32-C6",
+        about: "the same for a Pico 2, a Pico 2 W, an ESP32-C6 and an nRF9160",
         verb: Verb::Prove,
         needs: &[
-            Need::Target(boards::RP2350),
+            Need::Target(boards::ARMV8_M),
             Need::Target(boards::ESP32_C6),
             Need::Component("clippy"),
             Need::Component("llvm-tools"),

@@ -1,6 +1,7 @@
 //! Runs the chosen parts one after the other, to the last, and closes with the summary.
 
 use core::time::Duration;
+use std::path::Path;
 
 use crate::job::{Job, Stop};
 use crate::need::{self, Need};
@@ -28,14 +29,18 @@ pub(crate) fn run(parts: &[&Part], verbose: bool, workspace: &Workspace) -> bool
 }
 
 /// Shows the firmware at work, until Ctrl-C or until the board stops.
-pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result<(), String> {
+pub(crate) fn demonstrate(
+    workspace: &Workspace,
+    server: Option<&str>,
+    key: Option<&Path>,
+) -> Result<(), String> {
     const LIMIT: Duration = Duration::from_mins(30);
     if let Some((_, sentence)) = set_up(&EMULATED_BOARD, false, workspace).into_iter().next() {
         return Err(sentence);
     }
     let mut job = Job::start(workspace, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
     println!("Building the board's image, a server and this display; the first time takes some minutes.");
-    let prepared = firmware::prepare(&mut job, server);
+    let prepared = firmware::prepare(&mut job, server, key);
     let (_, transcript, _) = job.finish();
     firmware::show(prepared.map_err(|stop| format!("{transcript}{}", stop.sentence()))?)
 }

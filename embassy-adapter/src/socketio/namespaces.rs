@@ -62,16 +62,30 @@ pub struct Namespaces<'c, 'b, R, W, const N: usize, M = NoRecovery> {
 /// A namespace that the client has joined, or has asked to join.
 struct Place<'c, M> {
     namespace: &'c str,
-    joined: bool,
+    membership: Membership,
     recovery: M,
+}
+
+/// How far a namespace is joined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Membership {
+    /// The client has asked, and the server has not answered.
+    Asked,
+    /// The same, but the client no longer wants it. The reference server ends the session if it is told to leave a
+    /// namespace that it has not joined the client to, so the client waits for the answer.
+    TakenBack,
+    /// The server has accepted a request that was taken back, and is to be told.
+    Unwanted,
+    /// The server has accepted the client.
+    Joined,
 }
 
 impl<'c, R: Read, W: Write, const N: usize> Namespaces<'c, '_, R, W, N> {
     /// Asks to join a namespace (`/` is the main one). `auth` is the text of a JSON object, or empty.
     ///
-    /// [`recv`](Self::recv) returns the answer: [`Incoming::Connected`] or [`Incoming::Refused`]. A server that does not
-    /// answer keeps the place; `embassy_time::with_timeout` around `recv` notices it, and [`leave`](Self::leave) gives
-    /// the place up. If the future is dropped, nothing has been sent.
+    /// [`recv`](Self::recv) returns the answer: [`Incoming::Connected`] or [`Incoming::Refused`].
+    /// `embassy_time::with_timeout` around `recv` notices a server that does not answer, and [`leave`](Self::leave) takes
+    /// the request back. If the future is dropped, nothing has been sent.
     ///
     /// # Errors
     /// [`SocketError::AlreadyJoined`], [`SocketError::TooManyNamespaces`], and the errors of [`Socket::join`] about what
@@ -120,7 +134,7 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
         if name != "/" || !self.client.server_joins_root() {
             self.client.send_text_with(recovery.request(&packet)).await?;
         }
-        *free = Some(Place { namespace: name, joined: false, recovery });
+        *free = Some(Place { namespace: name, membership: Membership::Asked, recovery });
         Ok(())
     }
 
@@ -134,6 +148,7 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// [`SocketError::Packet`] or [`SocketError::TooLong`].
     pub async fn recv(&mut self) -> Result<(&'c str, Incoming<'_>), SocketError> {
         let (namespace, recovered) = loop {
+            self.leave_unwanted().await;
             self.client.ready().await?;
             if let Some(delivered) = self.judge()? {
                 break delivered;
@@ -154,38 +169,69 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// # Errors
     /// [`SocketError::NotJoined`] until the server has accepted the client, and after the namespace was left.
     pub fn socket(&mut self, namespace: &str) -> Result<Socket<'_, 'b, R, W, Among<'_>>, SocketError> {
-        let place = self.places.iter().flatten().find(|place| place.joined && place.namespace == namespace);
+        let place = self.places.iter().flatten().find(|place| place.is_joined_as(namespace));
         let namespace = place.ok_or(SocketError::NotJoined)?.namespace;
-        let state = Among { gate: &mut self.gate, last_id: &mut self.last_id };
-        Ok(Socket { client: self.client, namespace, state })
+        Ok(self.socket_of(namespace))
     }
 
-    /// Leaves a namespace, or takes back the request to join it. What still arrives on it is ignored. The session stays
-    /// open.
+    /// Leaves a namespace. What still arrives on it is ignored, and the session stays open.
+    ///
+    /// Before the server has answered the request to join, this takes the request back: the namespace keeps its place until
+    /// the server answers, and [`recv`](Self::recv) then leaves it. After the namespace is joined again, an answer to an
+    /// event from before may still arrive: its number is that of no other event.
     ///
     /// If the future is dropped, the namespace was not left.
     ///
     /// # Errors
-    /// [`SocketError::NotJoined`]. [`SocketError::Send`] if sending fails.
+    /// [`SocketError::NotJoined`], also if the request was taken back already. [`SocketError::Send`] if sending fails.
     pub async fn leave(&mut self, namespace: &str) -> Result<(), SocketError> {
         let at = position(&self.places, namespace).ok_or(SocketError::NotJoined)?;
+        match self.places.get_mut(at) {
+            Some(Some(place)) if place.membership == Membership::Asked => {
+                place.membership = Membership::TakenBack;
+                Ok(())
+            }
+            Some(Some(Place { membership: Membership::Joined, .. })) => self.give_up(at).await,
+            _ => Err(SocketError::NotJoined),
+        }
+    }
+
+    /// Returns whether the server has accepted the client into a namespace.
+    #[must_use]
+    pub fn is_joined(&self, namespace: &str) -> bool {
+        self.places.iter().flatten().any(|place| place.is_joined_as(namespace))
+    }
+
+    /// Returns the client that holds the session.
+    pub fn client(&mut self) -> &mut Client<'b, R, W> {
+        self.client
+    }
+
+    fn socket_of<'s>(&'s mut self, namespace: &'s str) -> Socket<'s, 'b, R, W, Among<'s>> {
         let state = Among { gate: &mut self.gate, last_id: &mut self.last_id };
-        Socket { client: self.client, namespace, state }.send(Packet::disconnect()).await?;
+        Socket { client: self.client, namespace, state }
+    }
+
+    /// Tells the server that the client leaves the namespace at this place, and frees the place.
+    async fn give_up(&mut self, at: usize) -> Result<(), SocketError> {
+        let Some(Some(place)) = self.places.get(at) else { return Ok(()) };
+        let namespace = place.namespace;
+        self.socket_of(namespace).send(Packet::disconnect()).await?;
         if let Some(place) = self.places.get_mut(at) {
             *place = None;
         }
         Ok(())
     }
 
-    /// Returns whether the server has accepted the client into a namespace.
-    #[must_use]
-    pub fn is_joined(&self, namespace: &str) -> bool {
-        self.places.iter().flatten().any(|place| place.joined && place.namespace == namespace)
-    }
-
-    /// Returns the client that holds the session.
-    pub fn client(&mut self) -> &mut Client<'b, R, W> {
-        self.client
+    /// Leaves a namespace that the server has accepted too late. If that is not possible now, the next call does it.
+    async fn leave_unwanted(&mut self) {
+        let is_unwanted = |place: &Option<Place<'_, M>>| {
+            place.as_ref().is_some_and(|place| place.membership == Membership::Unwanted)
+        };
+        if let Some(at) = self.places.iter().position(is_unwanted) {
+            // A session that has ended says so to the caller. A binary event that was sent in part goes first.
+            let _ = self.give_up(at).await;
+        }
     }
 
     /// Decodes the last message. Returns its namespace and whether that was recovered, unless the message is ignored.
@@ -198,6 +244,16 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
         let Some(slot) = self.places.get_mut(self.current) else { return Ok(None) };
         let Some(place) = slot else { return Ok(None) };
         let namespace = place.namespace;
+        if matches!(place.membership, Membership::TakenBack | Membership::Unwanted) {
+            if let Received::Packet(packet) = received {
+                match packet.body() {
+                    Body::Connect(_) => place.membership = Membership::Unwanted,
+                    Body::ConnectError(_) | Body::Disconnect => *slot = None,
+                    Body::Event(_) | Body::Ack(_) => {}
+                }
+            }
+            return Ok(None);
+        }
         let mut recovered = false;
         match received {
             Received::Attachment { last, .. } => {
@@ -207,7 +263,7 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
             }
             Received::Packet(packet) => match packet.body() {
                 Body::Connect(answer) => {
-                    place.joined = true;
+                    place.membership = Membership::Joined;
                     if let Some(recovery) = place.recovery.recovery() {
                         recovery.handle_connected(answer);
                         recovered = recovery.recovered;
@@ -227,6 +283,12 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
             },
         }
         Ok(Some((namespace, recovered)))
+    }
+}
+
+impl<M> Place<'_, M> {
+    fn is_joined_as(&self, namespace: &str) -> bool {
+        self.membership == Membership::Joined && self.namespace == namespace
     }
 }
 

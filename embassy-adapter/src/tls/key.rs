@@ -1,5 +1,7 @@
 //! Public keys on the curve P-256, as files and certificates contain them.
 
+use core::fmt;
+
 use p256::ecdsa::VerifyingKey;
 
 use super::Refusal;
@@ -22,7 +24,7 @@ const POINT_LEN: usize = 65;
 /// // A wrong file is found when the firmware is built.
 /// const SERVER: PublicKey = match PublicKey::from_der(&DER) {
 ///     Ok(key) => key,
-///     Err(_) => panic!("the file does not contain a public key on P-256"),
+///     Err(error) => panic!("{}", error.as_str()),
 /// };
 /// # let _ = SERVER;
 /// let text = b"-----BEGIN PUBLIC KEY-----";
@@ -70,29 +72,36 @@ impl PublicKey {
 #[non_exhaustive]
 pub enum KeyError {
     /// An RSA key.
-    #[error("the key is an RSA key; expected a key on the curve P-256")]
     Rsa,
     /// A key on another elliptic curve, such as P-384.
-    #[error("the key is on another elliptic curve; expected P-256")]
     OtherCurve,
     /// A key of another kind, such as Ed25519.
-    #[error("the key is of another kind; expected a key on the curve P-256")]
     OtherKind,
     /// A key on P-256 whose point is written in its compressed form.
-    #[error("the key's point is compressed; expected the uncompressed form")]
     Compressed,
     /// Text in the form of PEM: `openssl pkey -pubin -outform der` converts it.
-    #[error("the key is PEM text; expected DER")]
     Pem,
     /// A private key, which must not be in firmware.
-    #[error("the key is a private key; expected a public key")]
     Private,
     /// No key at all.
-    #[error("expected a public key in DER")]
     Malformed,
 }
 
 impl KeyError {
+    /// Returns what the bytes contain, and what was expected. A constant can panic with it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Rsa => "the key is an RSA key; expected a key on the curve P-256",
+            Self::OtherCurve => "the key is on another elliptic curve; expected P-256",
+            Self::OtherKind => "the key is of another kind; expected a key on the curve P-256",
+            Self::Compressed => "the key's point is compressed; expected the uncompressed form",
+            Self::Pem => "the key is PEM text; expected DER",
+            Self::Private => "the key is a private key; expected a public key",
+            Self::Malformed => "expected a public key in DER",
+        }
+    }
+
     /// Names what else the bytes contain.
     #[rustfmt::skip]
     const fn of_other(der: &[u8]) -> Self {
@@ -115,5 +124,11 @@ impl KeyError {
             },
             _ => Self::Malformed,
         }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -99,17 +99,57 @@ fn leaving_one_keeps_the_other_and_what_still_arrives_is_ignored() {
     assert_eq!(server.take(), [text("41/a,"), text("40/a,")]);
 }
 
+/// The reference server ends the session of a client that leaves a namespace before it is let in.
 #[test]
-fn a_request_to_join_can_be_taken_back() {
+fn a_request_to_join_that_is_taken_back_is_left_when_the_server_has_answered() {
     let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut namespaces = Two::new(&mut client);
     assert_eq!(done(namespaces.join("/a", "")), Ok(()));
     assert_eq!(done(namespaces.leave("/a")), Ok(()));
+    assert_eq!(done(namespaces.leave("/a")), Err(SocketError::NotJoined));
+    assert_eq!(done(namespaces.join("/a", "")), Err(SocketError::AlreadyJoined));
+    waits(namespaces.recv());
+    assert_eq!(server.take(), [text("40/a,")], "it waits for the answer");
+
+    // There is no room to tell the server, and so the next call does.
+    server.set_window(0);
     server.text(r#"40/a,{"sid":"1"}"#);
+    server.text(r#"42/a,["x"]"#);
+    waits(namespaces.recv());
+    server.set_window(4096);
     waits(namespaces.recv());
     assert!(!namespaces.is_joined("/a"));
-    assert_eq!(server.take(), [text("40/a,"), text("41/a,")]);
+    assert_eq!(server.take(), [text("41/a,")]);
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()), "its place is free");
+
+    assert_eq!(done(namespaces.leave("/a")), Ok(()));
+    server.text(r#"44/a,{"message":"no"}"#);
+    waits(namespaces.recv());
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()), "a refusal frees it, too");
+    assert_eq!(server.take(), [text("40/a,"), text("40/a,")]);
+}
+
+#[test]
+fn a_namespace_that_is_no_longer_wanted_is_left_after_the_rest_of_a_binary_event() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = Two::new(&mut client);
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+    assert_eq!(done(namespaces.join("/b", "")), Ok(()));
+    server.text("40/a,");
+    assert!(done(namespaces.recv()).is_ok());
+    assert_eq!(done(namespaces.leave("/b")), Ok(()));
+    server.take();
+    server.set_window(8);
+    waits(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[b"one"]));
+    server.text("40/b,");
+    waits(namespaces.recv());
+    server.set_window(4096);
+    waits(namespaces.recv());
+    assert_eq!(done(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[b"one"])), Ok(()));
+    waits(namespaces.recv());
+    assert_eq!(server.take().last(), Some(&text("41/b,")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Shows an emulated board and a server side by side: `cargo xtask firmware`.
 //!
-//! Its only argument is the URL of a server; without it, `eio serve` is started beside the board.
+//! Its arguments are the URL of a server and, if that begins with `https`, the file with the server's public key. Without
+//! arguments, `eio serve` is started beside the board.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -14,7 +15,7 @@ const PING_INTERVAL: u64 = 5_000;
 const PING_TIMEOUT: u64 = 3_000;
 
 fn main() -> ExitCode {
-    let url = std::env::args().nth(1);
+    let (url, key) = (std::env::args().nth(1), std::env::args_os().nth(2));
     let (mut server, arguments) = match &url {
         None => {
             let server = Peer::eio(0, PING_INTERVAL, PING_TIMEOUT);
@@ -22,13 +23,19 @@ fn main() -> ExitCode {
             println!("The server's page: http://127.0.0.1:{}/", server.port());
             (Some(server), arguments)
         }
-        Some(url) => {
-            let Some(arguments) = arguments(url) else {
-                eprintln!("{url} is no URL of a server: expected one like http://192.168.1.2:3000/");
+        Some(url) => match key.map(std::fs::read).transpose().map_err(|error| error.to_string()) {
+            Ok(key) => match arguments(url, key.as_deref()) {
+                Ok(arguments) => (None, arguments),
+                Err(expected) => {
+                    eprintln!("{url}: {expected}");
+                    return ExitCode::FAILURE;
+                }
+            },
+            Err(error) => {
+                eprintln!("the key's file: {error}");
                 return ExitCode::FAILURE;
-            };
-            (None, arguments)
-        }
+            }
+        },
     };
     let mut board = Board::start(Power::on(), "firmware", &arguments);
     println!("Ctrl-C ends it.\n");
@@ -51,18 +58,40 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The firmware's command line for this server. The path `/socket.io/` means Socket.IO.
-fn arguments(url: &str) -> Option<String> {
-    let (authority, path) =
-        url.strip_prefix("http://")?.split_once('/').unwrap_or((url.strip_prefix("http://")?, ""));
+/// The firmware's command line for this server, or what was expected. The path `/socket.io/` means Socket.IO.
+fn arguments(url: &str, key: Option<&[u8]>) -> Result<String, &'static str> {
+    const EXPECTED: &str = "expected the URL of a server, such as http://192.168.1.2:3000/";
+    let (scheme, rest) = url.split_once("://").ok_or(EXPECTED)?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (usual_port, key) = match (scheme, key) {
+        ("http", None) => (80, String::new()),
+        ("https", Some(der)) => (443, format!(" key={}", coordinates(der)?)),
+        ("http", Some(_)) => return Err("a key is for a URL that begins with https"),
+        ("https", None) => return Err("expected the server's public key: --key server-public.der"),
+        _ => return Err(EXPECTED),
+    };
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse::<u16>().ok()?),
-        None => (authority, 80),
+        Some((host, port)) => (host, port.parse::<u16>().map_err(|_| EXPECTED)?),
+        None => (authority, usual_port),
     };
     // The emulated network has another name for this machine.
     let host = if ["localhost", "127.0.0.1"].contains(&host) { "10.0.2.2" } else { host };
     let namespace = if path.starts_with("socket.io") { " namespace=/" } else { "" };
-    (!host.is_empty()).then(|| format!("server={host} port={port}{namespace}"))
+    if host.is_empty() { Err(EXPECTED) } else { Ok(format!("server={host} port={port}{namespace}{key}")) }
+}
+
+/// The two coordinates of a public key on P-256, in hexadecimal digits, as the firmware takes them.
+fn coordinates(der: &[u8]) -> Result<String, &'static str> {
+    match der.split_at_checked(der.len().saturating_sub(64)) {
+        // The algorithm, and the byte that says that both coordinates follow.
+        Some((head @ [.., 4], coordinates)) if head.len() == 27 => {
+            Ok(coordinates.iter().fold(String::new(), |mut digits, byte| {
+                let _ = write!(digits, "{byte:02x}");
+                digits
+            }))
+        }
+        _ => Err("expected a public key on P-256 in DER, which has 91 bytes"),
+    }
 }
 
 /// An event of `eio serve --json` in one line.
@@ -128,11 +157,30 @@ mod tests {
 
     #[test]
     fn urls_become_the_firmwares_arguments() {
-        assert_eq!(arguments("http://localhost:3000/").as_deref(), Some("server=10.0.2.2 port=3000"));
+        assert_eq!(arguments("http://localhost:3000/", None), Ok("server=10.0.2.2 port=3000".into()));
         assert_eq!(
-            arguments("http://example.com/socket.io/").as_deref(),
-            Some("server=example.com port=80 namespace=/")
+            arguments("http://example.com/socket.io/", None),
+            Ok("server=example.com port=80 namespace=/".into())
         );
-        assert_eq!((arguments("https://example.com"), arguments("http://:80/")), (None, None));
+        for url in ["ftp://example.com", "http://:80/", "http://example.com:http", "example.com"] {
+            assert!(arguments(url, None).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_with_https_takes_a_key_and_another_none() {
+        let mut der = [0xab; 91];
+        der[26] = 4;
+        assert_eq!(
+            arguments("https://example.com", Some(&der)),
+            Ok(format!("server=example.com port=443 key={}", "ab".repeat(64)))
+        );
+        assert!(arguments("https://example.com", None).is_err_and(|expected| expected.contains("--key")));
+        assert!(arguments("http://example.com", Some(&der)).is_err());
+        for wrong in [&der[..90], &[0; 91], b"-----BEGIN"] {
+            assert!(
+                arguments("https://example.com", Some(wrong)).is_err_and(|expected| expected.contains("91"))
+            );
+        }
     }
 }

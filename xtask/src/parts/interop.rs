@@ -32,7 +32,8 @@ pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
-/// Other people's Socket.IO clients and servers with ours, and browsers that vanish from the gateway. Needs root, because one
+/// Other people's Socket.IO clients and servers with ours, and with the client for boards, and browsers that vanish from the
+/// gateway. Needs root, because one
 /// of them loses its network.
 pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
@@ -40,8 +41,9 @@ pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     nest::prepare(job)?;
     let socketioxide = bench::build_socketioxide(job)?;
     job.run(&mut workspace_build(&format!("--features {INTEROP} --example gateway")))?;
-    let mut test = test("socketio_peers");
-    job.run(test.env("EIO_INTEROP_PYTHON", python).env("EIO_INTEROP_SOCKETIOXIDE", socketioxide)).map(drop)
+    let mut peers = test("socketio_peers");
+    job.run(peers.env("EIO_INTEROP_PYTHON", python).env("EIO_INTEROP_SOCKETIOXIDE", socketioxide))?;
+    job.run(&mut test("board_peers")).map(drop)
 }
 
 /// The tool before other people's proxies and servers. Needs root, because one case pulls a cable.

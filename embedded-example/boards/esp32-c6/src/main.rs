@@ -13,7 +13,7 @@ use embassy_time::Timer;
 use esp_backtrace as _;
 use esp_hal::gpio::{Level, Output, OutputConfig};
 use esp_hal::ram;
-use esp_hal::rng::Rng;
+use esp_hal::rng::Trng;
 use esp_hal::timer::timg::TimerGroup;
 use esp_println as _;
 use esp_radio::wifi::sta::StationConfig;
@@ -25,7 +25,8 @@ use static_cell::StaticCell;
 
 /// The wireless network's name and password.
 const NETWORK: (&str, &str) = ("network", "password");
-/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`. Over TLS:
+/// `Server::engineio("https://..").pinned(include_bytes!("../server-public.der"))`.
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// The delay between attempts to join the network.
 const JOIN_AGAIN_SECONDS: u64 = 5;
@@ -52,7 +53,7 @@ async fn main(spawner: Spawner) {
     // The radio sleeps from one DTIM beacon to the next, so a ping can wait for some 100 ms in the access point.
     controller.set_power_saving(PowerSaveMode::Minimum).expect("the radio can sleep");
 
-    let random = Rng::new();
+    let random = Trng::try_new().expect("the radio is on, whose noise makes the numbers random");
     let seed = u64::from(random.random()) << 32 | u64::from(random.random());
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) =
@@ -60,7 +61,7 @@ async fn main(spawner: Spawner) {
     let lamp = Output::new(chip.GPIO8, Level::Low, OutputConfig::default());
     spawner.spawn(run_radio(controller).expect("spawned once"));
     spawner.spawn(run_stack(runner).expect("spawned once"));
-    spawner.spawn(run_session(stack).expect("spawned once"));
+    spawner.spawn(run_session(stack, random).expect("spawned once"));
     spawner.spawn(run_lamp(lamp).expect("spawned once"));
 }
 
@@ -81,9 +82,8 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, Interface>) -> ! {
 }
 
 #[embassy_executor::task]
-async fn run_session(stack: Stack<'static>) -> ! {
-    // The generator is truly random while the radio is on.
-    session::run(stack, &SERVER, || Rng::new().random()).await
+async fn run_session(stack: Stack<'static>, random: Trng) -> ! {
+    session::run(stack, move || random.random()).await
 }
 
 #[embassy_executor::task]

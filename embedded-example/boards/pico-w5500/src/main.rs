@@ -15,18 +15,21 @@ use defmt_rtt as _;
 use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_net_wiznet::chip::W5500;
-use embassy_rp::clocks::RoscRng;
 use embassy_rp::gpio::{Input, Level, Output, Pull};
 use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0};
 use embassy_rp::spi::{self, Async, Spi};
-use embassy_rp::{bind_interrupts, dma};
-use embassy_time::Delay;
+use embassy_rp::{bind_interrupts, dma, pac};
+use embassy_time::{Delay, Duration, block_for};
 use embedded_hal_bus::spi::ExclusiveDevice;
 use panic_probe as _;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use session::Server;
+use sha2::{Digest as _, Sha256};
 use static_cell::StaticCell;
 
-/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`. Over TLS:
+/// `Server::engineio("https://..").pinned(include_bytes!("../server-public.der"))`.
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// A locally administered address. Give each board its own.
 const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
@@ -42,7 +45,7 @@ type EthernetRunner =
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let pins = embassy_rp::init(embassy_rp::config::Config::default());
-    let mut random = RoscRng;
+    let mut random = seeded_generator();
 
     let mut config = spi::Config::default();
     config.frequency = 30_000_000;
@@ -93,11 +96,24 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, embassy_net_wiznet::
 }
 
 #[embassy_executor::task]
-async fn run_session(stack: Stack<'static>, mut random: RoscRng) -> ! {
-    session::run(stack, &SERVER, move || random.next_u32()).await
+async fn run_session(stack: Stack<'static>, mut random: ChaCha20Rng) -> ! {
+    session::run(stack, move || random.next_u32()).await
 }
 
 #[embassy_executor::task]
 async fn run_lamp(mut lamp: Output<'static>) -> ! {
     session::watch(async |on| lamp.set_level(on.into())).await
+}
+
+/// Returns a generator for cryptography. Its seed is made of 2,048 samples of the ring oscillator, taken 10 µs apart as
+/// Raspberry Pi's SDK takes them, because two that follow each other closely are alike.
+fn seeded_generator() -> ChaCha20Rng {
+    let mut samples = [0_u8; 256];
+    for byte in &mut samples {
+        for _ in 0..u8::BITS {
+            block_for(Duration::from_micros(10));
+            *byte = *byte << 1 | u8::from(pac::ROSC.randombit().read().randombit());
+        }
+    }
+    ChaCha20Rng::from_seed(Sha256::digest(samples).into())
 }

@@ -25,7 +25,8 @@ use static_cell::StaticCell;
 
 /// The wireless network's name and password.
 const NETWORK: (&str, &str) = ("network", "password");
-/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`. Over TLS:
+/// `Server::engineio("https://..").pinned(include_bytes!("../server-public.der"))`.
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// The delay between attempts to join the network.
 const JOIN_AGAIN_SECONDS: u64 = 5;
@@ -88,7 +89,7 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, cyw43::NetDriver<'st
 
 #[embassy_executor::task]
 async fn run_session(stack: Stack<'static>, mut random: Trng<'static, TRNG>) -> ! {
-    session::run(stack, &SERVER, move || random.blocking_next_u32()).await
+    session::run(stack, move || random.blocking_next_u32()).await
 }
 
 /// Joins the network, and joins it again after each loss. Meanwhile, switches the lamp, which the radio has too.

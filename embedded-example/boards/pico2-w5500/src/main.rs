@@ -26,7 +26,8 @@ use panic_probe as _;
 use session::Server;
 use static_cell::StaticCell;
 
-/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`. Over TLS:
+/// `Server::engineio("https://..").pinned(include_bytes!("../server-public.der"))`.
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// A locally administered address. Give each board its own.
 const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 3];
@@ -95,7 +96,7 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, embassy_net_wiznet::
 
 #[embassy_executor::task]
 async fn run_session(stack: Stack<'static>, mut random: Trng<'static, TRNG>) -> ! {
-    session::run(stack, &SERVER, move || random.blocking_next_u32()).await
+    session::run(stack, move || random.blocking_next_u32()).await
 }
 
 #[embassy_executor::task]
