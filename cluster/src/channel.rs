@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tracing::error;
 
 use crate::bus::NotPublished;
 use crate::node::Node;
@@ -207,7 +206,7 @@ impl Services {
         };
         let handled = catch_unwind(AssertUnwindSafe(|| service.handler.handle(message)));
         if handled.is_err() {
-            error!(target: targets::CLUSTER, service = name, "the handler of a service panicked");
+            tracing::error!(target: targets::CLUSTER, service = name, "the handler of a service panicked");
         }
         handled.is_ok()
     }

@@ -1,8 +1,8 @@
 //! The cluster, as one of its nodes sees it.
 
 use core::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use eio_core::Heartbeat;
@@ -123,6 +123,8 @@ impl ClusterBuilder {
         });
         tokio::spawn(node::run(Arc::downgrade(&node), node.link.sending.clone()));
         let sessions = Sessions::open(&node);
+        node.server
+            .set_extension(WeakCluster { node: Arc::downgrade(&node), sessions: Arc::downgrade(&sessions) });
         Ok(Cluster { node, sessions })
     }
 }
@@ -134,7 +136,8 @@ impl fmt::Debug for ClusterBuilder {
 }
 
 /// A cluster, as one of its nodes sees it. Cloning returns another handle to the same node. It leaves the cluster by
-/// [`leave`](Self::leave), or when the last handle and the last [`Channel`] are dropped.
+/// [`leave`](Self::leave), or when the last handle and the last [`Channel`] are dropped. Keep a handle as long as the server
+/// runs: without one, sessions of this node no longer hear other nodes.
 ///
 /// ```
 /// use eio_cluster::bus::Memory;
@@ -170,6 +173,13 @@ impl fmt::Debug for ClusterBuilder {
 pub struct Cluster {
     pub(crate) node: Arc<Node>,
     pub(crate) sessions: Arc<Sessions>,
+}
+
+/// What a server keeps of its cluster, which keeps the server.
+#[derive(Clone)]
+struct WeakCluster {
+    node: Weak<Node>,
+    sessions: Weak<Sessions>,
 }
 
 /// What a node knows of one of the nodes, itself among them.
@@ -229,6 +239,14 @@ impl Cluster {
             address: None,
             limits: Limits::default(),
         }
+    }
+
+    /// Returns the cluster that a server has joined, as long as anybody has another handle of it. So an application finds it
+    /// by [`Socket::server`](eio_tokio::Socket::server).
+    #[must_use]
+    pub fn of(server: &Server) -> Option<Self> {
+        let WeakCluster { node, sessions } = server.extension()?;
+        Some(Self { node: node.upgrade()?, sessions: sessions.upgrade()? })
     }
 
     /// Returns the name of this node.

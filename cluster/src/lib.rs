@@ -10,8 +10,10 @@ mod emitter;
 #[cfg(feature = "forward")]
 pub mod forward;
 mod frame;
+pub mod guide;
 mod link;
 mod members;
+pub mod metrics;
 mod node;
 mod once;
 mod orders;

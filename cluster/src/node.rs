@@ -8,7 +8,6 @@ use bytes::Bytes;
 use eio_core::{Heartbeat, Instant};
 use eio_tokio::Server;
 use tokio::sync::{Notify, watch};
-use tracing::{debug, error, info, warn};
 
 use crate::bus::{Receive, Sending};
 use crate::channel::{Incoming, Services};
@@ -16,6 +15,7 @@ use crate::clock::{Clock, deadline_after};
 use crate::frame::{Beacon, Body, Frame, Phase, Publisher};
 use crate::link::Link;
 use crate::members::{Change, Members, Why};
+use crate::metrics;
 use crate::once::Taken;
 use crate::request::{NoAnswer, Reply, Requests, Responses};
 use crate::targets;
@@ -137,8 +137,9 @@ impl Node {
 
     pub(crate) fn count_unreadable(&self, len: usize) {
         self.unreadable.fetch_add(1, Ordering::Relaxed);
+        metrics::UNREADABLE.add(1);
         if !self.is_told.swap(true, Ordering::Relaxed) {
-            warn!(
+            tracing::warn!(
                 target: targets::CLUSTER, bytes = len,
                 "something unreadable came from the bus; from now on, it is only counted"
             );
@@ -164,6 +165,8 @@ impl Node {
                 self.requests.node_is_gone(incarnation);
             }
         }
+        let others = self.members().others().count();
+        metrics::NODES.set(1 + u32::try_from(others).unwrap_or(u32::MAX - 1));
         self.nodes_changed.send_modify(|changes| *changes = changes.wrapping_add(1));
         self.work.notify_one();
     }
@@ -201,7 +204,7 @@ impl Node {
         self.connected.send_replace(false);
         self.members().handle_bus_down();
         self.requests.end_all(NoAnswer::Disconnected);
-        debug!(target: targets::CLUSTER, "until the bus is back, it is unknown which nodes live");
+        tracing::debug!(target: targets::CLUSTER, "until the bus is back, it is unknown which nodes live");
     }
 
     /// Asks all nodes, or one.
@@ -268,16 +271,18 @@ fn log(change: &Change) {
     let (Change::Joined { name } | Change::Gone { name, .. } | Change::Twice { name }) = change;
     let node = &**name;
     match change {
-        Change::Joined { .. } => info!(target: targets::CLUSTER, node, "a node has joined"),
-        Change::Gone { why: Why::Left, .. } => info!(target: targets::CLUSTER, node, "a node has left"),
+        Change::Joined { .. } => tracing::info!(target: targets::CLUSTER, node, "a node has joined"),
+        Change::Gone { why: Why::Left, .. } => {
+            tracing::info!(target: targets::CLUSTER, node, "a node has left");
+        }
         Change::Gone { why: Why::Replaced, .. } => {
-            info!(target: targets::CLUSTER, node, "a node has started again");
+            tracing::info!(target: targets::CLUSTER, node, "a node has started again");
         }
         Change::Gone { why: Why::Silent { millis }, .. } => {
-            warn!(target: targets::CLUSTER, node, silent_ms = millis, "a node is gone without a word");
+            tracing::warn!(target: targets::CLUSTER, node, silent_ms = millis, "a node is gone without a word");
         }
         Change::Twice { .. } => {
-            error!(target: targets::CLUSTER, node, "two nodes have the same name: give each its own");
+            tracing::error!(target: targets::CLUSTER, node, "two nodes have the same name: give each its own");
         }
     }
 }

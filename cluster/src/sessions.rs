@@ -78,18 +78,15 @@ impl Cluster {
     ///
     /// ```
     /// use eio_cluster::Cluster;
-    /// use eio_tokio::{Audience, Socket};
+    /// use eio_tokio::Audience;
     ///
-    /// /// Passes each message on to the others in the room, on whichever node they are.
-    /// async fn talk(mut socket: Socket, cluster: Cluster) {
-    ///     socket.join("lobby");
-    ///     let others = Audience::group("lobby").except(socket.id());
-    ///     while let Ok(message) = socket.recv().await {
-    ///         let sent = cluster.send_to(&others, message);
-    ///         println!("to {} here; to the other nodes: {:?}", sent.local.sent, sent.published);
-    ///     }
+    /// /// Tells those who read the news, on whichever node they are.
+    /// fn tell(cluster: &Cluster, news: &str) {
+    ///     let audience = Audience::group("news").except_group("muted");
+    ///     let sent = cluster.send_to(&audience, news);
+    ///     println!("to {} here; to the other nodes: {:?}", sent.local.sent, sent.published);
     /// }
-    /// # let _ = talk;
+    /// # let _ = tell;
     /// ```
     pub fn send_to(&self, audience: &Audience, message: impl Into<Message>) -> ClusterBroadcast {
         self.send_batch_to(audience, [message])

@@ -16,6 +16,7 @@ pub(crate) mod decision;
 mod ended;
 mod ending;
 mod events;
+mod extension;
 pub(crate) mod group_changes;
 mod groups;
 pub(crate) mod incident;

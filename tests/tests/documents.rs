@@ -336,9 +336,11 @@ fn logged(folder: &str, targets: &str) -> BTreeSet<LogLine> {
 
 #[test]
 fn every_log_line_is_in_the_guides_table_with_its_target_and_level() {
-    for (folder, targets, at_least) in
-        [("std-adapter", "wire/targets.rs", 30), ("socketio", "targets.rs", 10)]
-    {
+    for (folder, targets, at_least) in [
+        ("std-adapter", "wire/targets.rs", 30),
+        ("socketio", "targets.rs", 10),
+        ("cluster", "targets.rs", 15),
+    ] {
         let chapter = read(&format!("{folder}/src/guide/logs.md"));
         let mut documented = BTreeSet::new();
         let mut target = String::new();

@@ -4,12 +4,12 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tracing::{debug, error, info, warn};
 
 use crate::bus::Command;
 use crate::bus::sending::Receive;
 use crate::bus::state::{BusState, Shared};
 use crate::bus::subject::Subject;
+use crate::metrics;
 use crate::targets;
 
 /// What a [`Bus`](crate::bus::Bus) gets its work from, and tells what happens.
@@ -42,7 +42,12 @@ impl Port {
             {
                 let mut state = self.shared.lock();
                 let command = if state.bus == BusState::Up { state.next_command() } else { None };
-                if command.is_some() || state.closing {
+                let is_over = state.closing;
+                drop(state);
+                if matches!(command, Some(Command::Publish { .. })) {
+                    metrics::PUBLISHED.add(1);
+                }
+                if command.is_some() || is_over {
                     return command;
                 }
             }
@@ -67,7 +72,8 @@ impl Port {
         let (lost, outages) = (state.lost - state.lost_before, state.outages);
         drop(state);
         self.is_told = false;
-        info!(target: targets::BUS, lost, "connected to the bus");
+        tracing::info!(target: targets::BUS, lost, "connected to the bus");
+        metrics::BUS_UP.set(1);
         self.shared.watched.send_replace((BusState::Up, outages));
         self.shared.work.notify_one();
     }
@@ -82,11 +88,11 @@ impl Port {
     fn disconnect(&mut self, bus: BusState, cause: String) {
         let is_told = core::mem::replace(&mut self.is_told, true);
         if bus == BusState::Stopped {
-            error!(target: targets::BUS, cause, "the bus has stopped: this node is alone from now on");
+            tracing::error!(target: targets::BUS, cause, "the bus has stopped: this node is alone from now on");
         } else if is_told {
-            debug!(target: targets::BUS, cause, "still not connected to the bus");
+            tracing::debug!(target: targets::BUS, cause, "still not connected to the bus");
         } else {
-            warn!(target: targets::BUS, cause, "not connected to the bus: other nodes get nothing until it is back");
+            tracing::warn!(target: targets::BUS, cause, "not connected to the bus: other nodes get nothing until it is back");
         }
         let mut state = self.shared.lock();
         if state.bus == BusState::Up {
@@ -95,9 +101,10 @@ impl Port {
         }
         state.bus = bus;
         state.cause = Some(cause);
-        state.disconnect();
-        let outages = state.outages;
+        let (lost, outages) = (state.disconnect(), state.outages);
         drop(state);
+        metrics::BUS_UP.set(0);
+        metrics::LOST.add(lost);
         self.shared.watched.send_replace((bus, outages));
     }
 
@@ -121,6 +128,7 @@ impl Port {
     /// Takes a message that has come. Its subject does not matter: the message itself says for whom it is.
     pub fn deliver(&mut self, payload: Bytes) {
         self.shared.lock().received += 1;
+        metrics::RECEIVED.add(1);
         self.receive.receive(payload);
     }
 
@@ -128,6 +136,7 @@ impl Port {
     /// that the server has dropped because this node was too slow.
     pub fn lost(&mut self, messages: u64) {
         self.shared.lock().lost += messages;
+        metrics::LOST.add(messages);
     }
 }
 
@@ -136,9 +145,10 @@ impl Drop for Port {
         let mut state = self.shared.lock();
         if state.closing {
             state.bus = BusState::Stopped;
-            state.disconnect();
-            let outages = state.outages;
+            let (lost, outages) = (state.disconnect(), state.outages);
             drop(state);
+            metrics::BUS_UP.set(0);
+            metrics::LOST.add(lost);
             self.shared.watched.send_replace((BusState::Stopped, outages));
         } else {
             drop(state);

@@ -9,6 +9,7 @@ use crate::bus::Bus;
 use crate::bus::port::Port;
 use crate::bus::state::{BusState, Limits, OVERHEAD, Shared};
 use crate::bus::subject::Subject;
+use crate::metrics;
 
 /// What receives the messages of the bus, in the bus's task.
 pub(crate) trait Receive: Send + Sync {
@@ -117,6 +118,8 @@ impl Sending {
         };
         if let Some(refused) = refused {
             state.lost += 1;
+            drop(state);
+            metrics::LOST.add(1);
             return Err(refused);
         }
         state.queue.push_back((subject, payload));

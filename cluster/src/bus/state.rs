@@ -173,9 +173,10 @@ impl State {
         self.subscriptions.keys().cloned().collect()
     }
 
-    /// Forgets what the server knew: the queue is lost, and no subscription is left.
-    pub(crate) fn disconnect(&mut self) {
-        self.lost += self.queue.len() as u64;
+    /// Forgets what the server knew: the queue is lost, and no subscription is left. Returns how many messages are lost.
+    pub(crate) fn disconnect(&mut self) -> u64 {
+        let lost = self.queue.len() as u64;
+        self.lost += lost;
         self.queue = VecDeque::new();
         self.queued = 0;
         self.changed.clear();
@@ -183,5 +184,6 @@ impl State {
         for one in self.subscriptions.values_mut() {
             *one = Subscription { wanted: true, ..Subscription::default() };
         }
+        lost
     }
 }

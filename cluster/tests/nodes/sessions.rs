@@ -214,3 +214,19 @@ async fn the_members_of_a_group_are_found_on_all_nodes_however_many_they_are() {
     assert_eq!(b.cluster.nodes().iter().map(|node| node.sessions).collect::<Vec<_>>(), [1, 10, 0]);
     assert!(a.cluster.members("nobody", Duration::from_secs(5)).await.found.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_application_finds_its_cluster_which_goes_with_its_last_handle() {
+    let bus = Memory::new();
+    let [a, b] = sites(&bus, ["a", "b"]).await;
+    let server = a.cluster.server().clone();
+    assert_eq!(Cluster::of(&server).unwrap().name(), "a");
+    let channel = a.cluster.channel("test", |_: eio_cluster::Incoming<'_>| {}).unwrap();
+    drop(a);
+    settle().await;
+    assert!(Cluster::of(&server).is_none());
+    assert_eq!(b.cluster.nodes().len(), 2, "its channel keeps the node");
+    drop(channel);
+    settle().await;
+    assert_eq!(b.cluster.nodes().len(), 1);
+}

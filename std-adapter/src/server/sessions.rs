@@ -119,6 +119,8 @@ pub(crate) struct ServerShared {
     pub(crate) sessions: Sessions,
     pub(crate) http: HttpConfig,
     pub(crate) gate: Arc<Gate>,
+    /// What others keep with the server.
+    pub(crate) extensions: Mutex<Extensions>,
     /// The number of connections of [`Server::serve`](crate::Server::serve) that carry HTTP.
     connections: AtomicUsize,
     /// Signalled when the last of them ends.
@@ -131,6 +133,7 @@ impl ServerShared {
             sessions: Sessions::new(sessions, callbacks),
             gate: Gate::new(http.max_connections, http.max_connections_per_address),
             http,
+            extensions: Mutex::default(),
             connections: AtomicUsize::new(0),
             disconnected: Notify::new(),
         }
