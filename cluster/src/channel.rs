@@ -24,6 +24,13 @@ pub enum To<'a> {
     /// The nodes that listen to any of these topics. Each gets the message once; one that listens to none of them gets
     /// nothing and does nothing. It is published once for each topic; with more than 1,000 topics, it goes to every node.
     Topics(&'a [&'a str]),
+    /// The nodes of these names, and those that listen to any of these topics. Each gets the message once.
+    Any {
+        /// The names of the nodes.
+        nodes: &'a [&'a str],
+        /// The topics, as in [`Topics`](Self::Topics).
+        topics: &'a [&'a str],
+    },
 }
 
 /// What takes the messages of a service. Closures of the same form are handlers, too.

@@ -47,8 +47,8 @@ pub(crate) enum Body<'a> {
     /// For a service, with a payload.
     Message {
         service: &'a str,
-        /// Counts the messages of the publisher: one with several topics comes once for each of them.
-        number: u64,
+        /// Counts the messages of the publisher that come several times, once for each topic and each node that they name.
+        number: Option<u64>,
         /// For those that listen to any of these; for all if there are none.
         #[serde(borrow, deserialize_with = "at_most_max_topics")]
         topics: Vec<&'a str>,
@@ -190,7 +190,7 @@ pub(crate) mod tests {
         let bodies = [
             (Body::Beacon(beacon), ""),
             (Body::Echo { sent: 300 }, ""),
-            (Body::Message { service: "test", number: 7, topics: vec!["lobby", "ä"] }, "hello"),
+            (Body::Message { service: "test", number: Some(7), topics: vec!["lobby", "ä"] }, "hello"),
             (Body::Request { service: "test", id: 1 << 40 }, "who?"),
             (Body::Part { to: 1, id: 2, index: 3 }, "I"),
             (Body::End { to: 1, id: 2, parts: 4, outcome: Outcome::Panicked }, ""),
@@ -245,7 +245,7 @@ pub(crate) mod tests {
         assert!(refused("a", Body::Beacon(Beacon { address: Some(&long), ..beacon() }), b""));
         assert!(refused("a", Body::Beacon(Beacon { interval: 0, ..beacon() }), b""));
         assert!(refused("nodes", Body::Echo { sent: 1 }, b"") && refused("a.", Body::Echo { sent: 1 }, b""));
-        let message = |topics| Body::Message { service: "engine", number: 0, topics };
+        let message = |topics| Body::Message { service: "engine", number: None, topics };
         assert!(!refused("", message(vec![""; MAX_TOPICS]), b""));
         assert!(refused("", message(vec![""; MAX_TOPICS + 1]), b""));
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+
 use crate::bus::{NotPublished, Sending, Subject, Subjects};
 use crate::channel::To;
 use crate::frame::{Body, Frame, MAX_TOPICS, Publisher};
@@ -24,29 +26,46 @@ impl Link {
         Self { node, incarnation, subjects, sending, messages: AtomicU64::new(0) }
     }
 
-    fn encode(&self, body: Body<'_>, payload: &[u8]) -> bytes::Bytes {
+    fn encode(&self, body: Body<'_>, payload: &[u8]) -> Bytes {
         let from = Publisher { node: &self.node, incarnation: self.incarnation };
         Frame { from, body }.encode(payload)
     }
 
     /// Publishes a message of a service.
     pub(crate) fn publish(&self, service: &str, to: To<'_>, payload: &[u8]) -> Result<(), NotPublished> {
-        let number = self.messages.fetch_add(1, Ordering::Relaxed);
+        match to {
+            To::All => self.to_all(Body::Message { service, number: None, topics: Vec::new() }, payload),
+            To::Node(name) => self.publish_copies(service, &[name], &[], payload),
+            To::Topics(topics) => self.publish_copies(service, &[], topics, payload),
+            To::Any { nodes, topics } => self.publish_copies(service, nodes, topics, payload),
+        }
+    }
+
+    /// Publishes a message once for each node and for each topic.
+    fn publish_copies(
+        &self,
+        service: &str,
+        nodes: &[&str],
+        topics: &[&str],
+        payload: &[u8],
+    ) -> Result<(), NotPublished> {
+        if topics.len() > MAX_TOPICS {
+            return self.publish(service, To::All, payload);
+        }
+        let has_copies = nodes.len() + topics.len() > 1;
+        let number = has_copies.then(|| self.messages.fetch_add(1, Ordering::Relaxed));
         let message = |topics: &[&str]| {
             self.encode(Body::Message { service, number, topics: topics.to_vec() }, payload)
         };
-        match to {
-            To::All => self.sending.publish(self.subjects.all(), message(&[])),
-            To::Node(name) => self.sending.publish(self.node_subject(name)?, message(&[])),
-            To::Topics(topics) if topics.len() > MAX_TOPICS => {
-                self.sending.publish(self.subjects.all(), message(&[]))
-            }
-            To::Topics(topics) => {
-                let frame = message(topics);
-                let each = topics.iter().map(|topic| self.subjects.topic(service, topic));
-                each.map(|subject| self.sending.publish(subject, frame.clone())).fold(Ok(()), Result::and)
-            }
+        let to_node = |name: &&str| self.sending.publish(self.node_subject(name)?, message(&[]));
+        let to_nodes = nodes.iter().map(to_node).fold(Ok(()), Result::and);
+        if topics.is_empty() {
+            return to_nodes;
         }
+        let frame = message(topics);
+        let to_topic =
+            |topic: &&str| self.sending.publish(self.subjects.topic(service, topic), frame.clone());
+        topics.iter().map(to_topic).fold(to_nodes, Result::and)
     }
 
     /// Publishes something to every node.

@@ -105,7 +105,7 @@ impl Node {
         match body {
             Body::Beacon(beacon) => self.take_beacon(from, &beacon),
             Body::Message { service, number, topics } => {
-                let is_new = || topics.len() < 2 || self.taken().take(from.incarnation, number);
+                let is_new = || number.is_none_or(|number| self.taken().take(from.incarnation, number));
                 if self.services.hears(service, &topics) && is_new() {
                     self.handle(service, Incoming { from: from.node, payload, reply: None });
                 }
@@ -396,7 +396,7 @@ mod tests {
         // Still a node: it hears what it heard before.
         let before = count.load(Ordering::Relaxed);
         let from = Publisher { node: "a", incarnation: 1 };
-        let body = Body::Message { service: "test", number: 0, topics: Vec::new() };
+        let body = Body::Message { service: "test", number: None, topics: Vec::new() };
         cluster.node.receive(&Frame { from, body }.encode(b"hello"));
         assert_eq!(count.load(Ordering::Relaxed), before + 1);
     }

@@ -58,6 +58,12 @@ async fn a_message_to_several_topics_is_taken_once_and_messages_keep_their_order
     }
     settle().await;
     assert_eq!(heard.take(), expected);
+    // The same holds for nodes and topics.
+    publish(&a, To::Any { nodes: &["b", "z"], topics: &["1", "nobody", "2"] }, "any");
+    publish(&a, To::Any { nodes: &["b"], topics: &[] }, "node");
+    publish(&a, To::Any { nodes: &[], topics: &["1"] }, "topic");
+    settle().await;
+    assert_eq!(heard.take(), ["a: any", "a: node", "a: topic"]);
     // More topics than a message may name: it goes to all nodes, once.
     let many: Vec<String> = (0..1_001).map(|number| number.to_string()).collect();
     publish(&a, To::Topics(&many.iter().map(|topic| &**topic).collect::<Vec<_>>()), "many");
