@@ -73,6 +73,15 @@ pub enum AckError {
     /// The connection ended, or the namespace was left, before the answer came. The peer may have handled the event.
     #[error("disconnected before the event was answered")]
     Disconnected,
+    /// The node that the socket is on has not told the answer. The peer may have handled the event.
+    #[cfg(feature = "cluster")]
+    #[error("no answer from the node {node}: {reason}")]
+    Node {
+        /// The name of the node.
+        node: String,
+        /// Why it has not.
+        reason: eio_cluster::NoAnswer,
+    },
     /// The answer does not fit the type.
     #[error("the answer cannot be read: {0}")]
     Decode(#[from] DecodeError),

@@ -10,6 +10,7 @@
 //! | put the server into an axum application | [`axum`] |
 //! | know what happens when a client vanishes | [`disconnects`] |
 //! | join a server as a client, and come back after every end | [`client`] |
+//! | run several nodes that act as one | [`cluster`] |
 //! | read the log | [`logs`] |
 
 #[doc = include_str!("guide/axum.md")]
@@ -22,6 +23,10 @@ pub mod disconnects {}
 #[doc = include_str!("guide/client.md")]
 #[cfg(feature = "client")]
 pub mod client {}
+
+#[doc = include_str!("guide/cluster.md")]
+#[cfg(feature = "cluster")]
+pub mod cluster {}
 
 #[doc = include_str!("guide/logs.md")]
 pub mod logs {}

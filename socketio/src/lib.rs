@@ -19,6 +19,9 @@ mod targets;
 mod value;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
+#[cfg(feature = "cluster")]
+#[doc(no_inline)]
+pub use eio_cluster as cluster;
 #[doc(no_inline)]
 pub use {bytes, bytestring, eio_core as core, eio_tokio as engine, http, indexmap, serde_json};
 
@@ -30,6 +33,12 @@ pub use parser::{Decoder, DefaultParser, Encoded, ParseError, Parser};
 pub use parser::{MsgPackError, MsgPackErrorKind, MsgPackParser};
 pub use value::{Binary, Value};
 
+#[cfg(feature = "cluster")]
+pub use server::cluster::{
+    JoinClusterError, ServerSideEvent,
+    emitter::{Emitter, EmitterAudience, EmitterError},
+    fetch::{Fetched, MissingNode, RemoteSocket},
+};
 #[cfg(feature = "serde")]
 pub use server::config::ServerConfig;
 #[cfg(feature = "server")]
@@ -37,7 +46,7 @@ pub use server::{
     Server,
     ack::Ack,
     acknowledgement::Acknowledgement,
-    answers::Answers,
+    answers::{Answers, Responder},
     audience::Audience,
     builder::{BuildError, ServerBuilder},
     context::{

@@ -5,6 +5,9 @@ pub(crate) mod acknowledgement;
 pub(crate) mod answers;
 pub(crate) mod audience;
 pub(crate) mod builder;
+mod change;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 #[cfg(feature = "serde")]
 pub(crate) mod config;
 mod connection;

@@ -6,6 +6,9 @@ pub(crate) const SOCKET: &str = "eio_socketio::socket";
 /// The connections of a server.
 #[cfg(feature = "server")]
 pub(crate) const CONNECTION: &str = "eio_socketio::connection";
+/// What the server has to do with other nodes.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER: &str = "eio_socketio::cluster";
 /// A client's connection and its namespaces.
 #[cfg(feature = "client")]
 pub(crate) const CLIENT: &str = "eio_socketio::client";

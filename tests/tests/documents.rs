@@ -249,7 +249,7 @@ fn without_parameters(listing: &str) -> String {
 
 #[test]
 fn every_name_of_eio_on_the_page_for_other_libraries_exists() {
-    let listings = ["eio-core", "eio-embassy", "eio-socketio", "eio-tokio"]
+    let listings = ["eio-cluster", "eio-core", "eio-embassy", "eio-socketio", "eio-tokio"]
         .map(|package| without_parameters(&read(&format!("docs/public-api/{package}.txt"))))
         .concat();
     let of_name = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == ':';

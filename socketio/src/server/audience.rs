@@ -1,18 +1,24 @@
 //! To whom an event goes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use eio_tokio::Broadcast;
 
-use crate::args::{FromArgs, IntoArgs};
+use crate::args::{EncodeError, FromArgs, IntoArgs, RawArgs};
 use crate::errors::EmitError;
-use crate::packet::Body;
+use crate::packet::{Body, Packet};
+use crate::parser::Encoded;
 use crate::server::Server;
 use crate::server::answers::Answers;
+use crate::server::change::Change;
+#[cfg(feature = "cluster")]
+use crate::server::cluster::{Joined, far_ack};
 use crate::server::delivery;
 use crate::server::rooms::Target;
 use crate::server::socket::Socket;
+use crate::server::space::Space;
 
 /// Sockets of a namespace: all of them, or those in rooms, with exceptions. Each gets an event once, however many of the
 /// rooms it is in. [`Server::of`] and [`Socket::to`] begin one.
@@ -34,11 +40,22 @@ pub struct Audience {
     namespace: ByteString,
     target: Target,
     volatile: bool,
+    timeout: Option<Duration>,
+    #[cfg(feature = "cluster")]
+    is_local: bool,
 }
 
 impl Audience {
     pub(crate) fn new(server: Server, namespace: ByteString) -> Self {
-        Self { server, namespace, target: Target::default(), volatile: false }
+        Self {
+            server,
+            namespace,
+            target: Target::default(),
+            volatile: false,
+            timeout: None,
+            #[cfg(feature = "cluster")]
+            is_local: false,
+        }
     }
 
     /// Addresses the sockets in a room, and those in the rooms that were named before. A socket's identifier is a room of
@@ -60,6 +77,20 @@ impl Audience {
         self
     }
 
+    /// Sets how long to wait for acknowledgements. Default: the server's
+    /// [`ack_timeout`](crate::ServerBuilder::ack_timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Leaves out the sockets of other nodes.
+    #[cfg(feature = "cluster")]
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
     /// Sends an event and encodes it once. Returns how many sockets get it, and how many do not, by reason.
     ///
     /// `args` is as for [`Socket::emit`]. A namespace, or a room, without sockets addresses nobody.
@@ -68,15 +99,32 @@ impl Audience {
     /// Returns [`EmitError::Encode`] if the data cannot be written. A socket that cannot get the event is no error: it is
     /// counted.
     pub fn emit(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<Broadcast, EmitError> {
-        let args = args.into_args()?;
-        let Some(space) = self.server.shared().space(&self.namespace) else {
+        let (event, args) = (event.into(), args.into_args()?);
+        let space = self.space();
+        if space.is_none() && !self.is_far() {
             return Ok(Broadcast::default());
-        };
-        if self.volatile {
-            let encoded = space.encode(Body::Event { name: event.into(), args, id: None })?;
-            return Ok(delivery::send_volatile(&space.select(&self.target), &encoded));
         }
-        Ok(space.emit_to_all(&self.target, event.into(), args, delivery::send)?)
+        // Events with a history carry an offset of this node, which others have no use for.
+        let history = space.as_ref().filter(|space| space.has_history() && !self.volatile);
+        let plain = match history {
+            Some(_) if !self.is_far() => None,
+            _ => Some(self.encode(event.clone(), args.clone(), None)?),
+        };
+        let broadcast = match (history, &space, &plain) {
+            (Some(space), ..) => space.emit_to_all(&self.target, event, args)?,
+            (None, Some(space), Some(encoded)) if self.volatile => {
+                delivery::send_volatile(&space.select(&self.target), encoded)
+            }
+            (None, Some(space), Some(encoded)) => delivery::send(&space.select(&self.target), encoded),
+            _ => Broadcast::default(),
+        };
+        #[cfg(feature = "cluster")]
+        if let (Some(joined), Some(encoded)) = (self.joined(), &plain) {
+            let parser = self.server.shared().parser.name();
+            // The cluster counts and logs what is lost.
+            let _ = joined.publisher.emit(&self.namespace, &self.target, parser, encoded, self.volatile);
+        }
+        Ok(broadcast)
     }
 
     /// Sends an event that each client acknowledges, and encodes it once. Returns the answers, as they arrive.
@@ -104,24 +152,29 @@ impl Audience {
     ) -> Result<Answers<T>, EmitError> {
         let args = args.into_args()?;
         let shared = self.server.shared();
-        let Some(space) = shared.space(&self.namespace) else { return Ok(Answers::new(shared.ack_timeout)) };
-        let id = shared.next_ack();
-        let encoded = space.encode(Body::Event { name: event.into(), args, id: Some(id) })?;
-        let mut answers = Answers::new(shared.ack_timeout);
-        for socket in space.select(&self.target) {
+        let timeout = self.timeout.unwrap_or(shared.ack_timeout);
+        let mut answers = Answers::new(timeout);
+        let space = self.space();
+        if space.is_none() && !self.is_far() {
+            return Ok(answers);
+        }
+        let id = self.next_ack();
+        let encoded = self.encode(event.into(), args, Some(id))?;
+        for socket in space.iter().flat_map(|space| space.select(&self.target)) {
             answers.ask(socket, id, &encoded);
+        }
+        #[cfg(feature = "cluster")]
+        if let Some(joined) = self.joined() {
+            let far = joined.ask(&self.namespace, &self.target, shared.parser.name(), &encoded, id, timeout);
+            answers = answers.and(far);
         }
         Ok(answers)
     }
 
-    /// Returns the sockets.
+    /// Returns the sockets of this server.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
-        self.server
-            .shared()
-            .space(&self.namespace)
-            .map(|space| space.select(&self.target))
-            .unwrap_or_default()
+        self.space().map(|space| space.select(&self.target)).unwrap_or_default()
     }
 
     /// Returns the rooms that the sockets are in, in the order of their names, and how many of the sockets are in each. The
@@ -139,36 +192,93 @@ impl Audience {
     /// ```
     #[must_use]
     pub fn rooms(&self) -> Vec<(String, usize)> {
-        let sizes = self.server.shared().space(&self.namespace).map(|space| space.sizes(&self.target));
+        let sizes = self.space().map(|space| space.sizes(&self.target));
         let named = |(room, size): (Arc<str>, usize)| (String::from(&*room), size);
         sizes.unwrap_or_default().into_iter().map(named).collect()
     }
 
     /// Lets the sockets join a room. Those that are in as many rooms as they may be do not join.
     pub fn join(&self, room: impl AsRef<str>) {
-        for socket in self.sockets() {
-            let _ = socket.join(&room);
-        }
+        self.change(Change::Join(room.as_ref()));
     }
 
     /// Lets the sockets leave a room.
     pub fn leave(&self, room: impl AsRef<str>) {
-        for socket in self.sockets() {
-            socket.leave(&room);
-        }
+        self.change(Change::Leave(room.as_ref()));
     }
 
     /// Disconnects the sockets from the namespace, as [`Socket::disconnect`] does.
     pub fn disconnect(&self) {
-        for socket in self.sockets() {
-            socket.disconnect();
-        }
+        self.change(Change::Disconnect);
     }
 
     /// Closes the connections of the sockets, as [`Socket::close`] does.
     pub fn close(&self) {
-        for socket in self.sockets() {
-            socket.close();
+        self.change(Change::Close);
+    }
+
+    fn change(&self, change: Change<'_>) {
+        change.apply(&self.sockets());
+        #[cfg(feature = "cluster")]
+        if let Some(joined) = self.joined() {
+            // The cluster counts and logs what is lost.
+            let _ = joined.publisher.change(&self.namespace, &self.target, change);
         }
+    }
+
+    fn space(&self) -> Option<Arc<Space>> {
+        self.server.shared().space(&self.namespace)
+    }
+
+    /// Writes an event. There may be no such namespace here.
+    fn encode(&self, name: ByteString, args: RawArgs, id: Option<u64>) -> Result<Encoded, EncodeError> {
+        let body = Body::Event { name, args, id };
+        self.server.shared().parser.encode(&Packet { namespace: self.namespace.clone(), body })
+    }
+}
+
+#[cfg(not(feature = "cluster"))]
+impl Audience {
+    #[expect(clippy::unused_self, reason = "there are no other nodes")]
+    fn is_far(&self) -> bool {
+        false
+    }
+
+    fn next_ack(&self) -> u64 {
+        self.server.shared().next_ack()
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl Audience {
+    /// Returns the cluster, if sockets of other nodes are addressed.
+    pub(crate) fn joined(&self) -> Option<&Joined> {
+        self.server.shared().far.joined().filter(|_| !self.is_local)
+    }
+
+    fn is_far(&self) -> bool {
+        self.joined().is_some()
+    }
+
+    /// Returns the number of an event, which no event of another node has either.
+    fn next_ack(&self) -> u64 {
+        let own = self.server.shared().next_ack();
+        if self.is_far() { far_ack().unwrap_or(own) } else { own }
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(crate) fn namespace(&self) -> &ByteString {
+        &self.namespace
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(crate) fn timeout_or(&self, default: Duration) -> Duration {
+        self.timeout.unwrap_or(default)
     }
 }

@@ -58,6 +58,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 max_rooms: 1000,
                 max_running: (256, 4 * 1024 * 1024),
                 recovery: None,
+                #[cfg(feature = "cluster")]
+                far: crate::server::cluster::Settings::default(),
             },
         }
     }
@@ -159,6 +161,47 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     #[must_use]
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.limits.recovery = Some(recovery);
+        self
+    }
+
+    /// Sets what other nodes of a cluster are told of a socket: [`RemoteSocket::data`](crate::RemoteSocket::data) reads it.
+    /// Nothing by default. `args` is as for [`Socket::emit`](crate::Socket::emit).
+    ///
+    /// ```
+    /// use eio_socketio::{Namespace, Server, Socket};
+    ///
+    /// #[derive(Clone, serde::Serialize)]
+    /// struct User {
+    ///     name: String,
+    /// }
+    ///
+    /// // A middleware has stored who it is with `Socket::insert`.
+    /// let server = Server::builder()
+    ///     .namespace("/", Namespace::new())
+    ///     .socket_data(|socket: &Socket| socket.get::<User>())
+    ///     .build()?;
+    /// # Ok::<(), eio_socketio::BuildError>(())
+    /// ```
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn socket_data<T: crate::IntoArgs>(
+        mut self,
+        data: impl Fn(&crate::Socket) -> T + Send + Sync + 'static,
+    ) -> Self {
+        self.limits.far.data = Some(Arc::new(move |socket| data(socket).into_args()));
+        self
+    }
+
+    /// Sets what gets the events that other nodes send with [`Server::server_side_emit`]. They are ignored by default.
+    ///
+    /// It runs in the task of the bus, and everything that other nodes send waits for it: what takes long belongs into a task.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn on_server_side(
+        mut self,
+        on_server_side: impl Fn(crate::ServerSideEvent) + Send + Sync + 'static,
+    ) -> Self {
+        self.limits.far.on_server_side = Some(Arc::new(on_server_side));
         self
     }
 

@@ -23,6 +23,12 @@ pub(super) fn random_id(node: Option<&str>) -> io::Result<[u8; LEN]> {
     Ok(id)
 }
 
+/// Returns whether a text has the form of an identifier.
+#[cfg(feature = "cluster")]
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == LEN && text.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
 /// Returns an identifier as text.
 pub(super) fn as_str(id: &[u8; LEN]) -> &str {
     core::str::from_utf8(id).unwrap_or_default()

@@ -90,6 +90,24 @@ impl<V: Member> Rooms<V> {
         self.members.get(id).map(|ById(member)| member)
     }
 
+    /// Returns whether the namespace has no members.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Returns whether somebody has joined a room.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn has(&self, room: &str) -> bool {
+        self.by_name.contains_key(room)
+    }
+
+    /// Returns the rooms that somebody has joined.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        self.by_name.keys().cloned().collect()
+    }
+
     /// Returns how many members the namespace has.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use crate::parser::Parser;
+#[cfg(feature = "cluster")]
+use crate::server::cluster::{Far, Joined};
 use crate::server::guard::guarded;
 use crate::server::namespace::Definition;
 use crate::server::recovery::Recovery;
@@ -40,6 +42,8 @@ pub(crate) struct Shared {
     spaces: Mutex<Spaces>,
     patterns: Vec<Pattern>,
     next_ack: AtomicU64,
+    #[cfg(feature = "cluster")]
+    pub(crate) far: Far,
 }
 
 /// How long the name of a namespace of a pattern may be, in bytes.
@@ -60,6 +64,8 @@ pub(crate) struct Limits {
     pub(crate) max_rooms: usize,
     pub(crate) max_running: (usize, usize),
     pub(crate) recovery: Option<Recovery>,
+    #[cfg(feature = "cluster")]
+    pub(crate) far: crate::server::cluster::Settings,
 }
 
 impl Limits {
@@ -102,6 +108,8 @@ impl Shared {
             recovery: limits.recovery.clone(),
             patterns,
             next_ack: AtomicU64::new(0),
+            #[cfg(feature = "cluster")]
+            far: Far::new(limits.far.clone()),
         }
     }
 
@@ -128,16 +136,25 @@ impl Shared {
         let name = &ByteString::from(String::from(&**name));
         spaces = self.lock();
         let space = spaces.get_or_insert_with(name, || {
-            Space::new(
-                name.clone(),
-                definition,
-                Arc::clone(&self.parser),
-                self.max_rooms,
-                self.recovery.as_ref(),
-            )
+            let parser = Arc::clone(&self.parser);
+            let space = Space::new(name.clone(), definition, parser, self.max_rooms, self.recovery.as_ref());
+            #[cfg(feature = "cluster")]
+            self.far.introduce(&space);
+            space
         });
         space.count(true);
         Some(space)
+    }
+
+    /// Joins a cluster. All namespaces hear the other nodes from now on. Returns `false` if a cluster was joined before.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn join(&self, joined: Joined) -> bool {
+        let spaces = self.lock();
+        let has_joined = self.far.join(joined);
+        if has_joined {
+            spaces.all().for_each(|space| self.far.introduce(space));
+        }
+        has_joined
     }
 
     /// Notes that a socket has left the namespace, which is forgotten if it is one of a pattern and has no socket left.

@@ -1,5 +1,7 @@
 //! A namespace of a running server: its sockets, their rooms and what is sent to them.
 
+mod listening;
+
 use core::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +17,15 @@ use crate::args::{EncodeError, RawArgs};
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::parser::{Encoded, Parser};
+#[cfg(feature = "cluster")]
+use crate::server::cluster::topics::Topics;
+use crate::server::delivery;
 use crate::server::namespace::Definition;
 use crate::server::recovery::{History, Offset, Offsets, Recovery, Restored};
 use crate::server::rooms::{JoinError, Rooms, Target};
 use crate::server::socket::Socket;
 use crate::server::socket_id::SocketId;
+use crate::server::space::listening::Listening;
 
 /// A namespace of a running server.
 pub(crate) struct Space {
@@ -37,6 +43,8 @@ pub(crate) struct Space {
 struct Inner {
     rooms: Rooms<Socket>,
     history: Option<History<Kept, Encoded>>,
+    /// Follows the rooms, and the sockets that are away.
+    listening: Listening,
     /// Whether a task drops what the history has kept for long enough.
     is_tidied: bool,
 }
@@ -47,6 +55,14 @@ pub(crate) struct Kept {
     /// The data that the middlewares have seen.
     pub(crate) auth: RawArgs,
     pub(crate) extensions: Option<Box<Extensions>>,
+    /// The rooms that it was in when it left.
+    rooms: Vec<Arc<str>>,
+}
+
+impl Kept {
+    pub(crate) fn new(id: SocketId, auth: RawArgs, extensions: Option<Box<Extensions>>) -> Self {
+        Self { id, auth, extensions, rooms: Vec::new() }
+    }
 }
 
 impl Space {
@@ -59,7 +75,12 @@ impl Space {
     ) -> Self {
         let history = recovery.map(History::new);
         let offsets = history.as_ref().map(History::offsets);
-        let inner = Inner { rooms: Rooms::new(max_rooms), history, is_tidied: false };
+        let inner = Inner {
+            rooms: Rooms::new(max_rooms),
+            history,
+            listening: Listening::default(),
+            is_tidied: false,
+        };
         Self { name, definition, parser, users: AtomicUsize::new(0), offsets, inner: Mutex::new(inner) }
     }
 
@@ -91,22 +112,23 @@ impl Space {
         Ok(())
     }
 
-    /// Sends an event to the addressed sockets by `send`.
+    /// Returns whether events have a history, and so an offset.
+    pub(crate) fn has_history(&self) -> bool {
+        self.offsets.is_some()
+    }
+
+    /// Sends an event to the addressed sockets. This is the way for events with a history.
     pub(crate) fn emit_to_all(
         self: &Arc<Self>,
         target: &Target,
         name: ByteString,
         args: RawArgs,
-        send: impl FnOnce(&[Socket], &Encoded) -> Broadcast,
     ) -> Result<Broadcast, EncodeError> {
         let (offset, encoded) = self.event(name, args)?;
         let mut inner = self.lock();
         let sockets = inner.rooms.select(target);
-        let Some(offset) = offset else {
-            drop(inner);
-            return Ok(send(&sockets, &encoded));
-        };
-        let broadcast = send(&sockets, &encoded);
+        let broadcast = delivery::send(&sockets, &encoded);
+        let Some(offset) = offset else { return Ok(broadcast) };
         inner.log(&offset, target.clone(), encoded);
         for socket in &sockets {
             socket.note_sent(&offset);
@@ -124,6 +146,26 @@ impl Space {
         Ok((offset, self.encode(Body::Event { name, args, id: None })?))
     }
 
+    /// Begins to hear the other nodes.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn listen(&self, channel: eio_cluster::Channel) {
+        let mut inner = self.lock();
+        let Inner { rooms, history, listening, .. } = &mut *inner;
+        listening.begin(Topics::new(channel, self.name.clone()));
+        let mut names = rooms.names();
+        for kept in history.iter().flat_map(History::kept) {
+            listening.hold(&kept.rooms);
+            names.extend(kept.rooms.iter().cloned());
+        }
+        inner.note(&names);
+    }
+
+    /// Hears nothing of the other nodes any more: the server forgets the namespace.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn hush(&self) {
+        self.lock().listening.end();
+    }
+
     /// Adds a socket that joins the namespace, and calls `accept` before others can send to it. Returns `false` if the socket
     /// has ended meanwhile.
     pub(crate) fn insert(&self, socket: &Socket, accept: impl FnOnce()) -> bool {
@@ -138,7 +180,9 @@ impl Space {
         let trail = history.and_then(|history| history.begin(socket.id().shared(), server.node()).ok());
         socket.set_trail(trail);
         accept();
-        inner.rooms.insert(socket.clone())
+        let is_new = inner.rooms.insert(socket.clone());
+        inner.note(&[""; 0]);
+        is_new
     }
 
     /// Adds the socket of a client that has come back, if everything that it has missed is known. `create` makes the socket
@@ -153,13 +197,18 @@ impl Space {
         let mut inner = self.lock();
         let Restored { trail, kept, rooms, missed } =
             inner.history.as_mut()?.restore(pid, offset, Instant::now())?;
-        let socket = create(kept)?;
+        inner.listening.release(&kept.rooms);
+        let Some(socket) = create(kept) else {
+            inner.note(&rooms);
+            return None;
+        };
         socket.set_trail(Some(trail));
         inner.rooms.insert(socket.clone());
-        for room in rooms {
+        for room in &rooms {
             // The socket was in as many before.
-            let _ = inner.rooms.join(&socket, &room);
+            let _ = inner.rooms.join(&socket, room);
         }
+        inner.note(&rooms);
         accept(&socket);
         for encoded in missed {
             socket.link().send_encoded_surely(encoded);
@@ -170,11 +219,16 @@ impl Space {
     /// Removes a socket that has ended. Returns the rooms that it was in. Keeps what its client needs if it may come back.
     pub(crate) fn remove(self: &Arc<Self>, socket: &Socket, kept: Option<Kept>) -> Vec<Arc<str>> {
         let mut inner = self.lock();
-        if let (Some(history), Some(trail), Some(kept)) = (&mut inner.history, socket.take_trail(), kept) {
+        let Inner { rooms, history, listening, .. } = &mut *inner;
+        if let (Some(history), Some(trail), Some(mut kept)) = (history, socket.take_trail(), kept) {
+            kept.rooms = rooms.of(socket).to_vec();
+            listening.hold(&kept.rooms);
             history.save(trail, kept, Instant::now());
             self.tidy_later(&mut inner);
         }
-        inner.rooms.remove(socket)
+        let left = inner.rooms.remove(socket);
+        inner.note(&left);
+        left
     }
 
     pub(crate) fn join(&self, socket: &Socket, room: &str) -> Result<bool, JoinError> {
@@ -182,6 +236,9 @@ impl Space {
         let has_joined = inner.rooms.join(socket, room)?;
         if has_joined && let (Some(history), Some(trail)) = (&inner.history, socket.trail()) {
             history.joined(&trail, &room.into());
+        }
+        if has_joined {
+            inner.note(&[room]);
         }
         Ok(has_joined)
     }
@@ -191,6 +248,9 @@ impl Space {
         let has_left = inner.rooms.leave(socket, room);
         if has_left && let (Some(history), Some(trail)) = (&inner.history, socket.trail()) {
             history.left(&trail, room);
+        }
+        if has_left {
+            inner.note(&[room]);
         }
         has_left
     }
@@ -234,7 +294,7 @@ impl Space {
         let mut inner = self.lock();
         let history = inner.history.as_mut().unwrap();
         let trail = history.begin("somebody".into(), None).unwrap();
-        let kept = Kept { id: SocketId::random(None).unwrap(), auth: RawArgs::none(), extensions: None };
+        let kept = Kept::new(SocketId::random(None).unwrap(), RawArgs::none(), None);
         history.save(trail, kept, Instant::now());
     }
 
@@ -279,6 +339,10 @@ impl Drop for Locked<'_> {
         if let Some(history) = &mut self.inner.history {
             self.gone = history.take_gone();
         }
+        for kept in &self.gone {
+            self.inner.listening.release(&kept.rooms);
+            self.inner.note(&kept.rooms);
+        }
     }
 }
 
@@ -297,6 +361,11 @@ impl DerefMut for Locked<'_> {
 }
 
 impl Inner {
+    /// Notes that rooms, or the whole namespace, may have got their first member, or have lost their last one.
+    fn note(&mut self, rooms: &[impl AsRef<str>]) {
+        self.listening.note(&self.rooms, rooms);
+    }
+
     fn expire(&mut self) -> Option<Instant> {
         self.history.as_mut()?.expire(Instant::now())
     }

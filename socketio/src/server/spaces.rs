@@ -26,6 +26,12 @@ impl Spaces {
         self.by_name.get(name)
     }
 
+    /// Returns all namespaces.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Space>> {
+        self.by_name.values()
+    }
+
     /// Returns the namespace of that name, which `create` creates if it does not exist.
     pub(crate) fn get_or_insert_with(
         &mut self,
@@ -47,6 +53,11 @@ impl Spaces {
             gone.extend(self.by_name.remove(space.name()));
         }
         self.forget_the_first(&mut gone);
+        // While no other namespace of its name can begin to listen.
+        #[cfg(feature = "cluster")]
+        for space in &gone {
+            space.hush();
+        }
         shrink(&mut self.by_name);
         gone
     }

@@ -208,7 +208,7 @@ async fn all_clients_of_a_room_are_asked_with_one_packet_and_each_answer_is_told
 #[tokio::test(start_paused = true)]
 async fn nobody_to_ask_is_nothing_to_wait_for() {
     let world = World::suite();
-    let answers = world.server.to("nowhere").emit_with_ack::<u32>("vote", ()).unwrap();
+    let mut answers = world.server.to("nowhere").emit_with_ack::<u32>("vote", ()).unwrap();
     assert_eq!(answers.all().await.len(), 0);
     assert_eq!(world.elapsed(), ms(0));
 }

@@ -15,7 +15,8 @@ async fn every_client_answers_a_broadcast_or_is_told_to_be_late_or_gone() {
         clients.push(Raw::join(&server).await);
     }
     settle().await;
-    let answers = server.of("/").emit_with_ack::<u64>("ready?", ()).unwrap().timeout(Duration::from_secs(2));
+    let mut answers =
+        server.of("/").emit_with_ack::<u64>("ready?", ()).unwrap().timeout(Duration::from_secs(2));
     let mut ids = Vec::new();
     for client in &mut clients {
         let packet = client.next().await;

@@ -101,6 +101,7 @@ fn hidden_crates(text: &str, crate_name: &str) -> BTreeSet<String> {
         .filter_map(|line| line.strip_prefix(&prefix))
         // Our crates are re-exported under short names.
         .map(|name| match name {
+            "cluster" => "eio_cluster",
             "core" => "eio_core",
             "engine" => "eio_tokio",
             name => name,

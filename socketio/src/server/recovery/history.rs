@@ -100,6 +100,12 @@ impl<K, P: Clone> History<K, P> {
         Some(Restored { rooms: away.trail.rooms(), trail: away.trail, kept: away.kept, missed })
     }
 
+    /// Returns what is kept of the sockets whose clients are away.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
+        self.sessions.kept()
+    }
+
     /// Returns whether a client may come back.
     pub(crate) fn is_waited_for(&self, now: Instant) -> bool {
         self.sessions.is_waited_for(now)

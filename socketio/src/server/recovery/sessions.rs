@@ -90,6 +90,12 @@ impl<K> Sessions<K> {
         core::mem::take(&mut self.gone)
     }
 
+    /// Returns what is kept of each socket.
+    #[cfg(feature = "cluster")]
+    pub(super) fn kept(&self) -> impl Iterator<Item = &K> {
+        self.away.values().map(|away| &away.kept)
+    }
+
     /// Returns whether a client may come back.
     pub(super) fn is_waited_for(&self, now: Instant) -> bool {
         let newest = self.order.last_key_value().and_then(|(_, newest)| self.away.get(newest));

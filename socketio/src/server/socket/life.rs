@@ -68,7 +68,7 @@ impl Socket {
         if let Err(panic) = &extensions {
             tracing::error!(target: targets::SOCKET, socket = %self.id(), %panic, "the data of a socket cannot be kept");
         }
-        Some(Kept { id: self.id().clone(), auth: self.auth().clone(), extensions: extensions.ok()? })
+        Some(Kept::new(self.id().clone(), self.auth().clone(), extensions.ok()?))
     }
 
     /// Ends a socket in whose place another one joins, which tells the application what happens from now on. Returns `false`
