@@ -63,6 +63,9 @@ pub enum NotPublished {
     },
 }
 
+/// How many bytes signs of life may take above the bound of the queue.
+const SIGNS: usize = 64 * 1024;
+
 /// The handle by which a node publishes and subscribes. Cloning returns another one; when the last is dropped, the bus ends.
 #[derive(Clone)]
 pub(crate) struct Sending {
@@ -129,14 +132,15 @@ impl Sending {
         Ok(())
     }
 
-    /// Puts a sign of life in front of the queue, if the bus is up. It is small and there is one at a time, so the bound of
-    /// the queue does not hold it back: a node that has much to say still says that it lives.
+    /// Puts a sign of life in front of the queue, if the bus is up. Up to [`SIGNS`] it may be above the bound of the queue: a
+    /// node that has much to say still says that it lives.
     pub(crate) fn publish_first(&self, subject: Subject, payload: Bytes) {
+        let (cost, limit) = (payload.len() + OVERHEAD, self.shared().limits.queued.saturating_add(SIGNS));
         let mut state = self.shared().lock();
-        if state.bus != BusState::Up || state.closing {
+        if state.bus != BusState::Up || state.closing || state.queued.saturating_add(cost) > limit {
             return;
         }
-        state.queued += payload.len() + OVERHEAD;
+        state.queued += cost;
         state.queue.push_front((subject, payload));
         drop(state);
         self.shared().work.notify_one();

@@ -2,6 +2,8 @@
 //! node fails.
 
 mod channels;
+mod chaos;
+mod locks;
 mod members;
 mod outages;
 mod requests;
