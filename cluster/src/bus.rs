@@ -39,9 +39,16 @@
 //! }
 //! ```
 
+mod direct;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod port;
+#[cfg(feature = "redis")]
+mod redis;
 mod sending;
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod server;
 mod state;
 mod subject;
 
@@ -50,9 +57,22 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
+pub use direct::Direct;
 pub use memory::{Memory, MemoryBus};
+#[cfg(feature = "nats")]
+#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+pub use nats::Nats;
 pub use port::Port;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use redis::Redis;
 pub use sending::{BusStatus, NotPublished};
+#[cfg(all(feature = "tls", any(feature = "nats", feature = "redis")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use server::InvalidRoots;
+#[cfg(any(feature = "nats", feature = "redis"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "nats", feature = "redis"))))]
+pub use server::{InvalidUrl, UrlProblem};
 pub use state::BusState;
 pub use subject::{InvalidPrefix, Subject};
 
@@ -70,6 +90,13 @@ pub trait Bus: Send + 'static {
     ///
     /// The future is spawned as a task of its own.
     fn run(self: Box<Self>, port: Port) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// A bus whose kind is chosen while the program runs.
+impl<B: Bus + ?Sized> Bus for Box<B> {
+    fn run(self: Box<Self>, port: Port) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        (*self).run(port)
+    }
 }
 
 /// What a bus has to do next.

@@ -22,7 +22,7 @@ mod sessions;
 mod targets;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
-#[cfg(feature = "forward-tls")]
+#[cfg(any(feature = "forward-tls", feature = "tls"))]
 #[doc(no_inline)]
 pub use tokio_rustls::rustls;
 #[doc(no_inline)]

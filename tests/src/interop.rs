@@ -6,6 +6,7 @@
 
 mod browser;
 mod child;
+mod daemon;
 mod events;
 mod log;
 mod messages;
@@ -21,6 +22,7 @@ mod test_server;
 
 pub use browser::Browser;
 pub use child::{Child, interop_folder};
+pub use daemon::{Daemon, Folder, free_port};
 pub use events::{Event, Events};
 pub use log::Log;
 pub use messages::{from_json, to_json};

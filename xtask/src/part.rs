@@ -241,6 +241,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::diagnoses,
     },
     Part {
+        name: "cluster",
+        about: "the bus over Redis and NATS delivers in order, loses nothing silently, and comes back after every fault",
+        verb: Verb::Test,
+        needs: &[KILL, REDIS, NATS],
+        limit_minutes: 10,
+        run: interop::cluster,
+    },
+    Part {
         name: "idle-limits",
         about: "no session is lost where heartbeats of seconds meet idle limits of seconds, also over poor links",
         verb: Verb::Test,
@@ -367,6 +375,8 @@ const NGINX: Need = Need::Program { name: "nginx", package: "nginx" };
 const HAPROXY: Need = Need::Program { name: "haproxy", package: "haproxy" };
 /// A proxy that clients ask for tunnels.
 const TINYPROXY: Need = Need::Program { name: "tinyproxy", package: "tinyproxy-bin" };
+const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
+const NATS: Need = Need::Program { name: "nats-server", package: "nats-server" };
 /// Speaks PPP on its standard input and output, and takes the place of a modem and its network.
 const SLIRP: Need = Need::Program { name: "slirp-fullbolt", package: "slirp" };
 /// Gives it a host's name of its own.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::bus::Command;
 use crate::bus::sending::Receive;
-use crate::bus::state::{BusState, Shared};
+use crate::bus::state::{BusState, Shared, Standing};
 use crate::bus::subject::Subject;
 use crate::metrics;
 use crate::targets;
@@ -23,11 +23,13 @@ pub struct Port {
     receive: Arc<dyn Receive>,
     /// The outage is in the log.
     is_told: bool,
+    /// A subscription that was refused on this connection is in the log.
+    is_refusal_told: bool,
 }
 
 impl Port {
     pub(super) fn new(shared: Arc<Shared>, receive: Arc<dyn Receive>) -> Self {
-        Self { shared, receive, is_told: false }
+        Self { shared, receive, is_told: false, is_refusal_told: false }
     }
 
     /// Waits for something to do, which is never the case while the bus is not up. Returns `None` when the node leaves the
@@ -55,9 +57,16 @@ impl Port {
         }
     }
 
+    /// Returns the next thing to do if there is one: to send in one go what waits.
+    pub fn try_next(&mut self) -> Option<Command> {
+        let mut state = self.shared.lock();
+        if state.bus == BusState::Up { state.next_command() } else { None }
+    }
+
     /// Returns the subjects to subscribe to after each connect, in no particular order. Changes after this call come by
     /// [`next`](Self::next), once the bus is up.
     pub fn subscriptions(&mut self) -> Vec<Subject> {
+        self.is_refusal_told = false;
         self.shared.lock().ask_for_all()
     }
 
@@ -113,16 +122,33 @@ impl Port {
     pub fn subscribed(&mut self, subject: &Subject) {
         let mut state = self.shared.lock();
         let Some(one) = state.subscriptions.get_mut(subject) else { return };
-        if !one.asked {
+        if !one.standing.is_with_server() {
             return;
         }
-        one.confirmed = true;
+        one.standing = Standing::Confirmed;
         if !one.wanted {
             state.look_at(subject.clone());
         }
         drop(state);
         self.shared.confirmed.notify_waiters();
         self.shared.work.notify_one();
+    }
+
+    /// Says that the server refuses a subscription, and why: a permission is missing, for example. The node does not get what
+    /// is published to it, so this is an error in the log, once for each connection, and in the status. Nobody waits for its
+    /// confirmation any more.
+    pub fn refused(&mut self, subject: &Subject, cause: impl fmt::Display) {
+        let mut state = self.shared.lock();
+        let Some(one) = state.subscriptions.get_mut(subject) else { return };
+        one.standing = Standing::Refused;
+        if !one.wanted {
+            state.subscriptions.remove(subject);
+        }
+        drop(state);
+        self.shared.confirmed.notify_waiters();
+        if !core::mem::replace(&mut self.is_refusal_told, true) {
+            tracing::error!(target: targets::BUS, %subject, %cause, "the server refuses a subscription: this node does not get its messages");
+        }
     }
 
     /// Takes a message that has come. Its subject does not matter: the message itself says for whom it is.

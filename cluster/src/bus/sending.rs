@@ -38,6 +38,8 @@ pub struct BusStatus {
     pub queued: usize,
     /// The subjects to which the node wants to be subscribed.
     pub subscriptions: usize,
+    /// Those of them that the server has refused.
+    pub refused: usize,
 }
 
 /// Why a message was not published. It is counted in [`BusStatus::lost`].
@@ -184,6 +186,7 @@ impl Sending {
             received: state.received,
             queued: state.queued,
             subscriptions: state.subscriptions.values().filter(|one| one.wanted).count(),
+            refused: state.count_refused(),
         }
     }
 
@@ -233,7 +236,7 @@ impl Watcher {
             {
                 let state = self.shared.lock();
                 let subscription = state.subscriptions.get(subject);
-                let is_over = subscription.is_none_or(|one| one.confirmed || !one.wanted);
+                let is_over = subscription.is_none_or(|one| !one.wanted || one.standing.is_decided());
                 if is_over || state.bus == BusState::Stopped {
                     return;
                 }

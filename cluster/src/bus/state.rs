@@ -77,10 +77,33 @@ pub(crate) struct State {
 pub(crate) struct Subscription {
     /// The node wants it.
     pub(crate) wanted: bool,
+    pub(crate) standing: Standing,
+}
+
+/// What the server knows of a subscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing.
+    #[default]
+    Unknown,
     /// The bus was told to subscribe.
-    pub(crate) asked: bool,
+    Asked,
     /// The bus has confirmed it.
-    pub(crate) confirmed: bool,
+    Confirmed,
+    /// The server has refused it.
+    Refused,
+}
+
+impl Standing {
+    /// Whether the server has the subscription, or is going to.
+    pub(crate) fn is_with_server(self) -> bool {
+        matches!(self, Self::Asked | Self::Confirmed)
+    }
+
+    /// Whether the server has said what it makes of it.
+    pub(crate) fn is_decided(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Refused)
+    }
 }
 
 impl Shared {
@@ -124,18 +147,18 @@ impl State {
     pub(crate) fn next_command(&mut self) -> Option<Command> {
         while let Some(subject) = self.changed.pop_first() {
             let Some(one) = self.subscriptions.get_mut(&subject) else { continue };
-            match (one.wanted, one.asked) {
-                (true, false) => {
-                    one.asked = true;
+            match (one.wanted, one.standing) {
+                (true, Standing::Unknown | Standing::Refused) => {
+                    one.standing = Standing::Asked;
                     return Some(Command::Subscribe(subject));
                 }
                 // One that is not confirmed yet is looked at again when it is: a confirmation then always means the last
                 // time that the bus was told to subscribe.
-                (false, true) if one.confirmed => {
+                (false, Standing::Confirmed) => {
                     self.subscriptions.remove(&subject);
                     return Some(Command::Unsubscribe(subject));
                 }
-                (true, true) | (false, _) => {}
+                (true, Standing::Asked | Standing::Confirmed) | (false, _) => {}
             }
         }
         let (subject, payload) = self.queue.pop_front()?;
@@ -155,7 +178,7 @@ impl State {
     /// Has the bus look at a subscription, if it is up. Otherwise it asks for all when it is.
     pub(crate) fn look_at(&mut self, subject: Subject) {
         let Some(one) = self.subscriptions.get_mut(&subject) else { return };
-        if one.wanted || one.asked {
+        if one.wanted || one.standing.is_with_server() {
             self.changed.insert(subject);
         } else {
             self.subscriptions.remove(&subject);
@@ -168,9 +191,15 @@ impl State {
         self.changed.clear();
         self.subscriptions.retain(|_, one| one.wanted);
         for one in self.subscriptions.values_mut() {
-            *one = Subscription { wanted: true, asked: true, confirmed: false };
+            one.standing = Standing::Asked;
         }
         self.subscriptions.keys().cloned().collect()
+    }
+
+    /// Returns how many subscriptions are wanted that the server has refused.
+    pub(crate) fn count_refused(&self) -> usize {
+        let refused = |one: &&Subscription| one.wanted && one.standing == Standing::Refused;
+        self.subscriptions.values().filter(refused).count()
     }
 
     /// Forgets what the server knew: the queue is lost, and no subscription is left. Returns how many messages are lost.
@@ -182,7 +211,7 @@ impl State {
         self.changed.clear();
         self.subscriptions.retain(|_, one| one.wanted);
         for one in self.subscriptions.values_mut() {
-            *one = Subscription { wanted: true, ..Subscription::default() };
+            one.standing = Standing::Unknown;
         }
         lost
     }

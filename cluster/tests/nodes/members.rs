@@ -111,7 +111,7 @@ async fn two_nodes_of_one_name_are_reported_by_all_until_one_leaves() {
     let twin = Cluster::builder(&server, bus.end("twin")).join().unwrap();
     sleep(Duration::from_secs(6)).await;
     for node in [&a, &b, &twin] {
-        assert_eq!(node.status().names_twice, ["b".into()]);
+        assert_eq!(node.status().names_twice, [std::sync::Arc::<str>::from("b")]);
         assert_eq!(there(node), [up("a"), up("b"), up("b")]);
     }
     twin.leave().await;

@@ -2,11 +2,11 @@
 
 use core::net::SocketAddr;
 
-use eio_tests::interop::{Case, Log, ServerKind, StockServer};
+use eio_tests::interop::{Case, Log, ServerKind, StockServer, free_port};
 use serde_json::json;
 
 use crate::cases;
-use crate::proxies::{PASS_ON, Proxy, backend, free_port, upstream};
+use crate::proxies::{PASS_ON, Proxy, backend, upstream};
 use crate::tool::{self, Tool};
 
 pub(crate) fn cases() -> Vec<Case> {

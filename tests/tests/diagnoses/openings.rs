@@ -2,13 +2,13 @@
 
 use core::net::SocketAddr;
 
-use eio_tests::interop::{Case, Log, ServerKind, StockServer};
+use eio_tests::interop::{Case, Log, ServerKind, StockServer, free_port};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::cases;
-use crate::proxies::{Proxy, free_port};
+use crate::proxies::Proxy;
 use crate::tool::{self, Tool};
 
 pub(crate) fn cases() -> Vec<Case> {

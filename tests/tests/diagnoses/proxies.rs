@@ -1,30 +1,15 @@
 //! nginx, HAProxy and tinyproxy, each with a configuration of its own.
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use core::time::Duration;
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Stdio;
 
-use eio_tests::interop::{Log, PATIENCE};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use eio_tests::interop::{Daemon, Folder, Log, free_port};
+use tokio::process::Command;
 
-/// A running proxy. Dropping it kills the program and removes its folder.
+/// A running proxy. Dropping it kills the program.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     _folder: Folder,
-    _child: Child,
-}
-
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    _daemon: Daemon,
 }
 
 impl Proxy {
@@ -37,7 +22,7 @@ impl Proxy {
     pub(crate) async fn nginx_with(files: &[(&str, &str)], http: &str, server: &str, log: &Log) -> Self {
         let (folder, port) = (Folder::new(), free_port());
         for (name, text) in files {
-            std::fs::write(folder.0.join(name), text).expect("a folder of one's own");
+            let _ = folder.write(name, text);
         }
         let listen = if server.contains("ssl_certificate") { "ssl" } else { "" };
         let http = format!("{http}\nserver {{\nlisten 127.0.0.1:{port} {listen};\n{server}\n}}");
@@ -61,9 +46,9 @@ impl Proxy {
     ) -> Self {
         let (folder, port) = (Folder::new(), free_port());
         for (name, text) in files {
-            std::fs::write(folder.0.join(name), text).expect("a folder of one's own");
+            let _ = folder.write(name, text);
         }
-        let path = folder.0.display();
+        let path = folder.path().display();
         let config = format!(
             "global\n    maxconn 100\n    default-path origin {path}\ndefaults\n    mode http\n    timeout connect 5s\n    \
              timeout client 60s\n    timeout server 60s\n    {defaults}\nfrontend front\n    bind 127.0.0.1:{port} {bind}\n{rest}\n"
@@ -110,7 +95,7 @@ impl Proxy {
         );
         let file = folder.write("nginx.conf", &config);
         let mut command = Command::new("nginx");
-        command.arg("-p").arg(&folder.0).arg("-c").arg(file).args(["-e", "stderr"]);
+        command.arg("-p").arg(folder.path()).arg("-c").arg(file).args(["-e", "stderr"]);
         command
     }
 
@@ -124,59 +109,14 @@ impl Proxy {
         Self::start(command, "tinyproxy", port, folder, log).await
     }
 
-    async fn start(mut command: Command, who: &'static str, port: u16, folder: Folder, log: &Log) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{who} is not installed: {error}"));
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe was asked for")).lines();
-        let log_of_lines = log.clone();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                log_of_lines.line(who, &line);
-            }
-        });
-        let listens = async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::select! {
-            status = child.wait() => panic!("{who} ended: {status:?}"),
-            listens = tokio::time::timeout(PATIENCE, listens) => listens.expect("it listens soon"),
-        }
-        Self { port, _folder: folder, _child: child }
+    async fn start(command: Command, who: &'static str, port: u16, folder: Folder, log: &Log) -> Self {
+        let daemon = Daemon::start(command, who, port, log).await;
+        Self { port, _folder: folder, _daemon: daemon }
     }
 
     /// The URL of the proxy, with this scheme and path.
     pub(crate) fn url(&self, scheme: &str, path: &str) -> String {
         format!("{scheme}://127.0.0.1:{}{path}", self.port)
-    }
-}
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("eio-diagnoses-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary folder");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).expect("a folder of one's own");
-        path
-    }
-}
-
-/// A port below those that the system chooses, so that nobody gets it before the proxy listens.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let base = 20_000 + u16::try_from(std::process::id() % 100).expect("a small number") * 100;
-    loop {
-        let port = base + NEXT.fetch_add(1, Ordering::Relaxed);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 

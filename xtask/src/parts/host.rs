@@ -6,7 +6,8 @@ use crate::job::{Job, Stop, command, failed};
 
 /// The features that bring tests of their own. `defmt` is not among them: its log statements need a board's linker script.
 pub(crate) const WORKSPACE_FEATURES: &str = "eio-core/serde,eio-legacy/serde,eio-embassy/proto-ipv4,\
-    eio-embassy/proto-ipv6,eio-embassy/subprotocol,eio-embassy/tls,eio-cluster/forward,eio-cluster/forward-tls";
+    eio-embassy/proto-ipv6,eio-embassy/subprotocol,eio-embassy/tls,eio-cluster/forward,eio-cluster/forward-tls,\
+    eio-cluster/nats,eio-cluster/redis,eio-cluster/tls";
 
 /// `cargo test` with these arguments, for the whole workspace. To run some tests, name them with `--test`, not their
 /// package with `--package`: alone, a package has fewer features, and cargo would build its dependencies once more.

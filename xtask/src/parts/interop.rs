@@ -54,6 +54,11 @@ pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
+/// Several nodes over real servers of Redis and NATS.
+pub(crate) fn cluster(job: &mut Job<'_>) -> Result<(), Stop> {
+    job.run(&mut test("cluster")).map(drop)
+}
+
 /// The client for boards over networks that this machine can be.
 pub(crate) fn networks(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("slirp gets a host's name of its own")?;

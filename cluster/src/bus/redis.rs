@@ -1,0 +1,85 @@
+//! The bus over Redis or Valkey.
+
+mod link;
+mod session;
+mod slots;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::bus::server::{Broken, Ended, InvalidUrl, Protocol, Scheme, ServerUrl, Settings, keep};
+use crate::bus::{Bus, Port};
+
+/// A bus over a Redis server or a Redis Cluster, by publish and subscribe.
+///
+/// Give it the URL of a server, or those of several nodes of a Redis Cluster. It asks one of them for the others:
+///
+/// ```
+/// use eio_cluster::bus::Redis;
+///
+/// let one = Redis::new(["redis://127.0.0.1:6379"])?;
+/// let cluster = Redis::new(["redis://ann:secret@r1.example", "redis://ann:secret@r2.example"])?;
+/// # drop((one, cluster));
+/// # Ok::<(), eio_cluster::bus::InvalidUrl>(())
+/// ```
+///
+/// | in the URL | |
+/// |---|---|
+/// | `redis://` | no TLS |
+/// | `rediss://` | TLS, with the feature `tls` |
+/// | `:password@` | the password of the user `default` |
+/// | `user:password@` | a user, for whom `&eio.*` is among the channels of the ACL (`eio` is the prefix of the subjects) |
+/// | `/0` behind the host | allowed and without a meaning: channels do not belong to a database |
+///
+/// It needs Redis 6 or newer, whose protocol (RESP3) has messages and answers on one connection. A Redis Cluster of version
+/// 7 or newer has channels that belong to one of its masters each: the bus uses these (sharded pub/sub), so a message costs
+/// one master and not all of them. An older cluster hands each message to all of its nodes, as usual. It was tried with
+/// Redis 7.0. Valkey has the same protocol, and was not tried.
+///
+/// # Guarantees
+/// - A message arrives at most once. What one node publishes arrives in the order of publishing. On a Redis Cluster, this
+///   holds for the messages of one subject: those of others may be on another master.
+/// - A connection that is lost loses what is published until it is back and all subscriptions are made again: what this node
+///   publishes, and what others publish to it. [`BusStatus::lost`](crate::bus::BusStatus) counts the messages of this node
+///   that the server has not answered by then. The messages of others are lost without a trace.
+/// - Redis drops the connection of a node that reads too slowly (`client-output-buffer-limit pubsub`: 32 MB, or 8 MB for a
+///   minute). For the node, that is a lost connection like any other.
+/// - When a master of a Redis Cluster is lost, or slots move, the bus connects to all masters anew, so it is down for a
+///   moment; when a master is lost, until a replica has taken its place.
+pub struct Redis(Settings);
+
+const SCHEME: Scheme = Scheme { plain: "redis", tls: "rediss", port: 6_379, has_database: true };
+
+impl Redis {
+    /// Makes a bus over the servers with these URLs. Connects to none yet.
+    ///
+    /// # Errors
+    /// Returns an error if there is no URL, or one cannot be used.
+    pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, InvalidUrl> {
+        Settings::new(urls, &SCHEME).map(Self)
+    }
+}
+
+crate::bus::server::setters!(Redis);
+
+impl Bus for Redis {
+    fn run(self: Box<Self>, port: Port) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(keep(*self, port))
+    }
+}
+
+impl Protocol for Redis {
+    type Connection = session::Session;
+
+    fn settings(&self) -> &Settings {
+        &self.0
+    }
+
+    async fn open(&self, url: &ServerUrl) -> Result<Self::Connection, Broken> {
+        Box::pin(session::Session::open(url, &self.0)).await
+    }
+
+    async fn serve(&self, connection: Self::Connection, port: &mut Port) -> Ended {
+        connection.serve(port).await
+    }
+}

@@ -1,0 +1,326 @@
+//! A connection to one Redis server.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo,
+    RedisError, RedisResult, ServerErrorKind, Value,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::bus::Subject;
+use crate::bus::server::{Broken, Pulse, ServerUrl, Settings, Stream, connect, encrypt};
+
+/// A connection, with what waits to be sent and what waits for its answer.
+///
+/// Commands are sent in batches, of which one is under way at a time: while it is, the next one grows. So a batch is one
+/// command where there is little to send, and what came in within one round trip where there is much.
+pub(super) struct Link {
+    connection: MultiplexedConnection,
+    driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+    pushed: Arc<Mutex<VecDeque<PushInfo>>>,
+    has_heard: Arc<AtomicBool>,
+    waiting: Batch,
+    flight: Option<Flight>,
+    events: VecDeque<Event>,
+    pub(super) pulse: Pulse,
+    /// The messages that were sent or wait, and are not answered.
+    pub(super) unanswered: u64,
+}
+
+/// Commands, each of which has one answer.
+#[derive(Default)]
+struct Batch {
+    commands: Vec<Sent>,
+    pipeline: Pipeline,
+    bytes: usize,
+}
+
+struct Flight {
+    commands: Vec<Sent>,
+    answers: Pin<Box<dyn Future<Output = RedisResult<Vec<Value>>> + Send>>,
+}
+
+/// What was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Message,
+    Subscription(Subject),
+    End(Subject),
+    Ping,
+}
+
+/// What has come.
+#[derive(Debug)]
+pub(super) enum Event {
+    Message(Bytes),
+    Subscribed(Subject),
+    /// The server refuses a subscription.
+    Refused(Subject, String),
+    /// The server does not take a message.
+    NotTaken(String),
+    /// There is room for commands again.
+    Room,
+}
+
+/// A batch is not filled above one of these.
+const MAX_COMMANDS: usize = 1_000;
+const MAX_BYTES: usize = 256 * 1024;
+
+impl Link {
+    pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
+        let stream = connect(url).await?;
+        let stream = if url.is_tls { encrypt(stream, url, settings).await? } else { Box::new(stream) };
+        Self::over(stream, url, settings).await
+    }
+
+    pub(super) async fn over(
+        stream: Box<dyn Stream>,
+        url: &ServerUrl,
+        settings: &Settings,
+    ) -> Result<Self, Broken> {
+        let pushed = Arc::new(Mutex::new(VecDeque::new()));
+        let inbox = Arc::clone(&pushed);
+        let push = move |info: PushInfo| {
+            inbox.lock().unwrap_or_else(PoisonError::into_inner).push_back(info);
+            Ok::<_, core::convert::Infallible>(())
+        };
+        // Times are ours: what takes too long is found by the heartbeat.
+        let config = AsyncConnectionConfig::new()
+            .set_push_sender(push)
+            .set_response_timeout(None)
+            .set_connection_timeout(None);
+        let mut user = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        if let Some(name) = &url.user {
+            user = user.set_username(name);
+        }
+        if let Some(password) = &url.password {
+            user = user.set_password(password);
+        }
+        let has_heard = Arc::new(AtomicBool::new(false));
+        let stream = Heard { stream, has_heard: Arc::clone(&has_heard) };
+        let (connection, driver) = MultiplexedConnection::new_with_config(&user, stream, config)
+            .await
+            .map_err(|error| broken(&error))?;
+        Ok(Self {
+            connection,
+            driver: Box::pin(driver),
+            pushed,
+            has_heard,
+            waiting: Batch::default(),
+            flight: None,
+            events: VecDeque::new(),
+            pulse: Pulse::new(settings.heartbeat),
+            unanswered: 0,
+        })
+    }
+
+    /// Sends a command of one's own, and waits for the answer. Nothing else may be under way.
+    pub(super) async fn ask(&mut self, command: &redis::Cmd) -> RedisResult<Value> {
+        tokio::select! {
+            answer = self.connection.send_packed_command(command) => answer?.extract_error(),
+            () = &mut self.driver => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.commands.len() < MAX_COMMANDS && self.waiting.bytes < MAX_BYTES
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.waiting.commands.is_empty()
+    }
+
+    pub(super) fn publish(&mut self, command: &str, subject: &Subject, payload: &[u8]) {
+        self.unanswered += 1;
+        self.waiting.bytes += payload.len();
+        self.waiting.pipeline.cmd(command).arg(subject.as_str()).arg(payload);
+        self.waiting.commands.push(Sent::Message);
+    }
+
+    /// Puts a command about a subject into the batch. A command has one subject, so that it has one answer.
+    pub(super) fn put(&mut self, command: &str, sent: Sent) {
+        let pipeline = self.waiting.pipeline.cmd(command);
+        if let Sent::Subscription(subject) | Sent::End(subject) = &sent {
+            pipeline.arg(subject.as_str());
+        }
+        self.waiting.commands.push(sent);
+    }
+
+    /// Sends and receives, and returns what comes.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Broken>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Poll::Ready(Ok(event));
+            }
+            let is_new = self.flight.is_none() && self.take_off();
+            // The answers are taken before the pushes behind them are.
+            let mut is_answered = is_new;
+            if let Some(flight) = &mut self.flight
+                && let Poll::Ready(answers) = flight.answers.as_mut().poll(cx)
+            {
+                self.land(answers)?;
+                is_answered = true;
+            }
+            let is_over = self.driver.as_mut().poll(cx).is_ready();
+            if self.has_heard.swap(false, Ordering::Relaxed) {
+                self.pulse.hear();
+            }
+            self.take_pushes()?;
+            if self.events.is_empty() && is_over {
+                return Poll::Ready(Err(self.end(cx)));
+            }
+            if self.events.is_empty() && !is_answered {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Sends the batch that waits, if there is one.
+    fn take_off(&mut self) -> bool {
+        if self.waiting.commands.is_empty() {
+            return false;
+        }
+        if !self.has_room() {
+            self.events.push_back(Event::Room);
+        }
+        let Batch { commands, pipeline, .. } = core::mem::take(&mut self.waiting);
+        let (mut connection, count) = (self.connection.clone(), commands.len());
+        let answers = Box::pin(async move { connection.send_packed_commands(&pipeline, 0, count).await });
+        self.flight = Some(Flight { commands, answers });
+        true
+    }
+
+    /// Takes the answers to a batch.
+    fn land(&mut self, answers: RedisResult<Vec<Value>>) -> Result<(), Broken> {
+        let commands = self.flight.take().map(|flight| flight.commands).unwrap_or_default();
+        let answers = answers.map_err(|error| broken(&error))?;
+        self.pulse.hear_answer();
+        for (sent, answer) in commands.into_iter().zip(answers) {
+            let refused = match answer.extract_error() {
+                Ok(_) => None,
+                Err(error) if is_fatal(&error) => return Err(broken(&error)),
+                Err(error) => Some(words(&error)),
+            };
+            let event = match (sent, refused) {
+                (Sent::Message, refused) => {
+                    self.unanswered -= 1;
+                    refused.map(Event::NotTaken)
+                }
+                (Sent::Subscription(subject), None) => Some(Event::Subscribed(subject)),
+                (Sent::Subscription(subject), Some(why)) => Some(Event::Refused(subject, why)),
+                (Sent::End(_) | Sent::Ping, _) => None,
+            };
+            self.events.extend(event);
+        }
+        Ok(())
+    }
+
+    /// Takes what the server has pushed.
+    fn take_pushes(&mut self) -> Result<(), Broken> {
+        let pushes = core::mem::take(&mut *self.pushed.lock().unwrap_or_else(PoisonError::into_inner));
+        for PushInfo { kind, data } in pushes {
+            match (kind, data.into_iter().next_back()) {
+                (PushKind::Message | PushKind::SMessage, Some(Value::BulkString(payload))) => {
+                    self.events.push_back(Event::Message(payload.into()));
+                }
+                // The client takes it for an answer, so answers and commands would no longer match.
+                (PushKind::SUnsubscribe, _) if !self.ends_subscriptions() => {
+                    return Err(Broken::new(
+                        "the server has ended a subscription, because its slot has moved",
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn ends_subscriptions(&self) -> bool {
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| flight.commands.iter().any(|sent| matches!(sent, Sent::End(_))))
+    }
+
+    /// Says why the connection is over. The client tells it to whoever waits for an answer.
+    fn end(&mut self, cx: &mut Context<'_>) -> Broken {
+        let answers = self.flight.as_mut().map(|flight| flight.answers.as_mut().poll(cx));
+        match answers {
+            Some(Poll::Ready(Err(error))) => broken(&error),
+            _ => Broken::new("the server has closed the connection"),
+        }
+    }
+}
+
+/// After these, the server would not answer as it should.
+fn is_fatal(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, ClusterDown, CrossSlot, MasterDown, Moved, TryAgain};
+    match error.kind() {
+        ErrorKind::Server(kind) => {
+            matches!(kind, Moved | Ask | TryAgain | ClusterDown | CrossSlot | MasterDown)
+        }
+        _ => error.code() == Some("NOAUTH"),
+    }
+}
+
+pub(super) fn broken(error: &RedisError) -> Broken {
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => Broken::refused(words(error)),
+        ErrorKind::RESP3NotSupported => Broken::refused("the server is older than Redis 6, which has RESP3"),
+        _ if error.is_connection_dropped() => Broken::new("the server has closed the connection"),
+        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => Broken::refused(words(error)),
+        _ => Broken::new(words(error)),
+    }
+}
+
+/// What a server has said, or else what the client says.
+fn words(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("the server says `{code} {detail}`"),
+        _ => error.to_string(),
+    }
+}
+
+/// Notices that bytes have come, before they are a whole message.
+struct Heard {
+    stream: Box<dyn Stream>,
+    has_heard: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if polled.is_ready() {
+            self.has_heard.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,402 @@
+//! What is said to a Redis server, or to all masters of a Redis Cluster.
+
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use redis::{ErrorKind, Value, cmd};
+use tokio::{task, time};
+
+use crate::bus::redis::link::{Event, Link, Sent, broken};
+use crate::bus::redis::slots::Slots;
+use crate::bus::server::{Beat, Broken, Ended, ServerUrl, Settings};
+use crate::bus::{Command, Port, Subject};
+use crate::targets;
+
+/// Connections on which the servers have accepted us: one, or one to each master of a cluster.
+pub(crate) struct Session {
+    links: Vec<Link>,
+    /// Where the channels are, if each belongs to one of the masters.
+    slots: Option<Slots>,
+    commands: &'static Commands,
+    patience: Duration,
+    has_refused: bool,
+    /// The link that is looked at first. Each has its turn.
+    first: usize,
+}
+
+/// The names of commands.
+struct Commands {
+    publish: &'static str,
+    subscribe: &'static str,
+    unsubscribe: &'static str,
+}
+
+const PLAIN: Commands = Commands { publish: "PUBLISH", subscribe: "SUBSCRIBE", unsubscribe: "UNSUBSCRIBE" };
+const SHARDED: Commands =
+    Commands { publish: "SPUBLISH", subscribe: "SSUBSCRIBE", unsubscribe: "SUNSUBSCRIBE" };
+
+/// What comes is handled up to this number before commands are looked at.
+const AT_ONCE: usize = 64;
+
+impl Session {
+    /// Connects to a server, and to all masters if it is one of a cluster.
+    pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
+        let mut link = Link::open(url, settings).await?;
+        let (links, slots) = match masters(&mut link).await? {
+            None => (vec![link], None),
+            Some((slots, addresses)) => {
+                let mut links = Vec::with_capacity(addresses.len());
+                for (host, port) in addresses {
+                    let master = url.with_address(host.as_deref().unwrap_or(&url.host), port);
+                    let opened = Link::open(&master, settings).await;
+                    links.push(opened.map_err(|broken| broken.within(&master.to_string()))?);
+                }
+                (links, Some(slots))
+            }
+        };
+        Ok(Self::over(links, slots, settings))
+    }
+
+    fn over(links: Vec<Link>, slots: Option<Slots>, settings: &Settings) -> Self {
+        let commands = if slots.is_some() { &SHARDED } else { &PLAIN };
+        let patience = settings.patience();
+        Self { links, slots, commands, patience, has_refused: false, first: 0 }
+    }
+
+    /// Moves messages until the node closes the port, or a connection breaks.
+    pub(super) async fn serve(mut self, port: &mut Port) -> Ended {
+        let ended = match self.move_messages(port).await {
+            Ok(()) => match time::timeout(self.patience, self.finish(port)).await {
+                Ok(Err(broken)) => Err(broken),
+                Ok(Ok(())) | Err(_) => Ok(()),
+            },
+            Err(broken) => Err(broken),
+        };
+        port.lost(self.links.iter().map(|link| link.unanswered).sum());
+        ended.map_or_else(Ended::Broken, |()| Ended::Closed)
+    }
+
+    async fn move_messages(&mut self, port: &mut Port) -> Result<(), Broken> {
+        let mut wanted = port.subscriptions().into_iter();
+        let mut is_up = false;
+        loop {
+            while self.has_room()
+                && let Some(subject) = wanted.next()
+            {
+                self.act(Command::Subscribe(subject));
+            }
+            if wanted.len() == 0 && !is_up {
+                port.up();
+                is_up = true;
+            }
+            while self.has_room()
+                && let Some(command) = port.try_next()
+            {
+                self.act(command);
+            }
+            let (has_room, due) = (self.has_room(), self.due());
+            tokio::select! {
+                event = core::future::poll_fn(|cx| self.poll_next(cx)) => {
+                    self.handle(event?, port);
+                    self.handle_ready(port).await?;
+                }
+                command = port.next(), if has_room => match command {
+                    Some(command) => self.act(command),
+                    None => return Ok(()),
+                },
+                () = time::sleep_until(due) => self.check(port).await?,
+            }
+        }
+    }
+
+    /// Waits until the servers have all that the node has published.
+    async fn finish(&mut self, port: &mut Port) -> Result<(), Broken> {
+        core::future::poll_fn(|cx| {
+            while let Poll::Ready(event) = self.poll_next(cx) {
+                self.handle(event?, port);
+            }
+            if self.links.iter().all(Link::is_idle) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    fn has_room(&self) -> bool {
+        self.links.iter().all(Link::has_room)
+    }
+
+    fn act(&mut self, command: Command) {
+        let names = self.commands;
+        match command {
+            Command::Publish { subject, payload } => {
+                self.with_link(&subject, |link| link.publish(names.publish, &subject, &payload));
+            }
+            Command::Subscribe(subject) => self.with_link(&subject.clone(), |link| {
+                link.put(names.subscribe, Sent::Subscription(subject));
+            }),
+            Command::Unsubscribe(subject) => self.with_link(&subject.clone(), |link| {
+                link.put(names.unsubscribe, Sent::End(subject));
+            }),
+        }
+    }
+
+    /// Finds the link to the master that has the channel.
+    fn with_link(&mut self, subject: &Subject, act: impl FnOnce(&mut Link)) {
+        let number = self.slots.as_ref().map_or(0, |slots| slots.master(subject.as_str()));
+        if let Some(link) = self.links.get_mut(number) {
+            act(link);
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Broken>> {
+        let count = self.links.len();
+        for number in 0..count {
+            let number = (self.first + number) % count;
+            if let Some(link) = self.links.get_mut(number)
+                && let Poll::Ready(event) = link.poll_next(cx)
+            {
+                self.first = number + 1;
+                return Poll::Ready(event);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Handles what is there already, up to a bound. Returns whether there was anything.
+    async fn handle_ready(&mut self, port: &mut Port) -> Result<bool, Broken> {
+        core::future::poll_fn(|cx| {
+            for number in 0..AT_ONCE {
+                match self.poll_next(cx) {
+                    Poll::Ready(event) => self.handle(event?, port),
+                    Poll::Pending => return Poll::Ready(Ok(number > 0)),
+                }
+            }
+            Poll::Ready(Ok(true))
+        })
+        .await
+    }
+
+    fn handle(&mut self, event: Event, port: &mut Port) {
+        match event {
+            Event::Room => {}
+            Event::Message(payload) => port.deliver(payload),
+            Event::Subscribed(subject) => port.subscribed(&subject),
+            Event::Refused(subject, why) => port.refused(&subject, why),
+            Event::NotTaken(why) => {
+                port.lost(1);
+                if !core::mem::replace(&mut self.has_refused, true) {
+                    tracing::warn!(target: targets::BUS, cause = why, "the server does not take messages of this node");
+                }
+            }
+        }
+    }
+
+    /// When a link has to be looked at.
+    fn due(&self) -> time::Instant {
+        let due = self.links.iter().map(|link| link.pulse.due()).min();
+        due.unwrap_or_else(|| time::Instant::now() + self.patience)
+    }
+
+    async fn check(&mut self, port: &mut Port) -> Result<(), Broken> {
+        // What a server has said counts before its silence: also when this process was asleep, and the runtime has not
+        // looked at the socket yet.
+        for _ in 0..2 {
+            task::yield_now().await;
+            while self.handle_ready(port).await? {}
+        }
+        for link in &mut self.links {
+            match link.pulse.check() {
+                Some(Beat::Ping) if link.is_idle() => link.put("PING", Sent::Ping),
+                Some(Beat::Silent) => {
+                    let patience = self.patience;
+                    return Err(Broken::new(format_args!("the server has been silent for {patience:?}")));
+                }
+                // What is under way has an answer, too.
+                Some(Beat::Ping) | None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+type Masters = (Slots, Vec<(Option<String>, u16)>);
+
+/// Asks a server for the masters of its cluster. There are none if it is of no cluster, or of one without sharded channels.
+async fn masters(link: &mut Link) -> Result<Option<Masters>, Broken> {
+    let answer = match link.ask(cmd("CLUSTER").arg("SLOTS")).await {
+        Ok(answer) => answer,
+        // Not a cluster, or nothing that this user may know: every node of a cluster takes messages for all.
+        Err(error) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => return Ok(None),
+        Err(error) => return Err(broken(&error)),
+    };
+    let known = link.ask(cmd("COMMAND").arg("INFO").arg("SSUBSCRIBE")).await;
+    if !matches!(known, Ok(Value::Array(known)) if matches!(known[..], [Value::Array(_)])) {
+        return Ok(None);
+    }
+    Slots::parse(&answer).map(Some).map_err(Broken::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
+    use tokio::io::{
+        AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, duplex,
+    };
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::bus::redis::SCHEME;
+    use crate::bus::{Bus, BusState, Direct};
+
+    /// A bus whose one connection leads to the test.
+    struct Once {
+        stream: DuplexStream,
+        is_sharded: bool,
+    }
+
+    impl Bus for Once {
+        fn run(self: Box<Self>, mut port: Port) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                let settings = Settings::new(["redis://ann:secret@h"], &SCHEME).unwrap();
+                let link = Link::over(Box::new(self.stream), &settings.urls[0], &settings).await.unwrap();
+                let slots = self.is_sharded.then(|| Slots::parse(&all_slots()).unwrap().0);
+                match Session::over(vec![link], slots, &settings).serve(&mut port).await {
+                    Ended::Broken(broken) => port.down(format!("{broken:?}")),
+                    Ended::Closed => return,
+                }
+                core::future::pending::<()>().await;
+            })
+        }
+    }
+
+    /// All slots have one master.
+    fn all_slots() -> Value {
+        let master = Value::Array(vec![Value::Nil, Value::Int(1)]);
+        Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(16_383), master])])
+    }
+
+    /// The test's end of the connection.
+    struct Server(BufReader<DuplexStream>);
+
+    impl Server {
+        /// Reads a command: its words, with spaces between them.
+        async fn hears(&mut self) -> String {
+            let count = self.number('*').await;
+            let mut words = Vec::new();
+            for _ in 0..count {
+                let mut word = vec![0; self.number('$').await + 2];
+                self.0.read_exact(&mut word).await.unwrap();
+                words.push(String::from_utf8_lossy(&word).trim_end().to_owned());
+            }
+            words.join(" ")
+        }
+
+        async fn number(&mut self, kind: char) -> usize {
+            let mut line = String::new();
+            timeout(Duration::from_mins(1), self.0.read_line(&mut line)).await.expect("a line").unwrap();
+            line.trim_end().strip_prefix(kind).expect("what was expected").parse().unwrap()
+        }
+
+        async fn says(&mut self, text: &str) {
+            self.0.write_all(text.as_bytes()).await.unwrap();
+        }
+
+        /// Pushes something about a channel.
+        async fn pushes(&mut self, kind: &str, channel: &Subject, what: &str) {
+            let lengths = (kind.len(), channel.as_str().len());
+            self.says(&format!(
+                ">3\r\n${}\r\n{kind}\r\n${}\r\n{channel}\r\n{what}\r\n",
+                lengths.0, lengths.1
+            ))
+            .await;
+        }
+    }
+
+    type Heard = Arc<Mutex<Vec<Bytes>>>;
+
+    async fn connected(is_sharded: bool) -> (Direct, Server, Heard) {
+        let (stream, theirs) = duplex(64 * 1024);
+        let heard = Heard::default();
+        let keeps = Arc::clone(&heard);
+        let once = Once { stream, is_sharded };
+        let node = Direct::start("eio", once, move |payload| keeps.lock().unwrap().push(payload)).unwrap();
+        let mut server = Server(BufReader::new(theirs));
+        assert_eq!(server.hears().await, "HELLO 3 AUTH ann secret");
+        server.says("%1\r\n+proto\r\n:3\r\n").await;
+        for _ in 0..2 {
+            assert!(server.hears().await.starts_with("CLIENT SETINFO LIB-"));
+            server.says("+OK\r\n").await;
+        }
+        node.up().await;
+        (node, server, heard)
+    }
+
+    async fn cause(node: &Direct) -> String {
+        sleep(Duration::from_millis(1)).await;
+        node.status().cause.expect("it is down")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn commands_go_in_batches_and_each_has_its_answer() {
+        let (node, mut server, heard) = connected(false).await;
+        let (a, b) = (node.subject("a"), node.subject("b"));
+        node.publish("a", "1".into()).unwrap();
+        assert_eq!(server.hears().await, format!("PUBLISH {a} 1"));
+        // These wait for the answer.
+        node.subscribe("a");
+        node.publish("b", "2".into()).unwrap();
+        node.publish("b", "3".into()).unwrap();
+        sleep(Duration::from_millis(1)).await;
+        server.says(":0\r\n").await;
+        for command in [format!("SUBSCRIBE {a}"), format!("PUBLISH {b} 2"), format!("PUBLISH {b} 3")] {
+            assert_eq!(server.hears().await, command);
+        }
+        server.pushes("message", &a, "$3\r\nyes").await;
+        server.pushes("subscribe", &a, ":1").await;
+        server.says("-NOPERM No permissions to access a channel\r\n:0\r\n").await;
+        node.subscribed("a").await;
+        assert_eq!(heard.lock().unwrap()[..], ["yes"]);
+        let status = node.status();
+        assert_eq!((status.state, status.published, status.lost), (BusState::Up, 3, 1));
+        // What is not answered when the connection breaks is lost.
+        node.publish("b", "4".into()).unwrap();
+        sleep(Duration::from_millis(1)).await;
+        drop(server);
+        assert!(cause(&node).await.contains("the server has closed the connection"));
+        assert_eq!(node.status().lost, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_that_moves_breaks_the_connection_whoever_notices_it() {
+        let (node, mut server, _) = connected(true).await;
+        let a = node.subject("a");
+        node.subscribe("a");
+        assert_eq!(server.hears().await, format!("SSUBSCRIBE {a}"));
+        server.pushes("ssubscribe", &a, ":1").await;
+        node.subscribed("a").await;
+        server.pushes("sunsubscribe", &a, ":0").await;
+        assert!(cause(&node).await.contains("its slot has moved"));
+
+        let (node, mut server, _) = connected(true).await;
+        node.publish("a", "1".into()).unwrap();
+        assert_eq!(server.hears().await, format!("SPUBLISH {a} 1"));
+        server.says("-MOVED 1 127.0.0.1:7001\r\n").await;
+        let moved = cause(&node).await;
+        assert!(moved.contains("the server says `MOVED 1 127.0.0.1:7001`"), "{moved}");
+        assert_eq!(node.status().lost, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_a_connection_and_half_a_message_is_none() {
+        let (node, mut server, _) = connected(false).await;
+        assert_eq!(server.hears().await, "PING");
+        sleep(Duration::from_millis(2_900)).await;
+        server.says(">3\r\n$7\r\nmess").await;
+        sleep(Duration::from_millis(4_900)).await;
+        assert_eq!(node.status().state, BusState::Up);
+        sleep(Duration::from_millis(200)).await;
+        assert!(node.status().cause.unwrap().contains("the server has been silent for 5s"));
+    }
+}

@@ -1,0 +1,91 @@
+//! What only NATS has.
+
+use eio_tests::interop::{Case, Log, soon};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::cases;
+use crate::servers::{Kind, Node, Server, meets};
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![
+        nats_has_users_and_tokens_and_refuses_others,
+        nats_with_permissions_refuses_a_topic_and_keeps_the_others,
+        nats_with_a_small_max_payload_stays_connected,
+        what_another_client_of_nats_says_is_a_message_like_any_other,
+    ]
+}
+
+async fn nats_has_users_and_tokens_and_refuses_others(log: Log) {
+    let users = "authorization { users: [{ user: \"ann\", password: \"pa:ss\" }] }";
+    let server = Server::start(Kind::Nats, users, &log).await;
+    let node = Node::start(server.bus_with("ann:pa%3Ass@"));
+    soon("the bus", node.direct.up()).await;
+    for wrong in ["ann:wrong@", "", "token@"] {
+        let node = Node::start(server.bus_with(wrong));
+        let cause = node.cause().await;
+        assert!(cause.ends_with("the server says `Authorization Violation`"), "{cause}");
+        assert!(!cause.contains("wrong"), "{cause}");
+    }
+    let server = Server::start(Kind::Nats, "authorization { token: \"secret\" }", &log).await;
+    let node = Node::start(server.bus_with("secret@"));
+    soon("the bus", node.direct.up()).await;
+}
+
+async fn nats_with_permissions_refuses_a_topic_and_keeps_the_others(log: Log) {
+    let prepared = Server::prepare(Kind::Nats, "", &log);
+    let forbidden = Node::start(prepared.bus()).direct.subject("forbidden");
+    let users = format!(
+        "authorization {{ users: [{{ user: ann, password: p, permissions: {{ subscribe: {{ allow: \"eio.>\", deny: \
+         \"{forbidden}\" }}, publish: {{ allow: \"eio.>\", deny: \"{forbidden}\" }} }} }}] }}"
+    );
+    let server = Server::start(Kind::Nats, &users, &log).await;
+    let (from, mut to) = (Node::start(server.bus_with("ann:p@")), Node::start(server.bus_with("ann:p@")));
+    soon("the bus", from.direct.up()).await;
+    for topic in ["a", "forbidden", "b"] {
+        to.subscribe(topic).await;
+    }
+    assert_eq!((to.status().subscriptions, to.status().refused), (3, 1));
+    from.publish("forbidden", "lost");
+    for topic in ["a", "b"] {
+        from.publish(topic, topic.to_owned());
+        assert_eq!(to.hear().await, topic);
+    }
+    from.reaches("the refusal", |status| status.lost == 1).await;
+    assert!(from.is_up() && to.is_up() && from.status().outages == 0);
+    // What is refused is not asked for when it is not wanted any more.
+    to.direct.unsubscribe("forbidden");
+    assert_eq!(to.status().refused, 0);
+}
+
+async fn nats_with_a_small_max_payload_stays_connected(log: Log) {
+    let server = Server::start(Kind::Nats, "max_payload: 1000", &log).await;
+    let (from, mut to) = (server.node().await, server.node().await);
+    to.subscribe("news").await;
+    for size in [1_000, 1_001, 100_000, 999] {
+        from.publish("news", vec![0; size]);
+    }
+    assert_eq!((to.hear().await.len(), to.hear().await.len()), (1_000, 999));
+    assert_eq!((from.status().lost, from.status().outages), (2, 0));
+}
+
+/// With headers, with a subject for answers, and in the middle of a line.
+async fn what_another_client_of_nats_says_is_a_message_like_any_other(log: Log) {
+    let server = Server::start(Kind::Nats, "", &log).await;
+    let (from, mut to) = (server.node().await, server.node().await);
+    to.subscribe("news").await;
+    let subject = to.direct.subject("news");
+    let mut other = TcpStream::connect(("127.0.0.1", server.port)).await.expect("it listens");
+    let lines = format!(
+        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\nPUB {subject} answer.to 3\r\nabc\r\n\
+         HPUB {subject} 20 22\r\nNATS/1.0\r\nA: bcd\r\n\r\nhi\r\nPUB {subject} 6\r\n\r\nMSG \r\nPING\r\n"
+    );
+    other.write_all(lines.as_bytes()).await.expect("it listens");
+    let mut answers = vec![0; 4_096];
+    let _ = other.read(&mut answers).await.expect("it answers");
+    assert_eq!(to.hear().await, "abc");
+    assert_eq!(to.hear().await, "hi");
+    assert_eq!(to.hear().await, "\r\nMSG ");
+    meets(&from, &mut to, "news").await;
+    assert_eq!(to.status().outages, 0);
+}

@@ -1,0 +1,72 @@
+//! What only Redis has.
+
+use eio_tests::interop::{Case, Log, soon};
+
+use crate::cases;
+use crate::servers::{Kind, Node, Server, meets};
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![
+        redis_with_a_password_refuses_others,
+        redis_with_an_acl_refuses_a_topic_and_keeps_the_others,
+        what_another_client_of_redis_publishes_is_a_message_like_any_other,
+        redis_that_drops_all_clients_has_them_back,
+    ]
+}
+
+async fn redis_with_a_password_refuses_others(log: Log) {
+    let server = Server::start(Kind::Redis, "requirepass secret", &log).await;
+    let node = Node::start(server.bus_with(":secret@"));
+    soon("the bus", node.direct.up()).await;
+    for (wrong, code) in [(":wrong@", "WRONGPASS"), ("ann:wrong@", "WRONGPASS"), ("", "NOAUTH")] {
+        let node = Node::start(server.bus_with(wrong));
+        let cause = node.cause().await;
+        assert!(cause.contains(code) || cause.contains("uthentication"), "{cause}");
+        assert!(!cause.contains("wrong"), "{cause}");
+    }
+}
+
+async fn redis_with_an_acl_refuses_a_topic_and_keeps_the_others(log: Log) {
+    let prepared = Node::start(Server::prepare(Kind::Redis, "", &log).bus());
+    let subjects = ["a", "b"].map(|topic| format!("&{}", prepared.direct.subject(topic))).join(" ");
+    let acl = format!("user ann on >p resetchannels {subjects} +@all");
+    let server = Server::start(Kind::Redis, &acl, &log).await;
+    let (from, mut to) = (Node::start(server.bus_with("ann:p@")), Node::start(server.bus_with("ann:p@")));
+    soon("the bus", from.direct.up()).await;
+    for topic in ["a", "forbidden", "b"] {
+        to.subscribe(topic).await;
+    }
+    assert_eq!((to.status().subscriptions, to.status().refused), (3, 1));
+    from.publish("forbidden", "lost");
+    for topic in ["a", "b"] {
+        from.publish(topic, topic.to_owned());
+        assert_eq!(to.hear().await, topic);
+    }
+    from.reaches("the refusal", |status| status.lost == 1).await;
+    assert!(from.is_up() && to.is_up() && from.status().outages == 0);
+}
+
+async fn what_another_client_of_redis_publishes_is_a_message_like_any_other(log: Log) {
+    let server = Server::start(Kind::Redis, "", &log).await;
+    let (from, mut to) = (server.node().await, server.node().await);
+    to.subscribe("news").await;
+    let subject = to.direct.subject("news").to_string();
+    for garbage in ["", "\r\n>3\r\n$7\r\nmessage\r\n", "garbage \u{1f600}"] {
+        server.redis_cli(&["publish", &subject, garbage]).await;
+        assert_eq!(to.hear().await, garbage);
+    }
+    meets(&from, &mut to, "news").await;
+    assert_eq!(to.status().outages, 0);
+}
+
+async fn redis_that_drops_all_clients_has_them_back(log: Log) {
+    let server = Server::start(Kind::Redis, "", &log).await;
+    let (from, mut to) = (server.node().await, server.node().await);
+    to.subscribe("news").await;
+    for outages in 1..=3 {
+        server.redis_cli(&["client", "kill", "type", "pubsub"]).await;
+        to.loses(outages).await;
+        assert!(from.is_up());
+        meets(&from, &mut to, "news").await;
+    }
+}
