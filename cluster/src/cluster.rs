@@ -65,14 +65,15 @@ impl ClusterBuilder {
         self
     }
 
-    /// Sets how often this node says that it lives, 5 s by default.
+    /// Sets how often this node says that it lives, 4 s by default.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// Sets by how much the others may hear that later, 5 s by default. A node that is silent for the interval and the
-    /// timeout together is gone, and the others learn these two from the node itself.
+    /// Sets by how much the others may hear that later, 6 s by default. A node that is silent for the interval and the
+    /// timeout together is gone, and the others learn these two from the node itself. A bus may lose a message, so choose a
+    /// timeout that is longer than the interval: one lost message then makes nobody gone.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -138,6 +139,8 @@ impl fmt::Debug for ClusterBuilder {
 /// A cluster, as one of its nodes sees it. Cloning returns another handle to the same node. It leaves the cluster by
 /// [`leave`](Self::leave), or when the last handle and the last [`Channel`] are dropped. Keep a handle as long as the server
 /// runs: without one, sessions of this node no longer hear other nodes.
+///
+/// A cluster has up to 1,025 nodes: further ones are not known to the others.
 ///
 /// ```
 /// use eio_cluster::bus::Memory;
@@ -234,8 +237,8 @@ impl Cluster {
             server: server.clone(),
             bus: Box::new(bus),
             prefix: "eio".to_owned(),
-            interval: Duration::from_secs(5),
-            timeout: Duration::from_secs(5),
+            interval: Duration::from_secs(4),
+            timeout: Duration::from_secs(6),
             address: None,
             limits: Limits::default(),
         }

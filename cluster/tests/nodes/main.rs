@@ -9,3 +9,4 @@ mod outages;
 mod requests;
 mod sessions;
 mod support;
+mod threads;

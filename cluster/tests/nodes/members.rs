@@ -52,6 +52,23 @@ async fn a_node_that_dies_without_a_word_is_gone_at_its_bound_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_lost_sign_of_life_makes_nobody_gone() {
+    let bus = Memory::new();
+    let [a, b] = nodes(&bus, ["a", "b"]).await;
+    let seen = a.nodes_changed(0).await;
+    for _ in 0..100 {
+        // At every time of its interval: whichever sign falls into the gap is lost, and never two.
+        sleep(Duration::from_millis(8_123)).await;
+        bus.split(&[&["a"], &["b"]]);
+        sleep(Duration::from_millis(3_900)).await;
+        bus.heal();
+        assert_eq!(there(&a), [up("a"), up("b")]);
+    }
+    assert_eq!(a.nodes_changed(0).await, seen);
+    drop(b);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_leaves_is_gone_at_once_and_one_that_drains_is_not() {
     let bus = Memory::new();
     let [a, b] = nodes(&bus, ["a", "b"]).await;
