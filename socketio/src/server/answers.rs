@@ -106,7 +106,8 @@ impl<T> Answers<T> {
         .timeout(timeout)
     }
 
-    /// Sets how long to wait for answers, from now on.
+    /// Sets how long to wait for answers, from now on. Other nodes have been told of the time that
+    /// [`Audience::timeout`](crate::Audience::timeout) sets, so for their sockets, this one can only be shorter.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.deadline = Instant::now().checked_add(timeout);
         self

@@ -23,6 +23,8 @@ use crate::server::space::Space;
 /// Sockets of a namespace: all of them, or those in rooms, with exceptions. Each gets an event once, however many of the
 /// rooms it is in. [`Server::of`] and [`Socket::to`] begin one.
 ///
+/// If the server has joined a cluster (feature `cluster`), these are the sockets of all nodes, unless a method says otherwise.
+///
 /// ```
 /// use eio_socketio::{EmitError, Server};
 ///
@@ -77,8 +79,8 @@ impl Audience {
         self
     }
 
-    /// Sets how long to wait for acknowledgements. Default: the server's
-    /// [`ack_timeout`](crate::ServerBuilder::ack_timeout).
+    /// Sets how long to wait for acknowledgements, by default the server's
+    /// [`ack_timeout`](crate::ServerBuilder::ack_timeout), and for the answers of other nodes, by default 5 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -93,7 +95,8 @@ impl Audience {
 
     /// Sends an event and encodes it once. Returns how many sockets get it, and how many do not, by reason.
     ///
-    /// `args` is as for [`Socket::emit`]. A namespace, or a room, without sockets addresses nobody.
+    /// `args` is as for [`Socket::emit`]. A namespace, or a room, without sockets addresses nobody. In a cluster, the sockets of
+    /// this node are served first, and only they are counted.
     ///
     /// # Errors
     /// Returns [`EmitError::Encode`] if the data cannot be written. A socket that cannot get the event is no error: it is
@@ -177,7 +180,7 @@ impl Audience {
         self.space().map(|space| space.select(&self.target)).unwrap_or_default()
     }
 
-    /// Returns the rooms that the sockets are in, in the order of their names, and how many of the sockets are in each. The
+    /// Returns the rooms that the sockets of this server are in, in the order of their names, and how many of the sockets are in each. The
     /// rooms that are the identifiers of sockets are not among them.
     ///
     /// ```

@@ -168,6 +168,23 @@ impl Server {
     ///
     /// [The guide](crate::guide::cluster) says what is then different.
     ///
+    /// ```
+    /// use eio_socketio::cluster::Cluster;
+    /// use eio_socketio::cluster::bus::Memory;
+    /// use eio_socketio::{Namespace, Server};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Server::builder().namespace("/", Namespace::new());
+    /// let server = builder.engine(|engine| engine.node("a7")).build()?;
+    /// // In truth, a bus that other processes reach, too.
+    /// let bus = Memory::new();
+    /// server.join_cluster(&Cluster::builder(server.engine(), bus.end("a7")).join()?)?;
+    /// server.to("lobby").emit("news", "on all nodes")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Returns a [`JoinClusterError`] if the server has joined a cluster before, or if the cluster is not its own.
     pub fn join_cluster(&self, cluster: &Cluster) -> Result<(), JoinClusterError> {

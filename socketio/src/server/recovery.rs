@@ -34,6 +34,8 @@ pub(crate) use {
 /// Kept are events that ask for no acknowledgement and are not volatile. A client may get an event twice, if the
 /// connection broke after its arrival and before the client took note of it.
 ///
+/// In a cluster, a client is recovered by the node that it was on, and not by another one.
+///
 /// All clients get the events of a namespace in one order, so several threads that send in the same namespace wait for each
 /// other.
 ///

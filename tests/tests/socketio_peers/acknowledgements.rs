@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use eio_socketio::{AckError, Args, Binary, Value};
+use eio_socketio::{AckError, Args, Binary, Socket, Value};
 use eio_tests::interop::{Case, LATE, Log};
 use serde_json::json;
 use tokio::time::Instant;
@@ -158,10 +158,10 @@ async fn broadcast(peer: Peer, log: Log) {
     let everybody = server.server.of("/");
     let mut answers =
         everybody.emit_with_ack::<Value>("what", Args((json!({ "all": true }), 1))).unwrap().all().await;
-    answers.sort_by_key(|(socket, _)| socket.get::<u64>());
+    answers.sort_by_key(|(responder, _)| responder.socket().and_then(Socket::get::<u64>));
     let all = json!({ "all": true });
-    for (number, (socket, answer)) in answers.iter().enumerate() {
-        assert_eq!(socket, &clients[number].1);
+    for (number, (responder, answer)) in answers.iter().enumerate() {
+        assert_eq!(responder.socket(), Some(&clients[number].1));
         assert_eq!(crate::lines::from_ours(answer.as_ref().expect("each answers")), all);
     }
     assert_eq!(answers.len(), 4);
@@ -176,8 +176,8 @@ async fn broadcast(peer: Peer, log: Log) {
         .emit_with_ack::<u64>("late", 2_000)
         .unwrap()
         .timeout(Duration::from_millis(300));
-    let (socket, answer) = ahead.next().await.expect("one was asked");
-    assert_eq!((&socket, answer), (&late, Err(AckError::Timeout)));
+    let (responder, answer) = ahead.next().await.expect("one was asked");
+    assert_eq!((responder.socket(), answer), (Some(&late), Err(AckError::Timeout)));
     assert!(ahead.next().await.is_none());
     gone.disconnect();
     let answers = others.emit_with_ack::<u64>("what", 5).unwrap().timeout(LATE).all().await;

@@ -10,6 +10,7 @@ mod ends;
 mod gateway;
 mod lines;
 mod namespaces;
+mod nodes;
 mod order;
 mod payloads;
 mod peer;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         payloads::cases(peer, &mut cases);
         acknowledgements::cases(peer, &mut cases);
         namespaces::cases(peer, &mut cases);
+        nodes::cases(peer, &mut cases);
         rooms::cases(peer, &mut cases);
         order::cases(peer, &mut cases);
         ends::cases(peer, &mut cases);
