@@ -1,6 +1,7 @@
 //! `eio serve`: a server for tests of clients, which shows every session.
 
 mod access;
+mod cluster;
 mod dashboard;
 mod event;
 mod feed;
@@ -26,11 +27,12 @@ use eio_tokio::{Server, ServerBuilder, Socket};
 use tokio::runtime::{Builder, Runtime};
 
 use self::access::Access;
+use self::cluster::{Node, Plan};
 use self::dashboard::Dashboard;
 use self::event::Event;
 use self::observer::SessionObserver;
 pub(crate) use self::options::Options;
-use self::pages::Pages;
+use self::pages::{Pages, Sessions};
 use self::settings::Settings;
 use self::values::Workers;
 use crate::clock::Clock;
@@ -71,9 +73,11 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     let dashboard = Arc::new(Dashboard::new(settings.sids()));
     let (listener, address, _cleanup) = listen::listen(settings).await?;
     let access = Access::new(settings, &address);
-    let server = build(settings, clock, &dashboard, &log, &access)?;
+    let plan = settings.cluster(&address)?;
+    let (server, node) = build(settings, plan, clock, &dashboard, &log, &access)?;
     let mut interrupts = Interrupts::new().map_err(|error| format!("cannot receive signals: {error}"))?;
-    let pages = Pages::new(&server, dashboard, clock, settings, access, log.clone());
+    let sessions = Sessions::new(&server, node.as_ref());
+    let pages = Pages::new(sessions, Arc::clone(&dashboard), clock, settings, access, log.clone());
 
     log.put(Event::Listening {
         address,
@@ -82,6 +86,9 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
         heartbeat: settings.heartbeat,
         liveness: settings.liveness(),
     });
+    if let Some(node) = &node {
+        tokio::spawn(cluster::watch(node.cluster.clone(), dashboard, log.clone()));
+    }
     let mut serving = pin!(listener.serve(&server, pages));
     let mut stopped = false;
     tokio::select! {
@@ -95,7 +102,13 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     }
     log.put(Event::Closing { sessions: server.len() });
     let shutdown = async {
-        let _ = server.shutdown(CLOSE_LIMIT).await;
+        match &node {
+            Some(node) => {
+                tokio::join!(node.drain(CLOSE_LIMIT), server.shutdown(CLOSE_LIMIT));
+                node.leave().await;
+            }
+            None => _ = server.shutdown(CLOSE_LIMIT).await,
+        }
         tokio::time::sleep(LAST_ANSWERS).await;
     };
     let mut shutdown = pin!(shutdown);
@@ -112,14 +125,15 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     Ok(code)
 }
 
-/// Builds the server.
+/// Builds the server, and lets it join the other nodes.
 fn build(
     settings: &Settings,
+    plan: Option<Plan>,
     clock: Clock,
     dashboard: &Arc<Dashboard>,
     log: &Log<Event>,
     access: &Access,
-) -> Result<Server, String> {
+) -> Result<(Server, Option<Node>), String> {
     let observer = SessionObserver::new(clock, Arc::clone(dashboard), log.clone());
     let (for_engine, origins) = (settings.clone(), access.origins());
     let configure = move |builder: ServerBuilder| {
@@ -132,10 +146,16 @@ fn build(
     if settings.speaks_socketio() {
         let app = socketio::App::new(Arc::clone(dashboard), clock, log.clone(), settings.echoes());
         let server = socketio::server(app, configure).map_err(|error| error.to_string())?;
-        Ok(server.engine().clone())
+        let node = plan.map(|plan| plan.join(server.engine())).transpose()?;
+        if let Some(node) = &node {
+            server.join_cluster(&node.cluster).map_err(|error| error.to_string())?;
+        }
+        Ok((server.engine().clone(), node))
     } else {
         let builder = Server::builder(application(settings.echoes()));
-        configure(builder).build().map_err(|error| error.to_string())
+        let server = configure(builder).build().map_err(|error| error.to_string())?;
+        let node = plan.map(|plan| plan.join(&server)).transpose()?;
+        Ok((server, node))
     }
 }
 

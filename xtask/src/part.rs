@@ -242,9 +242,9 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "cluster",
-        about: "the bus over Redis and NATS delivers in order, loses nothing silently, and comes back after every fault",
+        about: "three nodes over Redis and NATS behind HAProxy act as one, and come back after every fault of a node, the bus or a cable",
         verb: Verb::Test,
-        needs: &[KILL, REDIS, NATS],
+        needs: &[NODE, NPM, KILL, IP, REDIS, NATS, HAPROXY],
         limit_minutes: 10,
         run: interop::cluster,
     },

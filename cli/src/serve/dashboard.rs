@@ -50,6 +50,8 @@ struct Inner {
     reasons: BTreeMap<&'static str, u64>,
     namespaces: Namespaces,
     history: History,
+    /// The nodes of the cluster, if the server is one, and the version of their latest change.
+    nodes: Option<(u64, Value)>,
 }
 
 /// An open session.
@@ -187,6 +189,15 @@ impl Dashboard {
         Some((name, lived))
     }
 
+    /// Shows these nodes of the cluster.
+    pub(crate) fn set_nodes(&self, nodes: Value) {
+        let mut inner = self.lock();
+        if inner.nodes.as_ref().is_none_or(|(_, shown)| *shown != nodes) {
+            inner.version += 1;
+            inner.nodes = Some((inner.version, nodes));
+        }
+    }
+
     /// Returns the changes since the version that a page has seen, and the new version. Returns everything for a page that
     /// has seen nothing, and `None` if nothing has changed.
     pub(crate) fn changes(&self, seen: Option<u64>, now: Duration) -> Option<(u64, Value)> {
@@ -221,6 +232,8 @@ impl Dashboard {
         });
         let namespaces = inner.namespaces.since(seen);
         let history = inner.history.since(seen, now);
+        let nodes =
+            inner.nodes.as_ref().filter(|(version, _)| *version > since).map(|(_, nodes)| nodes.clone());
         // Sessions hold their own lock when they take this one. Asking them while holding it would deadlock.
         drop(inner);
         let open: Vec<(SessionId, u64, Value)> = rows
@@ -248,6 +261,8 @@ impl Dashboard {
             // All of them, if anything about one has changed.
             "namespaces": namespaces.map(Snapshot::into_json),
             "history": history.into_json(),
+            // As a whole, too.
+            "nodes": nodes,
         });
         Some((version, changes))
     }

@@ -3,12 +3,14 @@
 use core::fmt::{self, Write as _};
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
 use eio_tokio::{CloseFrame, Disconnect, SessionId, Transport};
 use serde_json::{Value, json};
 
+use super::cluster::NodeChange;
 use super::listen::Address;
 use super::socketio::SocketEvent;
 use crate::duration::{millis, precise_millis, setting, spoken};
@@ -93,6 +95,17 @@ pub(crate) enum Event {
         message: String,
         peer: Option<SocketAddr>,
     },
+    /// Another node of the cluster has come, is going or is gone.
+    Node {
+        node: Arc<str>,
+        change: NodeChange,
+    },
+    /// The bus is connected, or is away and why.
+    Bus {
+        cause: Option<String>,
+        /// The messages that were lost since the last of these events.
+        lost: u64,
+    },
     /// The server is stopping.
     Closing {
         sessions: usize,
@@ -115,6 +128,8 @@ impl Report for Event {
             Self::Close { .. } => "close",
             Self::Socket { event, .. } => event.kind(),
             Self::Refused { .. } | Self::Denied { .. } => "refused",
+            Self::Node { .. } => "node",
+            Self::Bus { .. } => "bus",
             Self::Closing { .. } => "closing",
             Self::Lost { .. } => "lost",
         }
@@ -123,10 +138,16 @@ impl Report for Event {
     fn tone(&self) -> Tone {
         match self {
             Self::Listening { .. } => Tone::Strong,
-            Self::Open { .. } | Self::Upgrade { outcome: UpgradeOutcome::Upgraded, .. } => Tone::Good,
-            Self::Upgrade { .. } | Self::Refused { .. } | Self::Denied { .. } | Self::Lost { .. } => {
-                Tone::Notable
-            }
+            Self::Open { .. }
+            | Self::Upgrade { outcome: UpgradeOutcome::Upgraded, .. }
+            | Self::Node { change: NodeChange::Joined, .. }
+            | Self::Bus { cause: None, .. } => Tone::Good,
+            Self::Node { change: NodeChange::Twice, .. } | Self::Bus { .. } => Tone::Bad,
+            Self::Upgrade { .. }
+            | Self::Refused { .. }
+            | Self::Denied { .. }
+            | Self::Node { .. }
+            | Self::Lost { .. } => Tone::Notable,
             Self::Ping { .. } | Self::Pong { .. } | Self::Message { .. } | Self::Closing { .. } => Tone::Dim,
             Self::Socket { event, .. } => event.tone(),
             Self::Close { end, .. } => match end.reason {
@@ -183,6 +204,14 @@ impl Report for Event {
                 write!(line, "{}, status {status}: {}", cut(target), cut(message))?;
                 from(*peer, line)
             }
+            Self::Node { node, change } => write!(line, "{node} {}", change.as_str()),
+            Self::Bus { cause, lost } => {
+                match cause {
+                    None => line.write_str("connected")?,
+                    Some(cause) => write!(line, "not connected: {}", cut(cause))?,
+                }
+                if *lost > 0 { write!(line, ", {lost} messages lost") } else { Ok(()) }
+            }
             Self::Closing { sessions: 0 } => line.write_str("no session is open"),
             Self::Closing { sessions } => {
                 write!(line, "closing {sessions} sessions (Ctrl-C again to exit at once)")
@@ -210,6 +239,8 @@ impl Event {
             Self::Listening { .. }
             | Self::Refused { .. }
             | Self::Denied { .. }
+            | Self::Node { .. }
+            | Self::Bus { .. }
             | Self::Closing { .. }
             | Self::Lost { .. } => None,
         }
@@ -284,6 +315,8 @@ impl Event {
                 "message": message,
                 "peer": peer.map(|peer| peer.to_string()),
             }),
+            Self::Node { node, change } => json!({ "node": &**node, "change": change.as_str() }),
+            Self::Bus { cause, lost } => json!({ "up": cause.is_none(), "cause": cause, "lost": lost }),
             Self::Closing { sessions } => json!({ "sessions": sessions }),
             Self::Lost { count } => json!({ "count": count }),
         }

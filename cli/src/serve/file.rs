@@ -10,6 +10,7 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor,
 };
 
+use super::cluster::{BusUrls, ClusterOptions, NodeAddress};
 use super::tls::TlsFiles;
 #[cfg(unix)]
 use super::unix::Mode;
@@ -39,6 +40,7 @@ pub(super) struct OwnMembers {
     pub(super) json: Option<bool>,
     pub(super) show_sids: Option<bool>,
     pub(super) sid_key: Option<String>,
+    pub(super) cluster: ClusterOptions,
 }
 
 impl<'de> Deserialize<'de> for ConfigFile {
@@ -110,6 +112,14 @@ impl OwnMembers {
             Own::Json => self.json = map.next_value()?,
             Own::ShowSids => self.show_sids = map.next_value()?,
             Own::SidKey => self.sid_key = map.next_value()?,
+            Own::Bus => {
+                self.cluster.bus = map.next_value::<Option<BusUrls>>()?.map_or_else(Vec::new, Vec::from);
+            }
+            Own::NodeAddress => {
+                self.cluster.node_address =
+                    map.next_value::<Option<NodeAddress>>()?.map(|NodeAddress(address)| address);
+            }
+            Own::NodeSecret => self.cluster.node_secret = map.next_value()?,
         }
         Ok(())
     }
@@ -132,6 +142,9 @@ enum Own {
     Json,
     ShowSids,
     SidKey,
+    Bus,
+    NodeAddress,
+    NodeSecret,
 }
 
 impl Own {
@@ -151,6 +164,9 @@ impl Own {
         (Self::Json, &["json"]),
         (Self::ShowSids, &["showSids", "show_sids"]),
         (Self::SidKey, &["sidKey", "sid_key"]),
+        (Self::Bus, &["bus"]),
+        (Self::NodeAddress, &["nodeAddress", "node_address"]),
+        (Self::NodeSecret, &["nodeSecret", "node_secret"]),
     ];
 
     fn named(name: &str) -> Option<Self> {
@@ -234,7 +250,8 @@ mod tests {
     fn a_name_that_is_like_no_member_is_answered_with_those_of_the_tool_and_of_the_server() {
         let error = serde_json::from_str::<ConfigFile>(r#"{"threads": 2}"#).unwrap_err().to_string();
         let list = error.strip_prefix("unknown member `threads`: expected one of ").unwrap();
-        for name in ["`listen`, ", "`tlsCert`, ", "`workers`, ", "`sidKey`, `path`, ", "`pingInterval`, "] {
+        for name in ["`listen`, ", "`tlsCert`, ", "`workers`, ", "`nodeSecret`, `path`, ", "`pingInterval`, "]
+        {
             assert!(list.contains(name), "{name}: {list}");
         }
         for name in ["pingInterval", "heartbeat", "pingIntervall"] {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eio_tokio::{Cors, InvalidOrigin};
 
+use super::cluster::ClusterOptions;
 use super::tls::TlsFiles;
 #[cfg(unix)]
 use super::unix::Mode;
@@ -69,9 +70,9 @@ pub(crate) struct Options {
     /// Clients may join / and every other namespace whose name has at most 64 bytes. The event "join" with the name of a
     /// room, of at most 64 bytes, lets its sender join that room, and "leave" lets it leave. Both are acknowledged with the
     /// rooms that the sender is in. The event "to" with the name of a room, the name of an event and its arguments sends that
-    /// event to the others in the room, and is acknowledged with their number. Other events are counted: with --echo they are
-    /// sent back and acknowledged, and without it they are not acknowledged, so that a client's timeouts can be tried. The page
-    /// shows the namespaces, too.
+    /// event to the others in the room, and is acknowledged with the number of those on this node. Other events are counted:
+    /// with --echo they are sent back and acknowledged, and without it they are not acknowledged, so that a client's timeouts
+    /// can be tried. The page shows the namespaces, too.
     #[arg(long)]
     pub(crate) socketio: bool,
 
@@ -109,13 +110,6 @@ pub(crate) struct Options {
     /// The most connections at once from one address. Further ones are closed [default: no limit]
     #[arg(long, value_name = "N", value_parser = connections)]
     pub(crate) max_connections_per_address: Option<NonZeroUsize>,
-
-    /// The name of this node, if several servers act as one: 1 to 4 letters, digits, - or _, of the same length on each
-    ///
-    /// The sid of each session begins with it, so that a balancer can send all requests of a session to the node that has
-    /// opened it. docs/scaling.md has configurations of HAProxy and nginx.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) node: Option<String>,
 
     /// Do not let sessions move from polling to WebSocket
     #[arg(long)]
@@ -160,6 +154,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub(crate) sids: SidOptions,
+
+    #[command(flatten)]
+    pub(super) cluster: ClusterOptions,
 }
 
 const AFTER_HELP: &str = "\
@@ -186,6 +183,10 @@ With --socketio:
              ended, once, with its session or before
   refused    namespace, socket, message: the client may not join
   failed     namespace, socket, name (of an event), error: the event could not be handled
+With --bus:
+  node       node (its name), change: joined, draining, gone, or name taken twice
+  bus        up (true or false), cause (why not, or null), lost (messages since the last of
+             these events)
 At the end, and when too much is printed:
   closing    sessions: how many were open when the server began to stop
   lost       count: how many events were dropped because nobody read them in time
@@ -197,9 +198,10 @@ other servers; see --sid-key).
 Members of the file of --config. All are optional. Times are texts with a unit, such as
 \"25s\", or whole milliseconds. Names with underscores, such as ping_interval, mean the same.
   listen, unix, unixMode, tlsCert, tlsKey, workers, socketio, echo, json, showSids,
-  sidKey
+  sidKey, nodeAddress, nodeSecret
                      the options of these names (--listen, --unix, ..)
   allowedHosts       a list of host names: --host
+  bus                a URL, or a list of them: --bus
   path, transports, allowUpgrades, allowEIO3, maxPayload (or maxHttpBufferSize)
   pingInterval, pingTimeout, liveness, firstPingJitter, upgradeTimeout, closeTimeout,
   appStallTimeout, requestTimeout, idleTimeout
@@ -226,6 +228,7 @@ Examples:
   eio serve --tls-cert fullchain.pem --tls-key privkey.pem   https and wss
   eio serve --ping-interval 2s --ping-timeout 1s       see dead clients detected soon
   eio serve --config eio.toml --port 8080              the file's settings, on another port
+  eio serve --node a7 --bus redis://127.0.0.1 --node-secret secret   one of several nodes
   eio serve --json | grep '\"event\":\"close\"'";
 
 fn path(text: &str) -> Result<String, &'static str> {

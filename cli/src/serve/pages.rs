@@ -1,6 +1,7 @@
 //! Answers requests: with the page, with its data, or from the sessions.
 
 mod html;
+mod sessions;
 
 use core::convert::Infallible;
 use core::pin::Pin;
@@ -8,7 +9,8 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eio_tokio::{EngineService, PeerAddr, Server};
+use eio_cluster::forward::NodeBody;
+use eio_tokio::PeerAddr;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
@@ -17,6 +19,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
+pub(crate) use self::sessions::Sessions;
 use super::access::{Access, Denial};
 use super::dashboard::Dashboard;
 use super::event::Event;
@@ -32,12 +35,12 @@ const MAX_FEEDS: usize = 64;
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// The body of an answer.
-type Body = Either<Full<Bytes>, Feed>;
+type Body = Either<Either<Full<Bytes>, NodeBody>, Feed>;
 
 /// The service that answers every request.
 #[derive(Clone)]
 pub(crate) struct Pages {
-    engine: EngineService,
+    sessions: Sessions,
     shared: Arc<Shared>,
 }
 
@@ -55,7 +58,7 @@ struct Shared {
 
 impl Pages {
     pub(crate) fn new(
-        server: &Server,
+        sessions: Sessions,
         dashboard: Arc<Dashboard>,
         clock: Clock,
         settings: &Settings,
@@ -63,11 +66,10 @@ impl Pages {
         log: Log<Event>,
     ) -> Self {
         let feeds = Arc::new(Semaphore::new(MAX_FEEDS));
-        let engine = server.service();
-        let path = engine.path().to_owned();
+        let path = sessions.path().to_owned();
         let (about, speaks_socketio) = (settings.about(&path).to_string(), settings.speaks_socketio());
         let shared = Shared { dashboard, clock, about, path, speaks_socketio, feeds, access, log };
-        Self { engine, shared: Arc::new(shared) }
+        Self { sessions, shared: Arc::new(shared) }
     }
 }
 
@@ -81,13 +83,13 @@ impl Service<Request<Incoming>> for Pages {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let is_sessions = self.engine.serves(request.uri().path());
+        let is_sessions = self.sessions.serves(request.uri().path());
         let route = Route::of(is_sessions, request.method(), request.uri());
         let (parts, body) = request.into_parts();
         let mut answer = match self.shared.denial(route, &parts) {
             Some(denial) => self.shared.deny(&parts, denial),
             None if route == Route::Session => {
-                let answer = self.engine.call(Request::from_parts(parts, body));
+                let answer = self.sessions.call(Request::from_parts(parts, body));
                 return Box::pin(async move { Ok(answer.await?.map(Either::Left)) });
             }
             None => self.shared.answer(route),
@@ -209,7 +211,7 @@ fn text(status: StatusCode, text: String) -> Response<Body> {
 }
 
 fn full(text: String) -> Body {
-    Either::Left(Full::new(text.into()))
+    Either::Left(Either::Left(Full::new(text.into())))
 }
 
 /// Adds the headers that keep browsers from guessing the type of an answer, storing it, or embedding it elsewhere.
@@ -231,6 +233,8 @@ fn guarded(mut response: Response<Body>, content_type: &'static str) -> Response
 
 #[cfg(test)]
 mod tests {
+    use eio_tokio::Server;
+
     use super::*;
 
     fn route(engine_path: &str, method: &Method, uri: &str) -> Route {

@@ -8,7 +8,9 @@ use eio_core::{Heartbeat, Liveness, detect};
 use eio_tokio::{AllowedOrigins, Cors, ServerBuilder, ServerConfig, Transport};
 use serde_json::{Value, json};
 
+use super::cluster::Plan;
 use super::file::{ConfigFile, OwnMembers};
+use super::listen::Address;
 use super::options::Options;
 use super::tls::TlsFiles;
 #[cfg(unix)]
@@ -131,10 +133,24 @@ impl Settings {
         options.show_sids |= self.own.show_sids.unwrap_or(false);
         options.sid_key = options.sid_key.or_else(|| self.own.sid_key.clone());
         let sids = Sids::new(&options);
-        match self.options.node.as_deref().or(self.server.node()) {
+        match self.node() {
             Some(name) => sids.of_node(name),
             None => sids,
         }
+    }
+
+    /// Returns the name of this node.
+    fn node(&self) -> Option<&str> {
+        self.options.cluster.node.as_deref().or(self.server.node())
+    }
+
+    /// Returns what the server needs to act as one with others, if it is to.
+    pub(super) fn cluster(&self, address: &Address) -> Result<Option<Plan>, String> {
+        let options = self.options.cluster.clone().or(&self.own.cluster);
+        if !options.bus.is_empty() && self.node().is_none() {
+            return Err("--bus needs --node, a name of this server that no other node has".to_owned());
+        }
+        Plan::new(&options, address, self.tls().tls_cert.is_some())
     }
 
     pub(super) fn liveness(&self) -> Liveness {
@@ -180,7 +196,7 @@ impl Settings {
         if let Some(connections) = options.max_connections_per_address {
             builder = builder.max_connections_per_address(connections.get());
         }
-        if let Some(name) = &options.node {
+        if let Some(name) = &options.cluster.node {
             builder = builder.node(name);
         }
         if options.no_upgrades {

@@ -15,7 +15,7 @@ pub struct Network {
     /// Our address.
     pub host: String,
     /// The address inside.
-    guest: String,
+    pub guest: String,
 }
 
 impl Network {

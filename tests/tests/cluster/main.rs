@@ -4,9 +4,11 @@
 
 mod buses;
 mod nats;
+mod nodes;
 mod redis;
 mod redis_cluster;
 mod servers;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -27,5 +29,6 @@ fn main() -> ExitCode {
     cases.extend(redis::cases());
     cases.extend(redis_cluster::cases());
     cases.extend(nats::cases());
+    cases.extend(nodes::cases());
     eio_tests::interop::run(cases, AT_ONCE)
 }

@@ -54,8 +54,11 @@ pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
-/// Several nodes over real servers of Redis and NATS.
+/// Several nodes over real servers of Redis and NATS, behind HAProxy. Needs root, because one case pulls a cable.
 pub(crate) fn cluster(job: &mut Job<'_>) -> Result<(), Stop> {
+    needs_linux("it makes network namespaces")?;
+    install::from_npm(job, FOLDER)?;
+    build_tool(job, INTEROP)?;
     job.run(&mut test("cluster")).map(drop)
 }
 

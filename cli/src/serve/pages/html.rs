@@ -8,12 +8,13 @@ const DOCUMENT: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 
 /// The parts of the script. Each can use what the others declare; the last one asks for the data.
-const SCRIPT: [&str; 6] = [
+const SCRIPT: [&str; 7] = [
     include_str!("shared.js"),
     include_str!("words.js"),
     include_str!("graphs.js"),
     include_str!("sessions.js"),
     include_str!("namespaces.js"),
+    include_str!("nodes.js"),
     include_str!("page.js"),
 ];
 

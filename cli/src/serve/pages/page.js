@@ -77,6 +77,7 @@ function showChanges(changes) {
   for (const session of changes.open) showLive(session, now);
   for (const session of changes.ended) showEnded(session, now, !changes.all);
   if (changes.namespaces) showNamespaces(changes.namespaces, now);
+  if (changes.nodes) showNodes(changes.nodes);
   showTotals(changes.totals);
   showHistory(changes.history, now);
   drawPast();

@@ -1,0 +1,300 @@
+//! Whole nodes: three `eio serve` over a bus, behind HAProxy, which sends each request to the next node.
+
+use core::pin::Pin;
+use core::time::Duration;
+use std::process::Stdio;
+
+use eio_tests::built;
+use eio_tests::interop::{Child, Daemon, Events, Folder, LATE, Log, free_port, soon};
+use eio_tests::signal::send_signal;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use crate::servers::Server;
+
+/// The names of the nodes.
+pub(crate) const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// It sends each request to the next node that answers.
+const HAPROXY: &str = "defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+    timeout tunnel 20s
+    timeout check 1s
+    option redispatch
+frontend f
+    default_backend nodes
+";
+const NODES: &str = "backend nodes
+    balance roundrobin
+    option httpchk
+    http-check send meth GET uri / ver HTTP/1.1 hdr Host localhost
+";
+
+/// A running `eio serve`. Dropping it kills the program.
+pub(crate) struct Node {
+    child: tokio::process::Child,
+    events: UnboundedReceiver<Value>,
+}
+
+impl Node {
+    /// Starts one, by another program that runs what follows its arguments. Waits until it listens.
+    pub(crate) async fn start_inside(
+        wrapper: &[&str],
+        name: &'static str,
+        listen: &str,
+        bus: &str,
+        secret: &str,
+        log: &Log,
+    ) -> Self {
+        let eio = built::eio();
+        let eio = eio.to_str().expect("a path in UTF-8");
+        let arguments = [
+            "serve",
+            "--json",
+            "--socketio",
+            "--node",
+            name,
+            "--bus",
+            bus,
+            "--node-secret",
+            secret,
+            "--listen",
+            listen,
+            "--ping-interval",
+            "1s",
+            "--ping-timeout",
+            "1s",
+        ];
+        let words = [wrapper, &[eio], &arguments].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.kill_on_drop(true).spawn().expect("the node starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe was asked for")).lines();
+        let (tell, events) = mpsc::unbounded_channel();
+        let log = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let event: Value = serde_json::from_str(&line).expect("a line of JSON");
+                if ["listening", "node", "bus", "refused", "closing"]
+                    .iter()
+                    .any(|kind| event["event"] == *kind)
+                {
+                    log.line(name, &line);
+                    let _ = tell.send(event);
+                }
+            }
+        });
+        let mut node = Self { child, events };
+        node.event("listening", &[]).await;
+        node
+    }
+
+    /// Waits for an event of this kind with these members.
+    pub(crate) async fn event(&mut self, kind: &str, members: &[(&str, Value)]) {
+        let what = format!("{kind} {members:?}");
+        loop {
+            let event = soon(&what, self.events.recv()).await.unwrap_or_else(|| panic!("no {what} came"));
+            if event["event"] == kind && members.iter().all(|(name, value)| event[*name] == *value) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until another node has this change.
+    pub(crate) async fn sees(&mut self, other: &str, change: &str) {
+        self.event("node", &[("node", other.into()), ("change", change.into())]).await;
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        let _ = self.child.kill().await;
+    }
+
+    /// Lets it end in order, and waits for that.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("INT");
+        let status = soon("the node to end", self.child.wait()).await.expect("it can be waited for");
+        assert!(status.success(), "{status}");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        send_signal(signal, self.child.id().expect("it runs"));
+    }
+}
+
+/// Three nodes and their balancer.
+pub(crate) struct Nodes {
+    pub(crate) bus: Server,
+    pub(crate) each: [Node; 3],
+    addresses: [String; 3],
+    balancer: u16,
+    secret: String,
+    folder: Folder,
+    log: Log,
+    _haproxy: Daemon,
+}
+
+impl Nodes {
+    /// Starts all of them, and waits until each knows the others.
+    pub(crate) fn start(bus: Server, log: &Log) -> Pin<Box<dyn Future<Output = Self> + Send + '_>> {
+        // A large future, in futures of cases that are not small either.
+        Box::pin(Self::start_all(bus, log))
+    }
+
+    async fn start_all(bus: Server, log: &Log) -> Self {
+        let folder = Folder::new();
+        let secret = folder.write("secret", "only for the tests of this folder");
+        let secret = secret.to_str().expect("a path in UTF-8").to_owned();
+        let addresses = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
+        let balancer = free_port();
+        let server =
+            |at: usize| format!("    server {} {} check inter 300 fall 2 rise 1\n", NAMES[at], addresses[at]);
+        let servers = [0, 1, 2].map(server).concat();
+        let config = format!("{HAPROXY}    bind 127.0.0.1:{balancer}\n{NODES}{servers}");
+        let mut command = Command::new("haproxy");
+        command.args(["-db", "-f"]).arg(folder.write("haproxy.cfg", &config));
+        let haproxy = Daemon::start(command, "haproxy", balancer, log).await;
+        let url = bus.url_with("");
+        let start = |at: usize| Node::start_inside(&[], NAMES[at], &addresses[at], &url, &secret, log);
+        let mut nodes = [start(0).await, start(1).await, start(2).await];
+        for (node, own) in nodes.iter_mut().zip(NAMES) {
+            // They come in any order.
+            let mut missing: Vec<_> = NAMES.into_iter().filter(|name| *name != own).collect();
+            while !missing.is_empty() {
+                let event = soon("a node that joins", node.events.recv()).await.expect("it runs");
+                missing.retain(|name| event["event"] != "node" || event["node"] != *name);
+            }
+        }
+        Self { bus, each: nodes, addresses, balancer, secret, folder, log: log.clone(), _haproxy: haproxy }
+    }
+
+    /// Starts a node again, under its name and at its address.
+    pub(crate) async fn restart(&mut self, at: usize) {
+        let url = self.bus.url_with("");
+        self.each[at] =
+            Node::start_inside(&[], NAMES[at], &self.addresses[at], &url, &self.secret, &self.log).await;
+    }
+
+    /// The URL of the balancer.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.balancer)
+    }
+
+    /// The URL of a node.
+    pub(crate) fn url_of(&self, at: usize) -> String {
+        format!("http://{}", self.addresses[at])
+    }
+
+    /// A file of the nodes' secret.
+    pub(crate) fn secret(&self) -> &str {
+        debug_assert!(self.folder.path().exists());
+        &self.secret
+    }
+}
+
+/// Stock clients in a process of their own, each in the same room.
+pub(crate) struct Clients {
+    child: Child,
+    told: Events,
+}
+
+/// What is known of a client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// The node that its socket is on.
+    pub(crate) node: String,
+    pub(crate) joined: bool,
+    pub(crate) transport: String,
+    pub(crate) got: u64,
+    pub(crate) connects: u64,
+    pub(crate) ends: Vec<String>,
+}
+
+impl Clients {
+    /// Opens so many on each of these lists of transports, and waits until all have joined and moved to their last one.
+    pub(crate) async fn open(url: &str, each: usize, transports: &[&[&str]], log: &Log) -> Self {
+        let mut command = Command::new("node");
+        command.arg("cluster-clients.cjs");
+        let (child, told) = Child::start(command, "clients", log);
+        let mut clients = Self { child, told: Events::new("clients", told) };
+        for list in transports {
+            clients.command(json!({ "command": "open", "count": each, "url": url, "transports": list }));
+        }
+        let last: Vec<_> =
+            transports.iter().flat_map(|list| vec![*list.last().expect("one"); each]).collect();
+        let is_there = |all: &[Client]| {
+            all.len() == last.len()
+                && all.iter().zip(&last).all(|(client, last)| client.joined && client.transport == *last)
+        };
+        clients.until("all clients joined", is_there).await;
+        clients
+    }
+
+    fn command(&self, command: Value) {
+        let _ = self.child.commands().send(command);
+    }
+
+    pub(crate) async fn look(&mut self) -> Vec<Client> {
+        self.command(json!({ "command": "look" }));
+        let look = self.told.next("look").await;
+        let clients = look["clients"].as_array().expect("a list").iter();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        clients
+            .map(|client| Client {
+                node: text(&client["node"]),
+                joined: client["joined"] == true,
+                transport: text(&client["transport"]),
+                got: client["got"].as_u64().expect("a number"),
+                connects: client["connects"].as_u64().expect("a number"),
+                ends: client["ends"].as_array().expect("a list").iter().map(text).collect(),
+            })
+            .collect()
+    }
+
+    /// Waits until something holds of all clients.
+    pub(crate) async fn until(&mut self, what: &str, holds: impl Fn(&[Client]) -> bool) -> Vec<Client> {
+        let looking = async {
+            loop {
+                let clients = self.look().await;
+                if holds(&clients) {
+                    return clients;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        soon(what, looking).await
+    }
+
+    /// Lets a client of each of these nodes tell something to the room. All others get it, once.
+    pub(crate) async fn all_hear(&mut self, nodes: &[&str]) {
+        for node in nodes {
+            let before = self.look().await;
+            let from = before.iter().position(|client| client.node == *node && client.joined);
+            let from = from.unwrap_or_else(|| panic!("no client is on {node}: {before:?}"));
+            self.tell(from).await;
+            let expected: Vec<_> =
+                before.iter().enumerate().map(|(at, client)| client.got + u64::from(at != from)).collect();
+            let has_come = |all: &[Client]| all.iter().zip(&expected).all(|(client, got)| client.got >= *got);
+            self.until("what was told", has_come).await;
+            // Nothing comes twice.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let got: Vec<_> = self.look().await.iter().map(|client| client.got).collect();
+            assert_eq!(got, expected, "told by a client on {node}");
+        }
+    }
+
+    /// Lets a client tell something to the room. Returns how many on its own node it has reached.
+    pub(crate) async fn tell(&mut self, client: usize) -> u64 {
+        self.command(json!({ "command": "tell", "client": client }));
+        self.told.next("told").await["reached"].as_u64().expect("a number")
+    }
+}
+
+/// Waits for longer than a session without heartbeats would live.
+pub(crate) async fn two_periods() {
+    tokio::time::sleep(LATE).await;
+}
