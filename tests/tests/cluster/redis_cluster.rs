@@ -91,10 +91,14 @@ async fn a_slot_moves(masters: &[Server], from: &Node, to: &mut Node, topics: &[
             owner = number;
         }
     }
-    let next = &masters[(owner + 1) % 3];
-    let id = next.redis_cli(&["cluster", "myid"]).await;
-    for master in [next, &masters[owner], &masters[(owner + 2) % 3]] {
-        let moved = master.redis_cli(&["cluster", "setslot", slot.trim(), "node", id.trim()]).await;
+    let (old, next) = (&masters[owner], &masters[(owner + 1) % 3]);
+    let [old_id, id] =
+        [old.redis_cli(&["cluster", "myid"]).await, next.redis_cli(&["cluster", "myid"]).await];
+    // Only a master that imports a slot gets the right to it that all others accept.
+    for (master, state, id) in
+        [(next, "importing", &old_id), (old, "migrating", &id), (next, "node", &id), (old, "node", &id)]
+    {
+        let moved = master.redis_cli(&["cluster", "setslot", slot.trim(), state, id.trim()]).await;
         assert_eq!(moved.trim(), "OK");
     }
     Box::pin(are_well(masters)).await;

@@ -29,7 +29,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one. `config` is added to its configuration.
+    /// Starts one. `config` is added to its configuration, in which `PORT` and `FOLDER` are where it listens and lives.
     pub(crate) async fn start(kind: Kind, config: &str, log: &Log) -> Self {
         let mut server = Self::prepare(kind, config, log);
         server.restart().await;
@@ -46,6 +46,7 @@ impl Server {
     pub(crate) async fn restart(&mut self) {
         let Self { port, config, folder, .. } = self;
         let path = folder.path().display();
+        let config = config.replace("PORT", &port.to_string()).replace("FOLDER", &path.to_string());
         let (who, command) = match self.kind {
             Kind::Redis => {
                 let text = format!("bind 127.0.0.1\nport {port}\ndir {path}\nsave \"\"\n{config}\n");

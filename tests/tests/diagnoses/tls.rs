@@ -1,7 +1,7 @@
 //! Certificates of nginx and HAProxy that eio does not accept, and ports with and without TLS.
 
-use eio_tests::interop::{Case, Log};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use eio_tests::interop::{Case, Identity, Log};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, date_time_ymd};
 
 use crate::cases;
 use crate::proxies::Proxy;
@@ -15,55 +15,23 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A certificate and its key in PEM form, and the authority that signed it.
-struct Identity {
-    certificate: String,
-    key: String,
-    authority: String,
+/// Starts nginx with this certificate.
+async fn nginx_with(identity: &Identity, more: &str, log: &Log) -> Proxy {
+    let files = [
+        ("own.pem", identity.certificate.as_str()),
+        ("key.pem", &identity.key),
+        ("authority.pem", &identity.authority),
+    ];
+    let server = format!("ssl_certificate own.pem; ssl_certificate_key key.pem; {more}");
+    Proxy::nginx_with(&files, "", &server, log).await
 }
 
-impl Identity {
-    /// A certificate for this name, which `change` changes, signed by an authority of our own.
-    fn signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "An authority of our own");
-        let key = KeyPair::generate().expect("a key");
-        let authority = params.self_signed(&key).expect("a certificate").pem();
-        let issuer = Issuer::new(params, key);
-        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-        change(&mut params);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &issuer).expect("a certificate").pem();
-        Self { certificate, key: key.serialize_pem(), authority }
-    }
-
-    fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-        change(&mut params);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate").pem();
-        Self { authority: certificate.clone(), certificate, key: key.serialize_pem() }
-    }
-
-    /// Starts nginx with it.
-    async fn nginx(&self, more: &str, log: &Log) -> Proxy {
-        let files = [
-            ("own.pem", self.certificate.as_str()),
-            ("key.pem", &self.key),
-            ("authority.pem", &self.authority),
-        ];
-        let server = format!("ssl_certificate own.pem; ssl_certificate_key key.pem; {more}");
-        Proxy::nginx_with(&files, "", &server, log).await
-    }
-
-    /// Starts HAProxy with it.
-    async fn haproxy(&self, bind: &str, log: &Log) -> Proxy {
-        let both = format!("{}{}", self.certificate, self.key);
-        let files = [("both.pem", both.as_str()), ("authority.pem", &self.authority)];
-        let bind = format!("ssl crt both.pem {bind}");
-        Proxy::haproxy_with(&files, &bind, "", "    http-request return status 404\n", log).await
-    }
+/// Starts HAProxy with this certificate.
+async fn haproxy_with(identity: &Identity, bind: &str, log: &Log) -> Proxy {
+    let both = format!("{}{}", identity.certificate, identity.key);
+    let files = [("both.pem", both.as_str()), ("authority.pem", &identity.authority)];
+    let bind = format!("ssl crt both.pem {bind}");
+    Proxy::haproxy_with(&files, &bind, "", "    http-request return status 404\n", log).await
 }
 
 /// The URL by a name instead of the address.
@@ -84,7 +52,7 @@ async fn certificates_that_are_not_accepted_are_named(log: Log) {
         (Identity::signed("localhost", authority), true, "certificate-of-authority"),
         (Identity::signed("localhost", |_| {}), true, "wrong-path"),
     ] {
-        let proxy = identity.nginx("location / { return 404; }", &log).await;
+        let proxy = nginx_with(&identity, "location / { return 404; }", &log).await;
         let file =
             std::env::temp_dir().join(format!("eio-authority-{}-{}.pem", std::process::id(), proxy.port));
         std::fs::write(&file, &identity.authority).expect("a temporary file");
@@ -97,7 +65,7 @@ async fn certificates_that_are_not_accepted_are_named(log: Log) {
     }
     // The authority was created again under the same name.
     let (old, new) = (Identity::signed("localhost", |_| {}), Identity::signed("localhost", |_| {}));
-    let proxy = new.nginx("location / { return 404; }", &log).await;
+    let proxy = nginx_with(&new, "location / { return 404; }", &log).await;
     let file = std::env::temp_dir().join(format!("eio-authority-{}-old.pem", std::process::id()));
     std::fs::write(&file, &old.authority).expect("a temporary file");
     let words = ["--ca", file.to_str().expect("a path in UTF-8"), &localhost(&proxy, "wss")];
@@ -107,8 +75,8 @@ async fn certificates_that_are_not_accepted_are_named(log: Log) {
 
 async fn a_port_with_tls_and_one_without_are_told_apart(log: Log) {
     let identity = Identity::signed("localhost", |_| {});
-    let nginx = identity.nginx("location / { return 404; }", &log).await;
-    let haproxy = identity.haproxy("", &log).await;
+    let nginx = nginx_with(&identity, "location / { return 404; }", &log).await;
+    let haproxy = haproxy_with(&identity, "", &log).await;
     for scheme in ["http", "ws"] {
         tool::ends(&[&localhost(&nginx, scheme)], "needs-tls", 3, &log).await;
         // It says nothing.
@@ -119,15 +87,15 @@ async fn a_port_with_tls_and_one_without_are_told_apart(log: Log) {
     for proxy in [&nginx, &haproxy] {
         tool::ends(&[&localhost(proxy, "https")], "no-tls", 3, &log).await;
     }
-    let old = identity.haproxy("ssl-max-ver TLSv1.1", &log).await;
+    let old = haproxy_with(&identity, "ssl-max-ver TLSv1.1", &log).await;
     tool::ends(&["--insecure", &localhost(&old, "https")], "tls-failed", 3, &log).await;
 }
 
 async fn a_client_certificate_that_is_missing_is_named(log: Log) {
     let identity = Identity::signed("localhost", |_| {});
     let verifying = "ssl_verify_client on; ssl_client_certificate authority.pem; location / { return 404; }";
-    let nginx = identity.nginx(verifying, &log).await;
-    let haproxy = identity.haproxy("verify required ca-file authority.pem", &log).await;
+    let nginx = nginx_with(&identity, verifying, &log).await;
+    let haproxy = haproxy_with(&identity, "verify required ca-file authority.pem", &log).await;
     for proxy in [&nginx, &haproxy] {
         tool::ends(&["--insecure", &localhost(proxy, "https")], "client-certificate-required", 3, &log).await;
     }
