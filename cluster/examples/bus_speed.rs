@@ -9,16 +9,21 @@
 
 use std::env;
 use std::error::Error;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use eio_cluster::bus::{Bus, Direct, Memory, Nats, NotPublished, Redis};
 use eio_cluster::bytes::Bytes;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 /// What is measured: the size of a message, and how many.
 const ROUNDS: [(u32, u32); 3] = [(100, 300_000), (1_000, 200_000), (100_000, 5_000)];
+
+/// How many bytes the one who publishes is ahead of the one who receives, at most.
+const AHEAD: u32 = 4_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let urls: Vec<String> = env::args().skip(1).collect();
@@ -36,6 +41,7 @@ async fn measure(urls: &[String]) -> Result<(), Box<dyn Error>> {
         })
     };
     let (sender, mut heard) = unbounded_channel();
+    let received = AtomicU32::new(0);
     let from = Direct::start("speed", bus("from")?, |_| {})?;
     let to = Direct::start("speed", bus("to")?, move |payload| drop(sender.send((Instant::now(), payload))))?;
     to.subscribe("topic");
@@ -44,16 +50,23 @@ async fn measure(urls: &[String]) -> Result<(), Box<dyn Error>> {
     for (size, count) in ROUNDS {
         let payload = Bytes::from(vec![b'x'; size as usize]);
         let start = Instant::now();
+        received.store(0, Ordering::Relaxed);
+        let ahead = AHEAD / size;
         let sending = async {
-            for _ in 0..count {
+            for number in 0..count {
+                // A server drops whoever reads too slowly, so the queues in it have to stay short.
+                while number - received.load(Ordering::Relaxed) > ahead {
+                    yield_now().await;
+                }
                 while from.publish("topic", payload.clone()) == Err(NotPublished::Full) {
-                    sleep(Duration::from_millis(1)).await;
+                    yield_now().await;
                 }
             }
         };
         let receiving = async {
             for _ in 0..count {
                 heard.recv().await;
+                received.fetch_add(1, Ordering::Relaxed);
             }
         };
         tokio::join!(sending, receiving);

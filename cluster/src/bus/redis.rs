@@ -36,6 +36,9 @@ use crate::bus::{Bus, Port};
 /// one master and not all of them. An older cluster hands each message to all of its nodes, as usual. It was tried with
 /// Redis 7.0. Valkey has the same protocol, and was not tried.
 ///
+/// Several URLs are for a Redis Cluster only. A server that is of none is refused then, because nodes that choose different
+/// servers would not hear each other. Sentinel is not asked which server is the master.
+///
 /// # Guarantees
 /// - A message arrives at most once. What one node publishes arrives in the order of publishing. On a Redis Cluster, this
 ///   holds for the messages of one subject: those of others may be on another master.

@@ -32,7 +32,6 @@ fn cases_with(kind: Kind) -> Vec<Case> {
         messages_of_all_sizes_come_as_they_are,
         a_server_that_is_down_at_first_is_found_when_it_is_there,
         a_server_that_is_killed_and_back_has_all_subscriptions_again,
-        of_several_servers_one_that_lives_is_found,
         what_no_server_answers_is_a_cause_and_no_haste,
         a_node_that_reads_too_slowly_is_dropped_and_comes_back,
         over_tls_only_servers_of_a_known_authority_are_accepted,
@@ -188,15 +187,6 @@ async fn a_hundred_thousand_topics_are_subscribed_and_subscribed_again(kind: Kin
     from.publish(&topics[1], "unwanted");
     from.publish("last", "hello");
     assert_eq!(to.hear().await, "hello");
-}
-
-async fn of_several_servers_one_that_lives_is_found(kind: Kind, log: Log) {
-    let server = Server::start(kind, "", &log).await;
-    let (gone, other) = (Server::prepare(kind, "", &log), Server::prepare(kind, "", &log));
-    let urls = [gone.url_with(""), server.url_with(""), other.url_with("")];
-    let node = Node::start(bus(kind, &urls.each_ref().map(String::as_str)));
-    soon("the bus", node.direct.up()).await;
-    assert_eq!(node.status().outages, 0);
 }
 
 /// Something listens that is neither Redis nor NATS: a silent one, and one that speaks HTTP.

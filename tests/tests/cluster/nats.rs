@@ -5,15 +5,25 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::cases;
-use crate::servers::{Kind, Node, Server, meets};
+use crate::servers::{Kind, Node, Server, bus, meets};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
+        of_several_servers_of_nats_one_that_lives_is_found,
         nats_has_users_and_tokens_and_refuses_others,
         nats_with_permissions_refuses_a_topic_and_keeps_the_others,
         nats_with_a_small_max_payload_stays_connected,
         what_another_client_of_nats_says_is_a_message_like_any_other,
     ]
+}
+
+async fn of_several_servers_of_nats_one_that_lives_is_found(log: Log) {
+    let server = Server::start(Kind::Nats, "", &log).await;
+    let (gone, other) = (Server::prepare(Kind::Nats, "", &log), Server::prepare(Kind::Nats, "", &log));
+    let urls = [gone.url_with(""), server.url_with(""), other.url_with("")];
+    let node = Node::start(bus(Kind::Nats, &urls.each_ref().map(String::as_str)));
+    soon("the bus", node.direct.up()).await;
+    assert_eq!(node.status().outages, 0);
 }
 
 async fn nats_has_users_and_tokens_and_refuses_others(log: Log) {

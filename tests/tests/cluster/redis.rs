@@ -3,15 +3,23 @@
 use eio_tests::interop::{Case, Log, soon};
 
 use crate::cases;
-use crate::servers::{Kind, Node, Server, meets};
+use crate::servers::{Kind, Node, Server, bus, meets};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
+        several_servers_of_redis_that_are_no_cluster_are_refused,
         redis_with_a_password_refuses_others,
         redis_with_an_acl_refuses_a_topic_and_keeps_the_others,
         what_another_client_of_redis_publishes_is_a_message_like_any_other,
         redis_that_drops_all_clients_has_them_back,
     ]
+}
+
+async fn several_servers_of_redis_that_are_no_cluster_are_refused(log: Log) {
+    let servers = [Server::start(Kind::Redis, "", &log).await, Server::start(Kind::Redis, "", &log).await];
+    let urls = servers.each_ref().map(|server| server.url_with(""));
+    let cause = Node::start(bus(Kind::Redis, &urls.each_ref().map(String::as_str))).cause().await;
+    assert!(cause.contains("not of a Redis Cluster"), "{cause}");
 }
 
 async fn redis_with_a_password_refuses_others(log: Log) {

@@ -40,7 +40,9 @@ async fn are_well(masters: &[Server]) {
 }
 
 async fn node(masters: &[Server]) -> Node {
-    let urls: Vec<_> = masters.iter().map(|master| master.url_with("")).collect();
+    let mut urls: Vec<_> = masters.iter().map(|master| master.url_with("")).collect();
+    // Another one is gone, or has never been there.
+    urls.push(format!("redis://127.0.0.1:{}", free_port()));
     let node = Node::start(bus(Kind::Redis, &urls.iter().map(String::as_str).collect::<Vec<_>>()));
     soon("the bus", node.direct.up()).await;
     node

@@ -26,6 +26,8 @@ use crate::bus::server::{Broken, Pulse, ServerUrl, Settings, Stream, connect, en
 pub(super) struct Link {
     connection: MultiplexedConnection,
     driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The driver has ended, because the connection has. It must not be polled again.
+    is_over: bool,
     pushed: Arc<Mutex<VecDeque<PushInfo>>>,
     has_heard: Arc<AtomicBool>,
     waiting: Batch,
@@ -115,6 +117,7 @@ impl Link {
         Ok(Self {
             connection,
             driver: Box::pin(driver),
+            is_over: false,
             pushed,
             has_heard,
             waiting: Batch::default(),
@@ -172,12 +175,12 @@ impl Link {
                 self.land(answers)?;
                 is_answered = true;
             }
-            let is_over = self.driver.as_mut().poll(cx).is_ready();
+            self.is_over = self.is_over || self.driver.as_mut().poll(cx).is_ready();
             if self.has_heard.swap(false, Ordering::Relaxed) {
                 self.pulse.hear();
             }
             self.take_pushes()?;
-            if self.events.is_empty() && is_over {
+            if self.events.is_empty() && self.is_over {
                 return Poll::Ready(Err(self.end(cx)));
             }
             if self.events.is_empty() && !is_answered {
@@ -230,12 +233,13 @@ impl Link {
     fn take_pushes(&mut self) -> Result<(), Broken> {
         let pushes = core::mem::take(&mut *self.pushed.lock().unwrap_or_else(PoisonError::into_inner));
         for PushInfo { kind, data } in pushes {
-            match (kind, data.into_iter().next_back()) {
-                (PushKind::Message | PushKind::SMessage, Some(Value::BulkString(payload))) => {
+            let mut data = data.into_iter();
+            match (kind, data.next(), data.next()) {
+                (PushKind::Message | PushKind::SMessage, _, Some(Value::BulkString(payload))) => {
                     self.events.push_back(Event::Message(payload.into()));
                 }
                 // The client takes it for an answer, so answers and commands would no longer match.
-                (PushKind::SUnsubscribe, _) if !self.ends_subscriptions() => {
+                (PushKind::SUnsubscribe, Some(Value::BulkString(channel)), _) if !self.ends(&channel) => {
                     return Err(Broken::new(
                         "the server has ended a subscription, because its slot has moved",
                     ));
@@ -246,10 +250,11 @@ impl Link {
         Ok(())
     }
 
-    fn ends_subscriptions(&self) -> bool {
-        self.flight
-            .as_ref()
-            .is_some_and(|flight| flight.commands.iter().any(|sent| matches!(sent, Sent::End(_))))
+    /// Whether the end of this subscription is under way.
+    fn ends(&self, channel: &[u8]) -> bool {
+        let is_it =
+            |sent: &Sent| matches!(sent, Sent::End(subject) if subject.as_str().as_bytes() == channel);
+        self.flight.as_ref().is_some_and(|flight| flight.commands.iter().any(is_it))
     }
 
     /// Says why the connection is over. The client tells it to whoever waits for an answer.

@@ -7,7 +7,7 @@ use redis::{ErrorKind, Value, cmd};
 use tokio::{task, time};
 
 use crate::bus::redis::link::{Event, Link, Sent, broken};
-use crate::bus::redis::slots::Slots;
+use crate::bus::redis::slots::{Address, Slots};
 use crate::bus::server::{Beat, Broken, Ended, ServerUrl, Settings};
 use crate::bus::{Command, Port, Subject};
 use crate::targets;
@@ -43,8 +43,9 @@ impl Session {
     pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
         let mut link = Link::open(url, settings).await?;
         let (links, slots) = match masters(&mut link).await? {
-            None => (vec![link], None),
-            Some((slots, addresses)) => {
+            Found::Alone if settings.urls.len() > 1 => return Err(Broken::refused(NOT_A_CLUSTER)),
+            Found::Alone | Found::Unsharded => (vec![link], None),
+            Found::Sharded(slots, addresses) => {
                 let mut links = Vec::with_capacity(addresses.len());
                 for (host, port) in addresses {
                     let master = url.with_address(host.as_deref().unwrap_or(&url.host), port);
@@ -218,21 +219,35 @@ impl Session {
     }
 }
 
-type Masters = (Slots, Vec<(Option<String>, u16)>);
+/// Nodes that are connected to servers which do not know each other would not hear each other.
+const NOT_A_CLUSTER: &str =
+    "the server is not of a Redis Cluster, so there must be one URL, the same for all nodes";
 
-/// Asks a server for the masters of its cluster. There are none if it is of no cluster, or of one without sharded channels.
-async fn masters(link: &mut Link) -> Result<Option<Masters>, Broken> {
+/// What a server is.
+enum Found {
+    /// Not of a cluster, or nobody may know.
+    Alone,
+    /// Of a cluster that hands each message to all of its nodes.
+    Unsharded,
+    /// Of a cluster whose channels belong to these masters.
+    Sharded(Slots, Vec<Address>),
+}
+
+/// Asks a server for the masters of its cluster.
+async fn masters(link: &mut Link) -> Result<Found, Broken> {
     let answer = match link.ask(cmd("CLUSTER").arg("SLOTS")).await {
         Ok(answer) => answer,
-        // Not a cluster, or nothing that this user may know: every node of a cluster takes messages for all.
-        Err(error) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => {
+            return Ok(Found::Alone);
+        }
         Err(error) => return Err(broken(&error)),
     };
     let known = link.ask(cmd("COMMAND").arg("INFO").arg("SSUBSCRIBE")).await;
     if !matches!(known, Ok(Value::Array(known)) if matches!(known[..], [Value::Array(_)])) {
-        return Ok(None);
+        return Ok(Found::Unsharded);
     }
-    Slots::parse(&answer).map(Some).map_err(Broken::new)
+    let (slots, masters) = Slots::parse(&answer).map_err(Broken::new)?;
+    Ok(Found::Sharded(slots, masters))
 }
 
 #[cfg(test)]
@@ -366,6 +381,18 @@ mod tests {
         drop(server);
         assert!(cause(&node).await.contains("the server has closed the connection"));
         assert_eq!(node.status().lost, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_together_with_the_end_is_delivered() {
+        let (node, mut server, heard) = connected(false).await;
+        let a = node.subject("a");
+        for _ in 0..3 {
+            server.pushes("message", &a, "$3\r\nyes").await;
+        }
+        drop(server);
+        assert!(cause(&node).await.contains("the server has closed the connection"));
+        assert_eq!(heard.lock().unwrap().len(), 3);
     }
 
     #[tokio::test(start_paused = true)]
