@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use super::{Log, PATIENCE};
 use crate::signal::send_signal;
 
-/// A running server. Dropping it kills the program.
+/// A running server. Dropping it kills the program, and the processes that it has started.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
@@ -25,7 +25,8 @@ impl Daemon {
     /// # Panics
     /// When it does not start, ends, or does not listen soon.
     pub async fn start(mut command: Command, who: &'static str, port: u16, log: &Log) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true).process_group(0);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{who} is not installed: {error}"));
         keep_lines(child.stdout.take().expect("a pipe was asked for"), who, log);
         keep_lines(child.stderr.take().expect("a pipe was asked for"), who, log);
@@ -53,6 +54,15 @@ impl Daemon {
     /// If it has ended.
     pub fn signal(&self, signal: &str) {
         send_signal(signal, self.child.id().expect("it runs"));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(group) = self.child.id() {
+            // It may be ending by itself.
+            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status();
+        }
     }
 }
 

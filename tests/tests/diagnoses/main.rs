@@ -7,6 +7,7 @@
 mod answers;
 mod balancers;
 mod engines;
+mod fleet;
 mod limits;
 mod machines;
 mod openings;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     cases.extend(socket_io::cases());
     cases.extend(limits::cases());
     cases.extend(balancers::cases());
+    cases.extend(fleet::cases());
     cases.extend(answers::cases());
     cases.extend(tls::cases());
     eio_tests::interop::run(cases, AT_ONCE)

@@ -3,13 +3,15 @@
 use core::net::SocketAddr;
 
 use eio_tests::interop::{Daemon, Folder, Log, free_port};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use tokio::process::Command;
 
 /// A running proxy. Dropping it kills the program.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    _folder: Folder,
-    _daemon: Daemon,
+    folder: Folder,
+    daemon: Daemon,
 }
 
 impl Proxy {
@@ -64,18 +66,30 @@ impl Proxy {
         log: &Log,
     ) -> Self {
         let (folder, port) = (Folder::new(), free_port());
-        let (_, block) = page.split_once(&format!("```{who}\n")).expect("the page has such a block");
-        let (block, _) = block.split_once("```").expect("the block ends");
-        let config = change(block);
+        let config = documented(page, who, (&folder, port), change);
         let command = if who == "nginx" {
-            let config = config.replace("listen 80;", &format!("listen 127.0.0.1:{port};"));
-            assert_ne!(config, block);
             Self::nginx_command(&folder, &config)
         } else {
-            let config = config.replace("bind :80", &format!("bind 127.0.0.1:{port}"));
             Self::haproxy_command(&folder, &config)
         };
         Self::start(command, who, port, folder, log).await
+    }
+
+    /// Gives nginx another change of the documented configuration, and lets it read that, as `nginx -s reload` does.
+    pub(crate) fn reload_nginx(&self, page: &str, change: impl Fn(&str) -> String) {
+        let config = documented(page, "nginx", (&self.folder, self.port), change);
+        drop(Self::nginx_command(&self.folder, &config));
+        self.daemon.signal("HUP");
+    }
+
+    /// Gives a command to the documented HAProxy, on its socket.
+    pub(crate) async fn command_haproxy(&self, command: &str) {
+        let socket = UnixStream::connect(self.folder.path().join("admin.sock")).await;
+        let mut socket = socket.expect("HAProxy listens on its socket");
+        socket.write_all(format!("{command}\n").as_bytes()).await.expect("HAProxy reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("HAProxy answers");
+        assert_eq!(answer.trim(), "", "{command}");
     }
 
     /// The command that runs HAProxy with this configuration.
@@ -90,7 +104,7 @@ impl Proxy {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary = temporary.map(|name| format!("{name}_temp_path {name};\n")).concat();
         let config = format!(
-            "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{ worker_connections 64; }}\n\
+            "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {{ worker_connections 512; }}\n\
              http {{\naccess_log off;\n{temporary}{http}\n}}\n"
         );
         let file = folder.write("nginx.conf", &config);
@@ -111,13 +125,31 @@ impl Proxy {
 
     async fn start(command: Command, who: &'static str, port: u16, folder: Folder, log: &Log) -> Self {
         let daemon = Daemon::start(command, who, port, log).await;
-        Self { port, _folder: folder, _daemon: daemon }
+        Self { port, folder, daemon }
     }
 
     /// The URL of the proxy, with this scheme and path.
     pub(crate) fn url(&self, scheme: &str, path: &str) -> String {
         format!("{scheme}://127.0.0.1:{}{path}", self.port)
     }
+}
+
+/// A block of a page about HAProxy or nginx, with this port in the place of port 80 and files of this folder.
+fn documented(
+    page: &str,
+    who: &str,
+    (folder, port): (&Folder, u16),
+    change: impl Fn(&str) -> String,
+) -> String {
+    let (_, block) = page.split_once(&format!("```{who}\n")).expect("the page has such a block");
+    let (block, _) = block.split_once("```").expect("the block ends");
+    let socket = format!("stats socket {} level admin", folder.path().join("admin.sock").display());
+    let config = change(block)
+        .replace("listen 80;", &format!("listen 127.0.0.1:{port};"))
+        .replace("bind :80", &format!("bind 127.0.0.1:{port}"))
+        .replace("stats socket /run/haproxy/admin.sock mode 660 level admin", &socket);
+    assert!(config.contains(&format!("127.0.0.1:{port}")), "{config}");
+    config
 }
 
 /// The part of nginx's configuration that passes everything on, WebSockets too, to an upstream called `engine`.
