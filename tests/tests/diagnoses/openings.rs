@@ -1,6 +1,7 @@
 //! Hosts, ports and paths where no session opens.
 
 use core::net::SocketAddr;
+use core::task::Poll;
 
 use eio_tests::interop::{Case, Log, ServerKind, StockServer, free_port};
 use serde_json::json;
@@ -41,7 +42,10 @@ async fn a_host_that_drops_packets_is_unreachable(log: Log) {
     let address = listener.local_addr().expect("it is bound");
     let mut waiting = Vec::new();
     for _ in 0..8 {
-        waiting.push(tokio::spawn(tokio::net::TcpStream::connect(address)));
+        let mut connecting = Box::pin(tokio::net::TcpStream::connect(address));
+        // The first poll asks for the connection, so that the tool's comes behind it.
+        core::future::poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx).is_ready())).await;
+        waiting.push(tokio::spawn(connecting));
     }
     let mut tool = Tool::start(&[&format!("http://{address}")], &log);
     assert_eq!(tool.event("waiting").await["waiting_for"], "connection");
