@@ -21,7 +21,7 @@ use crate::forward::address::Address;
 use crate::forward::body::NodeBody;
 use crate::forward::dial::Link;
 use crate::forward::error::ForwardError;
-use crate::forward::forwarder::Shared;
+use crate::forward::forwarder::{LONGEST, Shared};
 use crate::forward::head::{Asks, asks, to_client, to_node};
 use crate::forward::limited::{BoxError, Limited, Progress};
 use crate::forward::relay::relay;
@@ -96,7 +96,7 @@ impl Exchange {
         let status = answer.status();
         let told = shared.sealer.check_answer(answer.headers(), &code, status);
         let silence = told.map_err(|NotProven| ForwardError::NotANode(status))?;
-        let silence = silence.unwrap_or(shared.limits.silence);
+        let silence = silence.unwrap_or(shared.limits.silence).min(LONGEST);
         answer.headers_mut().remove(ANSWER);
         to_client(&mut answer, version, asks);
         if status != StatusCode::SWITCHING_PROTOCOLS {

@@ -23,6 +23,9 @@ const MAX_IDLE: usize = 64;
 /// How long an idle connection is kept: shorter than every node keeps it, so that no request meets its end.
 const IDLE: Duration = Duration::from_secs(15);
 
+/// The longest limit of time. Longer ones count as this one: the clock has no instants beyond.
+pub(super) const LONGEST: Duration = Duration::from_hours(365 * 24);
+
 /// Forwards requests for sessions of other nodes to these, and takes those that other nodes forward to this one. Cloning
 /// returns another handle to the same.
 #[derive(Clone, Debug)]
@@ -187,7 +190,9 @@ impl ForwarderBuilder {
     /// Returns [`NoNodeName`] if the server has no name.
     pub fn build(self) -> Result<Forwarder, NoNodeName> {
         let node = self.server.node().ok_or(NoNodeName)?.to_owned();
-        let dialler = Dialler::new(Settings { timeout: self.limits.connect, ..self.dial });
+        let Limits { connect, body, silence } = self.limits;
+        let [connect, body, silence] = [connect, body, silence].map(|limit| limit.min(LONGEST));
+        let dialler = Dialler::new(Settings { timeout: connect, ..self.dial });
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -202,7 +207,7 @@ impl ForwarderBuilder {
                 sealer: Sealer { secret: self.secret, node },
                 checker: Checker::new(self.window),
                 client,
-                limits: self.limits,
+                limits: Limits { connect, body, silence },
                 tunnels: Tunnels::new(),
                 report: Report::default(),
             }),

@@ -125,3 +125,19 @@ async fn a_receiver_that_takes_nothing_holds_the_sender_up_and_no_memory() {
     tokio::io::AsyncReadExt::read_exact(&mut stream, &mut bytes).await.unwrap();
     session.flush().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn limits_without_an_end_are_as_good_as_long_ones() {
+    let endless = core::time::Duration::MAX;
+    let world = World::with(
+        |builder| builder,
+        |builder| {
+            builder.connect_timeout(endless).body_timeout(endless).max_silence(endless).window(endless)
+        },
+    );
+    let link = world.link();
+    let sid = open(&link).await;
+    let mut stream = upgrade(&link, &sid).await;
+    send(&mut stream, "4hello").await;
+    assert_eq!(receive(&mut stream).await, "4hello");
+}
