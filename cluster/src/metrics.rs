@@ -9,6 +9,11 @@
 //! | `eio_cluster_lost_total` | counter | messages that were not, or that the bus has lost, as far as it knows |
 //! | `eio_cluster_received_total` | counter | messages that the bus has brought |
 //! | `eio_cluster_unreadable_total` | counter | messages that could not be read |
+//! | `eio_cluster_forwarded_total` | counter | requests that another node has answered, those for WebSockets among them |
+//! | `eio_cluster_forwarded_websockets` | gauge | WebSockets that are forwarded to other nodes now |
+//! | `eio_cluster_forward_failed_total` | counter | requests that could not be forwarded |
+//! | `eio_cluster_forward_taken_total` | counter | requests that other nodes have forwarded to this one |
+//! | `eio_cluster_forward_refused_total` | counter | requests that claimed to come from a node, and did not show it |
 //!
 //! `describe` tells the recorder what each of them is. What a server records is in [its own](eio_tokio::metrics).
 
@@ -33,6 +38,29 @@ pub(crate) const RECEIVED: Metric =
     Metric { name: "eio_cluster_received_total", about: "Messages that the bus has brought." };
 pub(crate) const UNREADABLE: Metric =
     Metric { name: "eio_cluster_unreadable_total", about: "Messages that could not be read." };
+
+/// The metrics of forwarding.
+#[cfg(feature = "forward")]
+pub(crate) mod forwarding {
+    use super::Metric;
+
+    pub(crate) const FORWARDED: Metric =
+        Metric { name: "eio_cluster_forwarded_total", about: "Requests that another node has answered." };
+    pub(crate) const WEBSOCKETS: Metric = Metric {
+        name: "eio_cluster_forwarded_websockets",
+        about: "WebSockets that are forwarded to other nodes now.",
+    };
+    pub(crate) const FAILED: Metric =
+        Metric { name: "eio_cluster_forward_failed_total", about: "Requests that could not be forwarded." };
+    pub(crate) const TAKEN: Metric = Metric {
+        name: "eio_cluster_forward_taken_total",
+        about: "Requests that other nodes have forwarded to this one.",
+    };
+    pub(crate) const REFUSED: Metric = Metric {
+        name: "eio_cluster_forward_refused_total",
+        about: "Requests that claimed to come from a node, and did not show it.",
+    };
+}
 
 impl Metric {
     /// Adds to a counter.
@@ -60,6 +88,14 @@ pub fn describe() {
     }
     for counter in [PUBLISHED, LOST, RECEIVED, UNREADABLE] {
         ::metrics::describe_counter!(counter.name, ::metrics::Unit::Count, counter.about);
+    }
+    #[cfg(feature = "forward")]
+    {
+        use forwarding::{FAILED, FORWARDED, REFUSED, TAKEN, WEBSOCKETS};
+        ::metrics::describe_gauge!(WEBSOCKETS.name, ::metrics::Unit::Count, WEBSOCKETS.about);
+        for counter in [FORWARDED, FAILED, TAKEN, REFUSED] {
+            ::metrics::describe_counter!(counter.name, ::metrics::Unit::Count, counter.about);
+        }
     }
 }
 

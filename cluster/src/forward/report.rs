@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::forward::error::ForwardError;
 use crate::forward::relay::Ended;
 use crate::forward::seal::SealError;
+use crate::metrics::forwarding::{FAILED, FORWARDED, REFUSED, TAKEN};
 use crate::targets;
 
 /// Failures within this time after a warning are logged at level `debug` only.
@@ -59,15 +60,18 @@ impl Report {
 
     pub(super) fn forwarded(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        FORWARDED.add(1);
     }
 
     pub(super) fn taken(&self) {
         self.taken.fetch_add(1, Ordering::Relaxed);
+        TAKEN.add(1);
     }
 
     /// A request could not be forwarded to a node.
     pub(super) fn failed(&self, node: &str, error: &ForwardError) {
         self.failed.fetch_add(1, Ordering::Relaxed);
+        FAILED.add(1);
         // A client that stalls, or a node that leaves, is nothing to be warned of.
         let is_trouble = !matches!(error, ForwardError::Stalled(_) | ForwardError::Leaving);
         if is_trouble && self.may_warn(0) {
@@ -80,6 +84,7 @@ impl Report {
     /// A request claimed to come from a node, and did not show it.
     pub(super) fn refused(&self, peer: Option<SocketAddr>, error: SealError) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        REFUSED.add(1);
         let peer = peer.map(tracing::field::display);
         if self.may_warn(1) {
             tracing::warn!(target: targets::FORWARD, peer, %error, "a request of another node was refused");

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::metrics::forwarding::WEBSOCKETS;
+
 /// What a node does with the WebSockets that it forwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
@@ -39,7 +41,7 @@ impl Tunnels {
         if *phase.borrow() != Phase::Open {
             return None;
         }
-        self.open.send_modify(|open| *open += 1);
+        note(&self.open, |open| open + 1);
         Some(Tunnel { open: self.open.clone(), phase })
     }
 
@@ -64,6 +66,14 @@ impl Tunnels {
 
 impl Drop for Tunnel {
     fn drop(&mut self) {
-        self.open.send_modify(|open| *open -= 1);
+        note(&self.open, |open| open - 1);
     }
+}
+
+/// Changes the number of WebSockets, and records it.
+fn note(open: &watch::Sender<usize>, change: impl FnOnce(usize) -> usize) {
+    open.send_modify(|open| {
+        *open = change(*open);
+        WEBSOCKETS.set(u32::try_from(*open).unwrap_or(u32::MAX));
+    });
 }

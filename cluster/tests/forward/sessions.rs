@@ -131,13 +131,40 @@ async fn limits_without_an_end_are_as_good_as_long_ones() {
     let endless = core::time::Duration::MAX;
     let world = World::with(
         |builder| builder,
-        |builder| {
-            builder.connect_timeout(endless).body_timeout(endless).max_silence(endless).window(endless)
-        },
+        |builder| builder.connect_timeout(endless).body_timeout(endless).max_silence(endless).window(endless),
     );
     let link = world.link();
     let sid = open(&link).await;
     let mut stream = upgrade(&link, &sid).await;
     send(&mut stream, "4hello").await;
     assert_eq!(receive(&mut stream).await, "4hello");
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test(start_paused = true)]
+async fn what_is_forwarded_is_recorded_described_and_documented() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let exporter = recorder.handle();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    eio_cluster::metrics::describe();
+    let world = World::new();
+    let link = world.link();
+    let _stream = upgrade(&link, &open(&link).await).await;
+    let forged = get("polling").replace("connection:", "eio-forwarding: 1\r\nconnection:");
+    assert_eq!(ask(&link, &forged).await.0, 403);
+    world.a.kill();
+    ask(&link, &get("polling&sid=a7xxxxxxxxxxxxxxxxxx")).await;
+    let shown = exporter.render();
+    let documented = include_str!("../../src/metrics.rs");
+    for (name, count) in [
+        ("eio_cluster_forwarded_total", 1),
+        ("eio_cluster_forwarded_websockets", 0),
+        ("eio_cluster_forward_taken_total", 1),
+        ("eio_cluster_forward_refused_total", 1),
+        ("eio_cluster_forward_failed_total", 1),
+    ] {
+        assert!(shown.lines().any(|line| line == format!("{name} {count}")), "{name} {count}: {shown}");
+        assert!(shown.contains(&format!("# HELP {name} ")), "{name} is not described");
+        assert!(documented.contains(&format!("//! | `{name}` |")), "{name} is not documented");
+    }
 }
