@@ -29,7 +29,8 @@ pub(super) enum Asks {
     Stream,
 }
 
-/// Returns how a request asks for a WebSocket.
+/// Returns how a request asks for a WebSocket. One that announces a body does not: no node would take it, and the bytes of the
+/// body must not become those of frames.
 pub(super) fn asks(head: &Parts) -> Asks {
     if head.method == Method::CONNECT
         && head.extensions.get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket")
@@ -40,7 +41,10 @@ pub(super) fn asks(head: &Parts) -> Asks {
         let tokens = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         tokens.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
     };
+    let announces_body = head.headers.contains_key(header::TRANSFER_ENCODING)
+        || head.headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
     if head.version == Version::HTTP_11
+        && !announces_body
         && has(header::CONNECTION, "upgrade")
         && has(header::UPGRADE, "websocket")
     {
@@ -63,6 +67,7 @@ pub(super) fn to_node(head: &mut Parts, asks: Asks, key: &str) {
         head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
     if asks == Asks::Stream {
+        head.headers.remove(header::CONTENT_LENGTH);
         head.method = Method::GET;
         if let Ok(key) = HeaderValue::from_str(key) {
             head.headers.insert(header::SEC_WEBSOCKET_KEY, key);
@@ -142,6 +147,17 @@ mod tests {
             ("sec-websocket-key", "its own"),
         ]);
         assert_eq!(asks(&upgrade), Asks::Upgrade);
+        for (name, value, still) in [
+            ("content-length", "0", true),
+            ("content-length", "5", false),
+            ("transfer-encoding", "chunked", false),
+        ] {
+            let mut with_body = upgrade.headers.clone();
+            core::mem::swap(&mut with_body, &mut upgrade.headers);
+            upgrade.headers.insert(name, value.parse().unwrap());
+            assert_eq!(asks(&upgrade) == Asks::Upgrade, still, "{name}: {value}");
+            upgrade.headers = with_body;
+        }
         to_node(&mut upgrade, Asks::Upgrade, "unused");
         assert_eq!(upgrade.headers[header::SEC_WEBSOCKET_KEY], "its own");
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_tokio::PeerAddr;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Body;
+use hyper::ext::Protocol;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -86,7 +87,8 @@ where
                 }
                 None => State::Refused,
             }
-        } else if let Some(node) = of_another_node(request.uri(), own)
+        } else if may_go(&request)
+            && let Some(node) = of_another_node(request.uri(), own)
             && let Some(address) = shared.directory.address(&node)
         {
             let exchange = Exchange { shared: Arc::clone(shared), node, address };
@@ -96,6 +98,13 @@ where
         };
         ForwardFuture { state }
     }
+}
+
+/// Returns whether a request can go on to another node. What asks for a tunnel cannot, unless it is a WebSocket on a stream of
+/// HTTP/2.
+fn may_go<B>(request: &Request<B>) -> bool {
+    let is_websocket = |protocol: &Protocol| protocol.as_str() == "websocket";
+    request.method() != Method::CONNECT || request.extensions().get().is_some_and(is_websocket)
 }
 
 impl Shared {

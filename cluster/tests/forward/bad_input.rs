@@ -171,3 +171,24 @@ async fn headers_that_are_too_large_for_a_node_end_their_request_alone() {
     crate::support::send(&mut stream, "4hello").await;
     assert_eq!(crate::support::receive(&mut stream).await, "4hello");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_announces_a_body_is_refused_and_leaves_nothing_for_the_next_request() {
+    let world = World::new();
+    let link = world.link();
+    let sid = open(&link).await;
+    for body in
+        ["content-length: 5\r\n\r\n4evil", "transfer-encoding: chunked\r\n\r\n5\r\n4evil\r\n0\r\n\r\n"]
+    {
+        let request = format!(
+            "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: close, Upgrade\r\n\
+             upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{body}"
+        );
+        assert_eq!(ask(&link, &request).await.0, 400, "{body}");
+        assert_eq!(world.b.forwarder.counts().websockets, 0);
+    }
+    assert_eq!(world.a.server.len(), 1);
+    let mut stream = upgrade(&link, &sid).await;
+    crate::support::send(&mut stream, "4hello").await;
+    assert_eq!(crate::support::receive(&mut stream).await, "4hello");
+}
