@@ -137,7 +137,7 @@ async fn behind_nginx_the_clients_of_a_dead_node_open_new_sessions_elsewhere(log
 }
 
 async fn dies_and_comes_back(who: &'static str, log: &Log) {
-    let mut fleet = Fleet::start(who, log).await;
+    let mut fleet = Box::pin(Fleet::start(who, log)).await;
     let opened = fleet.open(0..CLIENTS).await;
     log.line("test", &format!("{opened:?}"));
     assert!(NAMES.iter().all(|name| Fleet::count(&opened, name) > 0), "{opened:?}");
@@ -169,14 +169,14 @@ async fn dies_and_comes_back(who: &'static str, log: &Log) {
 }
 
 async fn a_node_that_haproxy_drains_keeps_its_sessions_and_gets_no_new_ones(log: Log) {
-    let mut fleet = Fleet::start("haproxy", &log).await;
+    let mut fleet = Box::pin(Fleet::start("haproxy", &log)).await;
     let opened = fleet.open(0..CLIENTS).await;
     fleet.proxy.command_haproxy("set weight nodes/b2 0").await;
     Box::pin(is_drained(fleet, opened, &log)).await;
 }
 
 async fn a_node_that_nginx_drains_keeps_its_sessions_and_gets_no_new_ones(log: Log) {
-    let mut fleet = Fleet::start("nginx", &log).await;
+    let mut fleet = Box::pin(Fleet::start("nginx", &log)).await;
     let opened = fleet.open(0..CLIENTS).await;
     let addresses = fleet.nodes.each_ref().map(Node::address);
     // The old worker closes idle connections. A request that comes at that moment fails, as docs/scaling.md says.
