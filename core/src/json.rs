@@ -78,37 +78,39 @@ pub enum Kind {
     End,
 }
 
-/// The tokens that may come next. Inside an object, an item is a key followed by its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expect {
-    /// A value: the outermost, or the one after a key.
-    Value,
-    /// An item, after a comma.
-    Item,
-    /// An item, or the end of the container that has just begun.
-    ItemOrEnd,
-    /// A comma, or the end of the container.
-    CommaOrEnd,
-    Nothing,
+/// What may come next: a set of these.
+mod may {
+    /// A value.
+    pub(super) const VALUE: u8 = 1;
+    /// A key of an object.
+    pub(super) const KEY: u8 = 2;
+    /// The end of the innermost container.
+    pub(super) const END: u8 = 4;
+    /// A comma, and another item of the innermost container.
+    pub(super) const COMMA: u8 = 8;
+    pub(super) const NOTHING: u8 = 0;
 }
 
 /// Reads one value, token by token.
+// The small fields come first in memory: a small processor has shorter instructions for the beginning of a structure.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Reader<'a> {
-    text: &'a str,
-    /// The offset of the next byte.
-    at: usize,
     /// The next byte. At the end it is zero, which JSON does not allow anywhere.
     byte: u8,
-    expect: Expect,
+    /// What may come next, of [`may`].
+    next: u8,
     depth: u8,
     max_depth: u8,
-    /// One bit per open container, set for an object. The innermost is the lowest bit.
-    objects: u64,
+    /// The offset of the next byte.
+    at: usize,
+    text: &'a str,
     /// The offset of the last token or, after a failure, of the failure.
     token_at: usize,
-    /// The last token's text, as in [`Token`].
-    raw: &'a str,
+    /// One bit per open container, set for an object. The innermost is the lowest bit.
+    objects: u64,
+    /// Where the last token's text ends, as in [`Token`].
+    raw_to: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -119,12 +121,12 @@ impl<'a> Reader<'a> {
             text,
             at,
             byte: byte_at(text, at),
-            expect: Expect::Value,
+            next: may::VALUE,
             depth: 0,
             max_depth: MAX_DEPTH.saturating_sub(outer),
             objects: 0,
             token_at: at,
-            raw: "",
+            raw_to: at,
         }
     }
 
@@ -139,20 +141,37 @@ impl<'a> Reader<'a> {
     }
 
     /// The last token's text, as in [`Token`].
-    pub(crate) const fn raw(&self) -> &'a str {
-        self.raw
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn raw(&self) -> &'a str {
+        self.text.get(self.raw_from()..self.raw_to).unwrap_or_default()
+    }
+
+    // To find the ends of characters would be more code than to check the text once more.
+    #[cfg(not(target_pointer_width = "64"))]
+    pub(crate) fn raw(&self) -> &'a str {
+        crate::utf8::from_utf8(self.raw_bytes()).unwrap_or_default()
+    }
+
+    /// The bytes of [`raw`](Self::raw), in less code.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    pub(crate) fn raw_bytes(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.raw_from()..self.raw_to).unwrap_or_default()
+    }
+
+    fn raw_from(&self) -> usize {
+        self.token_at.wrapping_add(usize::from(byte_at(self.text, self.token_at) == b'"'))
     }
 
     /// Returns the next token, or [`Kind::End`] once the value has ended. It does not check the text after the value.
     pub fn next(&mut self) -> Result<Token<'a>, Error> {
         let kind = self.step().map_err(|kind| self.error(kind))?;
-        Ok(Token { kind, raw: self.raw, at: self.token_at })
+        Ok(Token { kind, raw: self.raw(), at: self.token_at })
     }
 
     /// Reads the next token and returns its kind. [`raw`](Self::raw) and [`token_at`](Self::token_at) return the rest,
     /// so that the result fits into a register.
     pub(crate) fn step(&mut self) -> Result<Kind, ErrorKind> {
-        if self.expect == Expect::Nothing {
+        if self.next == may::NOTHING {
             self.token_at = self.at;
             return Ok(Kind::End);
         }
@@ -160,17 +179,9 @@ impl<'a> Reader<'a> {
             self.token_at = self.at;
             return Err(ErrorKind::Invalid);
         };
-        self.expect = match kind {
-            Kind::Key => Expect::Value,
-            Kind::Object | Kind::Array if self.depth == self.max_depth => return Err(ErrorKind::TooDeep),
-            Kind::Object | Kind::Array => {
-                self.depth = self.depth.wrapping_add(1);
-                self.objects = (self.objects << 1) | u64::from(kind == Kind::Object);
-                Expect::ItemOrEnd
-            }
-            _ if self.depth == 0 => Expect::Nothing,
-            _ => Expect::CommaOrEnd,
-        };
+        if self.depth > self.max_depth {
+            return Err(ErrorKind::TooDeep);
+        }
         Ok(kind)
     }
 
@@ -183,8 +194,13 @@ impl<'a> Reader<'a> {
 
     /// Reads the rest of the value and returns the offset after it.
     pub fn finish(mut self) -> Result<usize, Error> {
-        while self.next()?.kind != Kind::End {}
-        Ok(self.at)
+        loop {
+            match self.step() {
+                Ok(Kind::End) => return Ok(self.at),
+                Ok(_) => {}
+                Err(kind) => return Err(self.error(kind)),
+            }
+        }
     }
 
     /// Checks that nothing but whitespace follows what was read.
@@ -205,33 +221,34 @@ impl<'a> Reader<'a> {
     /// Reads the next token. Returns `None` if the next byte is not allowed there.
     fn token(&mut self) -> Option<Kind> {
         self.skip_whitespace();
-        if self.expect == Expect::CommaOrEnd && self.byte == b',' {
+        // 0x20 in an object: what its brackets differ in from those of an array.
+        let in_object = ((self.objects & 1) as u8) << 5;
+        if self.next & may::COMMA != 0 && self.byte == b',' {
             self.advance();
             self.skip_whitespace();
-            self.expect = Expect::Item;
+            self.next = if in_object == 0 { may::VALUE } else { may::KEY };
         }
         self.token_at = self.at;
-        let in_object = self.objects & 1 == 1;
-        let end = if in_object { b'}' } else { b']' };
         let quotes = usize::from(self.byte == b'"');
-        let kind = if self.byte == end && matches!(self.expect, Expect::ItemOrEnd | Expect::CommaOrEnd) {
+        let kind = if self.next & may::END != 0 && self.byte == b']' | in_object {
             self.advance();
             self.depth = self.depth.wrapping_sub(1);
             self.objects >>= 1;
-            if in_object { Kind::ObjectEnd } else { Kind::ArrayEnd }
-        } else if self.expect == Expect::CommaOrEnd {
-            return None;
-        } else if in_object && self.expect != Expect::Value {
+            self.value_ended();
+            if in_object == 0 { Kind::ArrayEnd } else { Kind::ObjectEnd }
+        } else if self.next & may::KEY != 0 {
             self.string()?;
             Kind::Key
-        } else {
+        } else if self.next & may::VALUE != 0 {
             self.value()?
+        } else {
+            return None;
         };
-        let inside = self.token_at.wrapping_add(quotes)..self.at.wrapping_sub(quotes);
-        self.raw = self.text.get(inside).unwrap_or_default();
+        self.raw_to = self.at.wrapping_sub(quotes);
         if kind == Kind::Key {
             self.skip_whitespace();
             self.eat(b':')?;
+            self.next = may::VALUE;
         }
         Some(kind)
     }
@@ -239,24 +256,36 @@ impl<'a> Reader<'a> {
     /// Reads a number, a string, a word, or the bracket that begins a container.
     fn value(&mut self) -> Option<Kind> {
         let (kind, word) = match self.byte {
+            bracket @ (b'{' | b'[') => {
+                let is_object = bracket == b'{';
+                self.advance();
+                self.depth = self.depth.wrapping_add(1);
+                self.objects = self.objects << 1 | u64::from(is_object);
+                self.next = may::END | if is_object { may::KEY } else { may::VALUE };
+                return Some(if is_object { Kind::Object } else { Kind::Array });
+            }
             b'"' => {
                 self.string()?;
-                return Some(Kind::String);
+                (Kind::String, "")
             }
-            b'{' => (Kind::Object, "{"),
-            b'[' => (Kind::Array, "["),
             b't' => (Kind::True, "true"),
             b'f' => (Kind::False, "false"),
             b'n' => (Kind::Null, "null"),
             _ => {
                 self.number()?;
-                return Some(Kind::Number);
+                (Kind::Number, "")
             }
         };
         for letter in word.bytes() {
             self.eat(letter)?;
         }
+        self.value_ended();
         Some(kind)
+    }
+
+    /// Notes what may come after a value.
+    fn value_ended(&mut self) {
+        self.next = if self.depth == 0 { may::NOTHING } else { may::COMMA | may::END };
     }
 
     // An image for a small machine has no room for more than this.
@@ -310,17 +339,17 @@ impl<'a> Reader<'a> {
 
     fn escape(&mut self) -> Option<()> {
         self.advance();
-        match self.byte {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.advance(),
-            _ => {
-                self.eat(b'u')?;
-                for _ in 0..4 {
-                    if !self.byte.is_ascii_hexdigit() {
-                        return None;
-                    }
-                    self.advance();
-                }
+        let hex_digits = match self.byte {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 0,
+            b'u' => 4,
+            _ => return None,
+        };
+        self.advance();
+        for _ in 0..hex_digits {
+            if !self.byte.is_ascii_hexdigit() {
+                return None;
             }
+            self.advance();
         }
         Some(())
     }

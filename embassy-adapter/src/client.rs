@@ -210,8 +210,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// It takes at most [`ClientSettings::close_timeout`], and less if the server's deadline for silence comes first. If the
     /// session has already ended, its end stays what it is: `close` still writes the close frame to a server that closed
     /// the session or broke a rule, and does not wait for a silent one. If the future is dropped, call `close` again.
-    pub async fn close(&mut self) -> SessionEnd {
-        self.close_and_wait(None).await
+    pub fn close(&mut self) -> impl Future<Output = SessionEnd> {
+        self.close_and_wait(None)
     }
 
     /// Closes the session like [`close`](Self::close), with a code and a reason in the close frame for the server's log.
@@ -228,8 +228,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// }
     /// # let _ = go_to_sleep::<&[u8], &mut [u8]>;
     /// ```
-    pub async fn close_with(&mut self, close: Close<'b>) -> SessionEnd {
-        self.close_and_wait(Some(close)).await
+    pub fn close_with(&mut self, close: Close<'b>) -> impl Future<Output = SessionEnd> {
+        self.close_and_wait(Some(close))
     }
 
     async fn close_and_wait(&mut self, close: Option<Close<'b>>) -> SessionEnd {

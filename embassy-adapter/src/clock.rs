@@ -9,12 +9,20 @@ use embassy_time_driver::schedule_wake;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// How far the clock can be behind the true time: up to one tick, because it does not show parts of a tick. Zero if a
+/// An instant that does not come.
+pub(crate) const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+/// Returns the instant that many microseconds later. It is less code than to add a [`Duration`].
+pub(crate) const fn later(instant: Instant, micros: u64) -> Instant {
+    Instant::from_micros(instant.as_micros().saturating_add(micros))
+}
+
+/// How many microseconds the clock can be behind the true time: up to one tick, because it does not show parts of a tick. Zero if a
 /// tick is a microsecond or less.
 ///
 /// What happens is noted at the time that the clock shows. So a deadline that is a period later by the clock can be
 /// earlier than that in truth, by up to this time.
-pub(crate) const BEHIND: Duration = Duration::from_micros(micros_behind(TICK_HZ));
+pub(crate) const BEHIND: u64 = micros_behind(TICK_HZ);
 
 /// Returns the current time, rounded down to a microsecond.
 pub(crate) fn now() -> Instant {
@@ -23,7 +31,7 @@ pub(crate) fn now() -> Instant {
 
 /// Returns the first tick that is at least `duration` from now.
 pub(crate) fn after(duration: Duration) -> embassy_time::Instant {
-    not_before(now().saturating_add(duration).saturating_add(BEHIND))
+    not_before(later(now().saturating_add(duration), BEHIND))
 }
 
 /// The alarm of a task for a deadline that moves.

@@ -26,14 +26,16 @@ pub(crate) enum Goal<'p> {
 }
 
 /// A call in progress.
+// In this order, the code that uses it is the shortest.
+#[repr(C)]
 pub(crate) struct Call<'p> {
-    goal: Goal<'p>,
+    previous: Previous,
     /// Whether the whole message has been put into the send buffer, or why not.
     pub(crate) sent: Result<(), SendError>,
     /// The results of the last turn's read and write: a number of bytes, or `None` if the stream was not ready.
     pub(crate) read: Option<Result<usize, Failed>>,
     pub(crate) written: Option<Result<usize, Failed>>,
-    previous: Previous,
+    goal: Goal<'p>,
 }
 
 /// How the stream failed.
@@ -134,7 +136,7 @@ impl<'b> Link<'b> {
                 if self.try_finish(now, limit) {
                     return None;
                 }
-                return Some(self.state.wake_at().map_or(limit, |deadline| deadline.min(limit)));
+                return Some(self.state.wake_at().min(limit));
             }
         };
         if reached {
@@ -145,7 +147,8 @@ impl<'b> Link<'b> {
         self.state.report_reading(now);
         self.state.handle_read_end(now);
         // After a failed write, only bytes that have already arrived can still say why the connection ended.
-        self.state.wake_at().map(|until| if self.state.write_failed.is_some() { now } else { until })
+        let until = if self.state.write_failed.is_some() { now } else { self.state.wake_at() };
+        if self.state.has_ended() { None } else { Some(until) }
     }
 
     /// Returns whether a frame can be put now, or writing has failed so that none can ever be.

@@ -22,29 +22,28 @@ use heapless::String;
 use crate::clock::Alarm;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, SavedPing};
-use crate::settings::Pieces;
-use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, clock, subprotocol};
+use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, LongMessages, clock, subprotocol};
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
-/// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers.
-const LATE_WAKE: Duration = Duration::from_millis(10);
-const CATCH_UP: Duration = Duration::from_millis(5).saturating_add(clock::BEHIND);
+/// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers. In microseconds.
+const LATE_WAKE: u64 = 10_000;
+const CATCH_UP: u64 = 5_000 + clock::BEHIND;
 
 /// A client without its stream. The fields are separate, because a waiting read borrows `inbox` and a waiting write
 /// borrows `outbox`.
+// The session comes first in memory, so that a pointer to it is a pointer to the whole: less code on a small processor.
+#[repr(C)]
 pub(crate) struct Link<'b> {
-    pub(crate) inbox: Reader<'b>,
-    pub(crate) outbox: Outbox<'b>,
     pub(crate) state: State<'b>,
+    pub(crate) outbox: Outbox<'b>,
+    pub(crate) inbox: Reader<'b>,
     pub(crate) alarm: Alarm,
 }
 
+// Its order in memory is chosen as that of `Link`.
+#[repr(C)]
 pub(crate) struct State<'b> {
     pub(crate) session: ClientSession,
-    rng: &'b mut dyn FnMut() -> u32,
-    pub(crate) settings: &'b ClientSettings,
-    pub(crate) phase: Phase,
-    ping: SavedPing<'b>,
     delivery: Delivery,
     /// Whether the rest of a message in pieces is dropped instead of delivered.
     dropping: bool,
@@ -52,10 +51,18 @@ pub(crate) struct State<'b> {
     pub(crate) read_end: Option<ReadEnd>,
     /// How writing failed. Reported to the session once nothing is left to read, because what is left may say why.
     pub(crate) write_failed: Option<Failed>,
-    /// Silence is not judged before this time. It is later than the session's deadline only after a late wake-up.
-    catch_up_until: Instant,
     /// Which frames may be sent, up to the close frame.
     writer: FrameWriter,
+    pub(crate) settings: &'b ClientSettings,
+    rng: &'b mut dyn FnMut() -> u32,
+    ping: SavedPing<'b>,
+    /// Silence is not judged before this time. It is later than the session's deadline only after a late wake-up.
+    catch_up_until: Instant,
+    /// The message that is being sent in fragments: how many of its bytes have been put into the send buffer, including
+    /// the packet's type, and the caller's length of the whole message, if it is known.
+    sent: usize,
+    total: Option<usize>,
+    pub(crate) phase: Phase,
     /// The application's content of the close frame.
     close: Option<Close<'b>>,
     max_payload: Option<u32>,
@@ -63,10 +70,6 @@ pub(crate) struct State<'b> {
     probe: Probe,
     probed_at: Instant,
     rtt: Option<Duration>,
-    /// The message that is being sent in fragments: how many of its bytes have been put into the send buffer, including
-    /// the packet's type, and the caller's length of the whole message, if it is known.
-    sent: usize,
-    total: Option<usize>,
 }
 
 /// The phase of the connection.
@@ -107,37 +110,15 @@ impl<'b> Link<'b> {
         now: Instant,
     ) -> Result<Self, ConnectError> {
         let Buffers { rx, tx } = buffers;
-        let inbox = match settings.long_messages.0 {
-            Some(Pieces { limit, .. }) => Reader::in_pieces(Decoder::client(limit), rx),
-            None => Reader::new(Decoder::client(u32::MAX), rx),
-        };
+        let LongMessages { reader, pieces } = settings.long_messages;
+        let inbox = reader(Decoder::client(pieces.map_or(u32::MAX, |pieces| pieces.limit)), rx);
         let inbox = inbox.map_err(|BufferTooSmall { needed, .. }| ConnectError::RxTooSmall { needed })?;
         let outbox = Outbox::new(tx)?;
         let mut session = (settings.protocol.session)(settings.open_timeout, now);
         if let Some(most) = settings.ping_timeout_at_most {
             session = session.with_ping_timeout_at_most(most);
         }
-        let state = State {
-            session,
-            rng,
-            settings,
-            phase: Phase::New,
-            ping: SavedPing::none(),
-            delivery: Delivery::None,
-            dropping: false,
-            read_end: None,
-            write_failed: None,
-            catch_up_until: now,
-            writer: FrameWriter::client(),
-            close: None,
-            max_payload: None,
-            sid: String::new(),
-            probe: Probe::None,
-            probed_at: now,
-            rtt: None,
-            sent: 0,
-            total: None,
-        };
+        let state = State::new(session, rng, settings, now);
         Ok(Self { inbox, outbox, state, alarm: Alarm::new() })
     }
 
@@ -224,6 +205,37 @@ impl<'b> Link<'b> {
 }
 
 impl<'b> State<'b> {
+    // In its caller, the fields would be far from the start of the task's future: that takes longer instructions.
+    #[inline(never)]
+    fn new(
+        session: ClientSession,
+        rng: &'b mut dyn FnMut() -> u32,
+        settings: &'b ClientSettings,
+        now: Instant,
+    ) -> Self {
+        Self {
+            session,
+            rng,
+            settings,
+            phase: Phase::New,
+            ping: SavedPing::none(),
+            delivery: Delivery::None,
+            dropping: false,
+            read_end: None,
+            write_failed: None,
+            catch_up_until: now,
+            writer: FrameWriter::client(),
+            close: None,
+            max_payload: None,
+            sid: String::new(),
+            probe: Probe::None,
+            probed_at: now,
+            rtt: None,
+            sent: 0,
+            total: None,
+        }
+    }
+
     /// Reports to the session whether reading is paused: it is while a message waits for the application.
     pub(crate) fn report_reading(&mut self, now: Instant) {
         if !self.has_waiting_message() {
@@ -264,19 +276,19 @@ impl<'b> State<'b> {
         }
     }
 
-    /// Returns when the session's deadline has passed for certain, or `None` once the session has ended.
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.session.poll_timeout()?.saturating_add(clock::BEHIND))
+    /// Returns when the session's deadline has passed for certain: never, once the session has ended.
+    fn deadline(&self) -> Instant {
+        clock::later(self.session.poll_timeout().unwrap_or(clock::NEVER), clock::BEHIND)
     }
 
-    /// Returns when to wake if nothing happens, or `None` once the session has ended.
-    pub(crate) fn wake_at(&self) -> Option<Instant> {
-        Some(self.deadline()?.max(self.catch_up_until))
+    /// Returns when to wake if nothing happens: never, once the session has ended.
+    pub(crate) fn wake_at(&self) -> Instant {
+        self.deadline().max(self.catch_up_until)
     }
 
     /// Expires the session if its deadline has passed. Call it only when nothing is left to read.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if self.wake_at().is_some_and(|wake_at| wake_at <= now) && self.may_expire_at(now) == now {
+        if self.wake_at() <= now && self.may_expire_at(now) == now {
             self.session.handle_timeout(now);
         }
     }
@@ -284,13 +296,12 @@ impl<'b> State<'b> {
     /// Returns from when on a deadline that has passed may be acted on. That is `now`, except after a late wake-up: then,
     /// once for each deadline, it is [`CATCH_UP`] later.
     pub(crate) fn may_expire_at(&mut self, now: Instant) -> Instant {
-        match self.deadline() {
-            Some(deadline) if now > deadline.saturating_add(LATE_WAKE) && self.catch_up_until <= deadline => {
-                self.catch_up_until = now.saturating_add(CATCH_UP);
-                self.catch_up_until
-            }
-            _ => now,
+        let deadline = self.deadline();
+        if now > clock::later(deadline, LATE_WAKE) && self.catch_up_until <= deadline {
+            self.catch_up_until = clock::later(now, CATCH_UP);
+            return self.catch_up_until;
         }
+        now
     }
 
     pub(crate) fn sid(&self) -> Option<&str> {

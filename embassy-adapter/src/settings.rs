@@ -6,8 +6,8 @@ use core::time::Duration;
 use eio_core::handshake::Handshake;
 use eio_core::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
-use eio_core::ws::{Piece, Reader};
-use eio_core::{ClientSession, Instant, Revision};
+use eio_core::ws::{Decoder, Piece, Reader};
+use eio_core::{BufferTooSmall, ClientSession, Instant, Revision};
 
 use crate::IncomingMessage;
 use crate::link::State;
@@ -123,28 +123,40 @@ const _: () = assert!(ClientSettings::DEFAULT.close_timeout.as_millis() <= CLOSE
 /// # let _ = settings;
 /// ```
 #[derive(Clone, Copy)]
-pub struct LongMessages(pub(crate) Option<Pieces>);
+pub struct LongMessages {
+    /// Creates the reader. A pointer, as those of [`Pieces`], so that an image contains only what its settings name.
+    pub(crate) reader: for<'b> fn(Decoder, &'b mut [u8]) -> Result<Reader<'b>, BufferTooSmall>,
+    pub(crate) pieces: Option<Pieces>,
+}
 
 impl LongMessages {
     /// A message that does not fit ends the session with
     /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
-    pub const REFUSED: Self = Self(None);
+    pub const REFUSED: Self = Self { reader: |decoder, rx| Reader::new(decoder, rx), pieces: None };
+
+    /// The same, with less code: the text of a message in several frames is checked for UTF-8 only when its last frame has
+    /// arrived, and not frame by frame. Text that is no UTF-8 is refused in either case.
+    pub const REFUSED_WITH_LATE_TEXT_CHECK: Self =
+        Self { reader: |decoder, rx| Reader::with_late_text_check(decoder, rx), pieces: None };
 
     /// A message that does not fit arrives in pieces, as [`IncomingMessage::Piece`]. Only a message above `limit` bytes ends the
     /// session.
     #[must_use]
     pub const fn in_pieces(limit: u32) -> Self {
-        Self(Some(Pieces {
-            limit,
-            handle: |state, now, piece| state.handle_piece(now, piece),
-            event: |state, piece| state.without_prefix(piece).map(IncomingMessage::Piece),
-        }))
+        Self {
+            reader: |decoder, rx| Reader::in_pieces(decoder, rx),
+            pieces: Some(Pieces {
+                limit,
+                handle: |state, now, piece| state.handle_piece(now, piece),
+                event: |state, piece| state.without_prefix(piece).map(IncomingMessage::Piece),
+            }),
+        }
     }
 }
 
 impl fmt::Debug for LongMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match self.pieces {
             None => f.write_str("REFUSED"),
             Some(Pieces { limit, .. }) => write!(f, "in_pieces({limit})"),
         }

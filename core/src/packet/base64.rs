@@ -110,16 +110,19 @@ pub(super) const fn encoded_len(len: usize) -> usize {
 
 /// Writes `data` as text into `out`, whose length is `encoded_len(data.len())`.
 pub(crate) fn encode_into(data: &[u8], out: &mut [u8]) {
-    let (quads, _) = out.as_chunks_mut::<4>();
-    for (quad, bytes) in quads.iter_mut().zip(data.chunks(3)) {
-        let mut group = [0; 4];
-        group.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let mut bits = u32::from_be_bytes(group);
-        for (at, to) in quad.iter_mut().enumerate() {
-            let [first, ..] = (bits >> 2).to_be_bytes();
-            *to = if at <= bytes.len() { symbol(first) } else { b'=' };
-            bits <<= 6;
-        }
+    for (at, to) in out.iter_mut().enumerate() {
+        // The byte in which the six bits begin, and the one behind it.
+        let bit = at.wrapping_mul(6);
+        let byte = |at: usize| data.get(at).copied();
+        *to = match byte(bit / 8) {
+            Some(first) => {
+                let pair = u16::from_be_bytes([first, byte((bit / 8).wrapping_add(1)).unwrap_or(0)]);
+                // The six bits, in the high end of their byte.
+                let [six, _] = (pair << (bit % 8)).to_be_bytes();
+                symbol(six >> 2)
+            }
+            None => b'=',
+        };
     }
 }
 

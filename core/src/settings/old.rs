@@ -110,7 +110,7 @@ impl OldValues {
             } else {
                 match Reader::new(value, 0, 0).next() {
                     Ok(token) if token.kind == Kind::Number && token.raw.len() == value.len() => {
-                        number_to_u32(value, entry.measure.shift())
+                        number_to_u32(value.as_bytes(), entry.measure.shift())
                     }
                     _ => return Err(entry.refuse(ValueProblem::NotANumber)),
                 }

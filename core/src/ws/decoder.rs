@@ -161,9 +161,9 @@ impl Decoder {
     /// Decodes any item, and leaves the check of text to the caller.
     #[inline(never)]
     fn decode_any_unchecked_text<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
-        let mut advance = self.advance_with(input, |_, _| Ok(()))?;
+        let mut advance = self.advance_unchecked_text(input)?;
         if let Some(Found { what, .. }) = &mut advance.found
-            && let What::Whole(Whole::Message(kind)) = *what
+            && let What::Message(kind) = *what
         {
             *what = What::Piece { kind, first: true, last: true };
         }
@@ -210,6 +210,11 @@ impl Decoder {
         self.advance_with(input, Utf8::feed)
     }
 
+    /// Advances without checking the pieces of text.
+    pub(super) fn advance_unchecked_text(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
+        self.advance_with(input, |_, _| Ok(()))
+    }
+
     /// Advances, and passes the pieces of text to `check`.
     fn advance_with(
         &mut self,
@@ -245,7 +250,7 @@ impl Decoder {
 
     /// Builds an item from its unmasked bytes.
     pub(super) fn received<'b>(&mut self, what: What, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
-        if let What::Whole(Whole::Close) = what {
+        if let What::Control(OpCode::Close) = what {
             self.end = End::Closed;
         }
         received(what, bytes).map_err(|error| self.fail(error))
@@ -273,30 +278,21 @@ impl Decoder {
             let Some(header) = ReceivedHeader::read(rest, self.masked, self.message.is_some())? else {
                 return Ok(Advance { consumed, found: None });
             };
-            let control = match header.opcode {
-                OpCode::Ping => Some(Whole::Ping),
-                OpCode::Pong => Some(Whole::Pong),
-                OpCode::Close => Some(Whole::Close),
-                OpCode::Text => {
-                    self.message = Some(MessageKind::Text);
-                    None
+            match header.opcode {
+                OpCode::Continuation => {}
+                OpCode::Text => self.message = Some(MessageKind::Text),
+                OpCode::Binary => self.message = Some(MessageKind::Binary),
+                control => {
+                    // At most 125, because a header with more is refused.
+                    let len = usize::from(header.payload_len.to_le_bytes()[0]);
+                    let end = header.header_len.saturating_add(len);
+                    let found = rest.get_mut(header.header_len..end).map(|payload| {
+                        mask::apply(payload, header.key);
+                        consumed = consumed.saturating_add(end);
+                        Found { what: What::Control(control), len }
+                    });
+                    return Ok(Advance { consumed, found });
                 }
-                OpCode::Binary => {
-                    self.message = Some(MessageKind::Binary);
-                    None
-                }
-                OpCode::Continuation => None,
-            };
-            if let Some(whole) = control {
-                // At most 125, because a header with more is refused.
-                let len = usize::from(header.payload_len.to_le_bytes()[0]);
-                let end = header.header_len.saturating_add(len);
-                let found = rest.get_mut(header.header_len..end).map(|payload| {
-                    mask::apply(payload, header.key);
-                    consumed = consumed.saturating_add(end);
-                    Found { what: What::Whole(whole), len }
-                });
-                return Ok(Advance { consumed, found });
             }
             self.begin_frame(header)?;
             consumed = consumed.saturating_add(header.header_len);
@@ -351,7 +347,7 @@ impl Decoder {
 
         let first = !self.begun;
         let what = if first && last {
-            What::Whole(Whole::Message(kind))
+            What::Message(kind)
         } else {
             if kind == MessageKind::Text {
                 check(&mut self.utf8, bytes)?;
@@ -376,10 +372,10 @@ impl Decoder {
 pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> {
     Ok(match what {
         What::Piece { kind, first, last } => Received::Piece(Piece { kind, bytes, first, last }),
-        What::Whole(Whole::Message(kind)) => Received::Message(message(kind, bytes)?),
-        What::Whole(Whole::Ping) => Received::Control(ControlFrame::Ping(bytes)),
-        What::Whole(Whole::Pong) => Received::Control(ControlFrame::Pong(bytes)),
-        What::Whole(Whole::Close) => Received::Control(ControlFrame::Close(close_body(bytes)?)),
+        What::Message(kind) => Received::Message(message(kind, bytes)?),
+        What::Control(OpCode::Ping) => Received::Control(ControlFrame::Ping(bytes)),
+        What::Control(OpCode::Pong) => Received::Control(ControlFrame::Pong(bytes)),
+        What::Control(_) => Received::Control(ControlFrame::Close(close_body(bytes)?)),
     })
 }
 
@@ -423,17 +419,15 @@ pub(super) struct Found {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
-    Whole(Whole),
-    Piece { kind: MessageKind, first: bool, last: bool },
-}
-
-/// Text is not yet known to be UTF-8, and the body of a close frame not yet checked.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Whole {
+    /// A whole message. Text is not yet known to be UTF-8.
     Message(MessageKind),
-    Ping,
-    Pong,
-    Close,
+    Piece {
+        kind: MessageKind,
+        first: bool,
+        last: bool,
+    },
+    /// A control frame with this opcode. The body of a close frame is not yet checked.
+    Control(OpCode),
 }
 
 #[derive(Clone, Copy)]

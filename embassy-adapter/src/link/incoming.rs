@@ -7,7 +7,7 @@ use eio_core::{Instant, SessionEvent};
 
 use super::{Delivery, Phase, Probe, ReadEnd, State};
 use crate::drive::Failed;
-use crate::{Buffers, ConnectError, IncomingMessage, LongMessages};
+use crate::{Buffers, ConnectError, IncomingMessage};
 
 /// The length of the longest handshake, including the packet's type.
 #[expect(clippy::cast_possible_truncation, reason = "some hundred bytes")]
@@ -83,7 +83,7 @@ impl State<'_> {
         match inbox.last().filter(|_| self.delivery != Delivery::None)? {
             // Cannot fail: the same frame was decoded when it arrived.
             Received::Message(frame) => Some(IncomingMessage::Whole(self.decode(frame).ok()?.data)),
-            Received::Piece(piece) => (self.settings.long_messages.0?.event)(self, piece),
+            Received::Piece(piece) => (self.settings.long_messages.pieces?.event)(self, piece),
             Received::Control(_) => None,
         }
     }
@@ -95,7 +95,7 @@ impl State<'_> {
     fn handle(&mut self, now: Instant, received: Received<'_>) {
         match received {
             Received::Message(frame) => {
-                match self.session.handle_packet(now, self.decode(frame)) {
+                match self.session.handle_websocket_packet(now, self.decode(frame)) {
                     Some(SessionEvent::Message(_)) => self.delivery = Delivery::Waiting,
                     Some(SessionEvent::Opened(handshake)) => {
                         self.max_payload = handshake.max_payload;
@@ -106,7 +106,7 @@ impl State<'_> {
                 }
             }
             Received::Piece(piece) => {
-                if let LongMessages(Some(pieces)) = self.settings.long_messages {
+                if let Some(pieces) = self.settings.long_messages.pieces {
                     (pieces.handle)(self, now, piece);
                 }
             }

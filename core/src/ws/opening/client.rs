@@ -191,6 +191,8 @@ const HTTP: &[u8] = b"HTTP/1.";
 /// assert_eq!(check_response(accepted, &key, &[]), Err(ResponseError::Protocol));
 /// ```
 // One pass over the lines, without a table of them: a general HTTP parser would be a third of a small client.
+// Inlined into its caller, the code would be longer: there are too few registers for both.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub fn check_response<'p>(
     head: &[u8],
     key: &Key,

@@ -16,8 +16,11 @@ const SERVER: Endpoint<'static> = Endpoint::engineio("server.example:3000");
 #[cfg(not(feature = "small"))]
 const SETTINGS: ClientSettings = ClientSettings::DEFAULT;
 #[cfg(feature = "small")]
-const SETTINGS: ClientSettings =
-    ClientSettings { protocol: eio_embassy::Protocol::V4_WITHOUT_BASE64, ..ClientSettings::DEFAULT };
+const SETTINGS: ClientSettings = ClientSettings {
+    protocol: eio_embassy::Protocol::V4_WITHOUT_BASE64,
+    long_messages: eio_embassy::LongMessages::REFUSED_WITH_LATE_TEXT_CHECK,
+    ..ClientSettings::DEFAULT
+};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
