@@ -74,7 +74,7 @@ impl<'b> Reader<'b> {
     /// # Errors
     /// Returns [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
     pub fn new(decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
-        Self::whole(decoder, buffer, |reader| reader.find::<false, true>())
+        Self::whole(decoder, buffer, find::<false, true>)
     }
 
     /// Creates a reader like [`new`](Self::new) that checks the text of a fragmented message only when the message is
@@ -97,7 +97,7 @@ impl<'b> Reader<'b> {
     /// # Errors
     /// Returns [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
     pub fn with_late_text_check(decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
-        Self::whole(decoder, buffer, |reader| reader.find::<false, false>())
+        Self::whole(decoder, buffer, find::<false, false>)
     }
 
     fn whole(
@@ -133,7 +133,7 @@ impl<'b> Reader<'b> {
     /// # Errors
     /// Returns [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
     pub const fn in_pieces(decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
-        Self::with(decoder, buffer, |reader| reader.find::<true, true>())
+        Self::with(decoder, buffer, find::<true, true>)
     }
 
     const fn with(
@@ -206,34 +206,6 @@ impl<'b> Reader<'b> {
         self.decoder.received(what, last_bytes(self.buffer, end, len)).map(Some)
     }
 
-    /// Finds the next item, if it has been received: with `PIECES`, also a piece of a message that is longer than the buffer,
-    /// and with `EARLY`, also a flaw in the text of a message that is not complete.
-    fn find<const PIECES: bool, const EARLY: bool>(&mut self) -> Result<(), Error> {
-        self.last = None;
-        loop {
-            let input = self.buffer.get_mut(self.start..self.end).unwrap_or_default();
-            let advance =
-                if EARLY { self.decoder.advance(input) } else { self.decoder.advance_unchecked_text(input) };
-            let Advance { consumed, found } = advance?;
-            self.start = self.start.saturating_add(consumed);
-            let Some(Found { mut what, mut len }) = found else { return Ok(()) };
-            let mut end = self.start;
-            if let What::Piece { kind, last, .. } = what {
-                self.move_down(end.saturating_sub(len), end);
-                self.message_len = self.message_len.saturating_add(len);
-                if !last && (!PIECES || self.message_len < self.room()) {
-                    continue;
-                }
-                end = core::mem::take(&mut self.message_len);
-                len = end;
-                let first = !PIECES || !core::mem::replace(&mut self.begun, !last);
-                what = if first && last { What::Message(kind) } else { What::Piece { kind, first, last } };
-            }
-            self.last = Some((Found { what, len }, end));
-            return Ok(());
-        }
-    }
-
     /// Returns the last item of [`poll`](Self::poll) once more. Returns `None` before the first item, after an error,
     /// and once [`spare`](Self::spare) has reused its space.
     #[must_use]
@@ -269,6 +241,34 @@ impl<'b> Reader<'b> {
         for (to, from) in window.iter().zip(window.get(gap..).unwrap_or_default()) {
             to.set(from.get());
         }
+    }
+}
+
+/// Finds the next item, if it has been received: with `PIECES`, also a piece of a message that is longer than the buffer,
+/// and with `EARLY`, also a flaw in the text of a message that is not complete.
+fn find<const PIECES: bool, const EARLY: bool>(reader: &mut Reader<'_>) -> Result<(), Error> {
+    reader.last = None;
+    loop {
+        let input = reader.buffer.get_mut(reader.start..reader.end).unwrap_or_default();
+        let advance =
+            if EARLY { reader.decoder.advance(input) } else { reader.decoder.advance_unchecked_text(input) };
+        let Advance { consumed, found } = advance?;
+        reader.start = reader.start.saturating_add(consumed);
+        let Some(Found { mut what, mut len }) = found else { return Ok(()) };
+        let mut end = reader.start;
+        if let What::Piece { kind, last, .. } = what {
+            reader.move_down(end.saturating_sub(len), end);
+            reader.message_len = reader.message_len.saturating_add(len);
+            if !last && (!PIECES || reader.message_len < reader.room()) {
+                continue;
+            }
+            end = core::mem::take(&mut reader.message_len);
+            len = end;
+            let first = !PIECES || !core::mem::replace(&mut reader.begun, !last);
+            what = if first && last { What::Message(kind) } else { What::Piece { kind, first, last } };
+        }
+        reader.last = Some((Found { what, len }, end));
+        return Ok(());
     }
 }
 
