@@ -141,7 +141,7 @@ fn prepare(workspace: &Workspace, plan: &Plan, cores: usize) -> Result<Prepared,
     if wanted.iter().any(|server| server.is_javascript()) {
         needs.extend([NODE, NPM]);
     }
-    let unmet: Vec<(Need, String)> = runner::set_up(&needs, false, workspace);
+    let unmet: Vec<(Need, String)> = runner::set_up("set-up", &needs, false, workspace);
     if let Some((_, sentence)) = unmet.iter().find(|(need, _)| *need == TASKSET) {
         return Err(sentence.clone());
     }

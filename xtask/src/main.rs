@@ -2,8 +2,8 @@
 //! `cargo xtask bench`.
 //!
 //! A *part* is one thing that must hold ([`part::PARTS`] lists them all). A *verb* runs the parts that belong to it
-//! and closes with a summary. [`need`] installs what the chosen parts need. [`runner`] runs them one after the other,
-//! each in a [`job::Job`], which keeps what its commands print in a log.
+//! and closes with a summary. [`runner`] runs each part in a [`job::Job`], which keeps what its commands print in a log,
+//! after [`need`] has installed what the part needs. [`lanes`] says which parts run beside one another.
 //!
 //! Two things need Linux. A command that exceeds its part's limit is stopped together with everything that it has
 //! started, which is found through `/proc`; on other systems only the command itself is stopped. And the parts `attacks`
@@ -13,6 +13,7 @@ mod bench;
 mod cli;
 mod install;
 mod job;
+mod lanes;
 mod llvm;
 mod metadata;
 mod need;

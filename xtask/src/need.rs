@@ -1,11 +1,12 @@
 //! What a part needs beyond cargo, and how a machine gets it.
 //!
-//! Before the parts run, [`provide`] installs what they lack: with rustup, with cargo, and, as root on Debian and its
+//! Before a part runs, [`provide`] installs what it lacks: with rustup, with cargo, and, as root on Debian and its
 //! relatives, with apt-get. Elsewhere it says what is missing and, where it can, the one line that installs it. It asks
 //! no questions. A part that lacks something fails and says so, and the others still run.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use crate::job::{Job, command};
 
@@ -92,14 +93,18 @@ impl Need {
 
 /// Installs what is missing. Returns what could not be installed, each with the reason.
 pub(crate) fn provide(needs: &[Need], job: &mut Job<'_>) -> Vec<(Need, String)> {
+    /// Parts run beside one another, and apt-get and rustup give up when they find that another of them is at work.
+    static INSTALLING: Mutex<()> = Mutex::new(());
     let machine = Machine::detect();
     let mut unmet = Vec::new();
     for &need in needs {
+        // Cargo waits by itself, and compiles for so long that nobody else should.
+        let by_cargo = matches!(need, Need::CargoTool { .. });
+        let _turn = (!by_cargo).then(|| INSTALLING.lock().unwrap_or_else(PoisonError::into_inner));
         if need.is_met() {
             continue;
         }
-        let patience =
-            if matches!(need, Need::CargoTool { .. }) { ", which compiles for some minutes" } else { "" };
+        let patience = if by_cargo { ", which compiles for some minutes" } else { "" };
         println!("[set-up] installing {}{patience}", need.name());
         let installed = need
             .installer(machine)

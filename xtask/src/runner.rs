@@ -1,9 +1,11 @@
-//! Runs the chosen parts one after the other, to the last, and closes with the summary.
+//! Runs the chosen parts, to the last, and closes with the summary.
 
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::path::Path;
 
 use crate::job::{Job, Stop};
+use crate::lanes;
 use crate::need::{self, Need};
 use crate::part::{EMULATED_BOARD, Part};
 use crate::parts::firmware::boards::BOARDS;
@@ -16,14 +18,10 @@ pub(crate) fn run(parts: &[&Part], verbose: bool, workspace: &Workspace) -> bool
     let watch = Stopwatch::start();
     let names: Vec<_> = parts.iter().map(|part| part.name).collect();
     println!("Running {}; logs in {}", names.join(", "), workspace.target.join("xtask").display());
-    let needs: Vec<Need> = parts.iter().flat_map(|part| part.needs).copied().collect();
-    let unmet = set_up(&needs, verbose, workspace);
-    let reports: Vec<Report> = (1..)
-        .zip(parts)
-        .map(|(position, part)| {
-            report(part, &format!("[{position:2}/{}]", parts.len()), &unmet, verbose, workspace)
-        })
-        .collect();
+    let run_one =
+        |position, part: &Part| report(part, &format!("[{position:2}/{}]", parts.len()), verbose, workspace);
+    // What several parts print as it happens would be hard to read.
+    let reports = if verbose { lanes::in_order(parts, run_one) } else { lanes::beside(parts, run_one) };
     print!("{}", summary(&reports, watch.elapsed()));
     !reports.iter().any(Report::has_failed)
 }
@@ -35,7 +33,7 @@ pub(crate) fn demonstrate(
     key: Option<&Path>,
 ) -> Result<(), String> {
     const LIMIT: Duration = Duration::from_mins(30);
-    if let Some((_, sentence)) = set_up(&EMULATED_BOARD, false, workspace).into_iter().next() {
+    if let Some((_, sentence)) = set_up("set-up", &EMULATED_BOARD, false, workspace).into_iter().next() {
         return Err(sentence);
     }
     let mut job = Job::start(workspace, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
@@ -50,7 +48,7 @@ pub(crate) fn build_board(workspace: &Workspace, name: &str) -> Result<(), Strin
     const LIMIT: Duration = Duration::from_hours(1);
     let board = BOARDS.iter().find(|board| board.name == name);
     let board = board.ok_or_else(|| format!("there is no board {name}"))?;
-    if let Some((_, sentence)) = set_up(&board.needs(), false, workspace).into_iter().next() {
+    if let Some((_, sentence)) = set_up("set-up", &board.needs(), false, workspace).into_iter().next() {
         return Err(sentence);
     }
     let log = format!("board-{name}");
@@ -86,43 +84,37 @@ impl Report {
     }
 }
 
-/// Installs what is needed and missing. Returns what could not be installed, each with the reason.
-pub(crate) fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
+/// Installs what is needed and missing; `log` names the log file. Returns what could not be installed, each with the
+/// reason.
+pub(crate) fn set_up(
+    log: &str,
+    wanted: &[Need],
+    verbose: bool,
+    workspace: &Workspace,
+) -> Vec<(Need, String)> {
     const LIMIT: Duration = Duration::from_mins(20);
-    let mut needs: Vec<Need> = Vec::new();
-    for need in wanted {
-        if !needs.contains(need) {
-            needs.push(*need);
-        }
-    }
-    needs.retain(|need| !need.is_met());
+    let needs: Vec<Need> = wanted.iter().copied().filter(|need| !need.is_met()).collect();
     if needs.is_empty() {
         return Vec::new();
     }
-    let mut job = match Job::start(workspace, "set-up", LIMIT, verbose) {
+    let mut job = match Job::start(workspace, log, LIMIT, verbose) {
         Ok(job) => job,
         Err(error) => return needs.into_iter().map(|need| (need, error.to_string())).collect(),
     };
     let unmet = need::provide(&needs, &mut job);
     let (took, transcript, _) = job.finish();
-    if !unmet.is_empty() && !verbose {
-        print!("{transcript}");
-    }
+    let mut text = if unmet.is_empty() || verbose { String::new() } else { transcript };
     for (_, sentence) in &unmet {
-        println!("[set-up] {sentence}");
+        let _ = writeln!(text, "[set-up] {sentence}");
     }
-    println!("[set-up] done in {}", Spoken(took));
+    let names: Vec<_> = needs.iter().map(|need| need.name()).collect();
+    println!("{text}[set-up] {}: done in {}", names.join(", "), Spoken(took));
     unmet
 }
 
-/// Runs one part and prints how it went.
-fn report(
-    part: &Part,
-    label: &str,
-    unmet: &[(Need, String)],
-    verbose: bool,
-    workspace: &Workspace,
-) -> Report {
+/// Installs what one part needs, runs it, and prints how it went.
+fn report(part: &Part, label: &str, verbose: bool, workspace: &Workspace) -> Report {
+    let unmet = set_up(&format!("set-up-{}", part.name), part.needs, verbose, workspace);
     println!("{label} {}: {}", part.name, part.about);
     let limit = Duration::from_mins(part.limit_minutes);
     let (result, took, transcript, notes) = match Job::start(workspace, part.name, limit, verbose) {
@@ -131,7 +123,7 @@ fn report(
             (Err(stop), Duration::ZERO, String::new(), vec![])
         }
         Ok(mut job) => {
-            let result = match unmet.iter().find(|(need, _)| part.needs.contains(need)) {
+            let result = match unmet.first() {
                 Some((_, sentence)) => Err(Stop::Failed(sentence.clone())),
                 None => (part.run)(&mut job),
             };
@@ -140,14 +132,13 @@ fn report(
         }
     };
     let report = Report { name: part.name, result, took, test_results: test_results(&transcript) };
-    if report.has_failed() && !verbose {
-        print!("{transcript}");
-    }
+    // Printed at once: another part may run beside it.
+    let mut text = if report.has_failed() && !verbose { transcript } else { String::new() };
     for note in notes {
-        println!("{label} {}: {note}", part.name);
+        let _ = writeln!(text, "{label} {}: {note}", part.name);
     }
     let why = report.result.as_ref().err().map(|stop| format!(": {}", stop.sentence())).unwrap_or_default();
-    println!("{label} {}: {} in {}{why}", part.name, report.word(), Spoken(took));
+    println!("{text}{label} {}: {} in {}{why}", part.name, report.word(), Spoken(took));
     report
 }
 
