@@ -1,7 +1,7 @@
 //! The example firmware on an emulated board, against real servers: engine.io, Socket.IO and a NestJS gateway, and our own.
 //!
 //! What the board says is judged by the board's own clock, to 100 ms; what the servers say by the host's, generously.
-//! Two boards run at a time. `cargo xtask test firmware` builds what these tests need, and runs them.
+//! Four boards run at a time. `cargo xtask test firmware` builds what these tests need, and runs them.
 
 mod bounds;
 mod chaos;

@@ -42,8 +42,8 @@ pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     nest::prepare(job)?;
     let images = build_image(job)?;
     // Our own server is one of those that the board meets.
-    build_tool(job, FEATURE)?;
-    let mut test = workspace_test(&format!("--features {FEATURE} --test firmware -- --test-threads=2"));
+    build_tool(job)?;
+    let mut test = workspace_test(&format!("--features {FEATURE} --test firmware -- --test-threads=4"));
     job.run(test.env(IMAGES, images)).map(drop)
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
 pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     let python = peers(job)?;
-    build_tool(job, INTEROP)?;
+    build_tool(job)?;
     job.run(test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
 pub(crate) fn cluster(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     install::from_npm(job, FOLDER)?;
-    build_tool(job, INTEROP)?;
+    build_tool(job)?;
     job.run(&mut test("cluster")).map(drop)
 }
 
@@ -103,7 +103,7 @@ fn meet_limits(job: &mut Job<'_>, test: &mut Command) -> Result<(), Stop> {
 pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     // The tool writes to the disk that is full.
-    build_tool(job, INTEROP)?;
+    build_tool(job)?;
     let printed = job.run(&mut test("faults"))?;
     printed.lines().filter(|line| line.contains("resident")).for_each(|line| job.note(line.to_owned()));
     Ok(())
