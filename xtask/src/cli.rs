@@ -65,7 +65,7 @@ pub(crate) struct Chosen {
     #[arg(value_name = "PART", value_parser = PossibleValuesParser::new(PARTS.iter().map(|part| part.name)),
           hide_possible_values = true)]
     names: Vec<String>,
-    /// Show the output of every command
+    /// Show the output of every command, and run one part at a time
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }
