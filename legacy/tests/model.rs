@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 /// What the model does wrong, so that the comparison must fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mistake {
+pub(crate) enum Mistake {
     None,
     /// An echo that no heartbeat awaits postpones the next heartbeat.
     UnawaitedEchoMovesTheHeartbeat,
@@ -20,7 +20,7 @@ enum Mistake {
 
 /// Whose timers are at test.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(crate) enum Kind {
     Server,
     PollingServer,
     /// Without heartbeats, or with.
@@ -28,7 +28,7 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Op {
+pub(crate) enum Op {
     /// `2::`, a poll, or any packet: what the peer shows its life with.
     Alive,
     /// The held poll is answered.
@@ -39,20 +39,20 @@ enum Op {
 
 /// One machine's life.
 #[derive(Clone, Debug)]
-struct Life {
-    kind: Kind,
-    periods: Periods,
-    epoch: Micros,
-    calls: Vec<(When, Op)>,
+pub(crate) struct Life {
+    pub(crate) kind: Kind,
+    pub(crate) periods: Periods,
+    pub(crate) epoch: Micros,
+    pub(crate) calls: Vec<(When, Op)>,
 }
 
 /// The four periods, in microseconds.
 #[derive(Clone, Copy, Debug)]
-struct Periods {
-    interval: Micros,
-    heartbeat: Micros,
-    close: Micros,
-    polling: Micros,
+pub(crate) struct Periods {
+    pub(crate) interval: Micros,
+    pub(crate) heartbeat: Micros,
+    pub(crate) close: Micros,
+    pub(crate) polling: Micros,
 }
 
 fn life() -> impl Strategy<Value = Life> {
@@ -225,7 +225,7 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> Timers {
     timers
 }
 
-fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
+pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
     let Periods { interval, heartbeat, close, .. } = life.periods;
     let allowance = heartbeat.min(close);
     let mut machine = Machine::new(life);

@@ -5,9 +5,9 @@ use eio_core::packet::PacketType;
 use eio_core::{Heartbeat, Liveness};
 use proptest::prelude::*;
 
-use crate::mistakes::Mistake;
-use crate::tables::{Cause, Input, Model, Phase, Role, Said};
-use crate::times::{
+use super::mistakes::Mistake;
+use super::tables::{Cause, Input, Model, Phase, Role, Said};
+use super::times::{
     LAST_SAFE, Micros, Span, When, at, epoch, heartbeat, lasting, liveness, probes, span, when,
 };
 
@@ -23,11 +23,11 @@ pub(crate) enum Op {
 /// One machine's life.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
-    role: Role,
-    liveness: Liveness,
-    heartbeat: Heartbeat,
-    epoch: Micros,
-    calls: Vec<(When, Op)>,
+    pub(crate) role: Role,
+    pub(crate) liveness: Liveness,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) epoch: Micros,
+    pub(crate) calls: Vec<(When, Op)>,
 }
 
 pub(crate) fn life() -> impl Strategy<Value = Life> {

@@ -13,9 +13,9 @@
     reason = "a test fails by panicking"
 )]
 
-mod machine;
-mod mistakes;
-mod session;
-mod tables;
+pub(crate) mod machine;
+pub(crate) mod mistakes;
+pub(crate) mod session;
+pub(crate) mod tables;
 mod times;
-mod upgrade;
+pub(crate) mod upgrade;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::{machine, session, upgrade};
+use super::{machine, session, upgrade};
 
 /// What the model does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

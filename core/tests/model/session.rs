@@ -9,10 +9,10 @@ use eio_core::ws::{Close, CloseCode};
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, Liveness, ServerSession, SessionEvent};
 use proptest::prelude::*;
 
-use crate::machine::saturated;
-use crate::mistakes::Mistake;
-use crate::tables::{Cause, Input, Model, Owed, Phase, Role, Said};
-use crate::times::{
+use super::machine::saturated;
+use super::mistakes::Mistake;
+use super::tables::{Cause, Input, Model, Owed, Phase, Role, Said};
+use super::times::{
     LAST_SAFE, Micros, Span, When, at, epoch, heartbeat, lasting, liveness, periods, probes, span, when,
 };
 
@@ -44,10 +44,10 @@ pub(crate) enum Op {
     Transmit,
 }
 
-const TEXTS: [&str; 4] = ["", "probe", "hello", r#"{"sid":"x"}"#];
-const GARBAGE: [WebSocketMessage<'static>; 3] =
+pub(crate) const TEXTS: [&str; 4] = ["", "probe", "hello", r#"{"sid":"x"}"#];
+pub(crate) const GARBAGE: [WebSocketMessage<'static>; 3] =
     [WebSocketMessage::Text(""), WebSocketMessage::Text("7"), WebSocketMessage::Text("b*")];
-const VIOLATIONS: [Violation; 4] = [
+pub(crate) const VIOLATIONS: [Violation; 4] = [
     Violation::PayloadTooLarge,
     Violation::OverlappingRequests,
     Violation::ContentType,
@@ -55,18 +55,18 @@ const VIOLATIONS: [Violation; 4] = [
 ];
 
 /// 1005 stands for a close frame without a code.
-const CLOSE_CODES: [u16; 3] = [1005, 1000, 4999];
+pub(crate) const CLOSE_CODES: [u16; 3] = [1005, 1000, 4999];
 
 /// One session's life.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
-    role: Role,
-    liveness: Liveness,
-    heartbeat: Heartbeat,
-    epoch: Micros,
-    open_timeout: Span,
-    timeout_at_most: Option<Span>,
-    calls: Vec<(When, Op)>,
+    pub(crate) role: Role,
+    pub(crate) liveness: Liveness,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) epoch: Micros,
+    pub(crate) open_timeout: Span,
+    pub(crate) timeout_at_most: Option<Span>,
+    pub(crate) calls: Vec<(When, Op)>,
 }
 
 pub(crate) fn life() -> impl Strategy<Value = Life> {

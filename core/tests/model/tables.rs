@@ -5,8 +5,8 @@ mod state;
 use eio_core::packet::PacketType;
 use eio_core::{Heartbeat, Liveness};
 
-use crate::mistakes::Mistake;
-use crate::times::Micros;
+use super::mistakes::Mistake;
+use super::times::Micros;
 use state::State;
 
 /// Which table applies.

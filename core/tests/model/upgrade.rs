@@ -5,14 +5,14 @@ use eio_core::packet::{Data, Packet, PacketType, WebSocketMessage, v4};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
 use proptest::prelude::*;
 
-use crate::mistakes::Mistake;
-use crate::times::{LAST_SAFE, Micros, When, at, epoch, lasting, when};
+use super::mistakes::Mistake;
+use super::times::{LAST_SAFE, Micros, When, at, epoch, lasting, when};
 
 /// How often the server answers a pending poll.
 const TICK: Micros = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
+pub(crate) enum Op {
     /// A packet on the candidate, with nothing, `probe`, or something else as its text.
     Packet(PacketType, Text),
     /// A packet on the candidate whose data are the bytes of `probe`.
@@ -27,7 +27,7 @@ enum Op {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Text {
+pub(crate) enum Text {
     Empty,
     Probe,
     Other,
@@ -36,10 +36,10 @@ enum Text {
 /// One upgrade's life.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
-    is_server: bool,
-    timeout: Micros,
-    epoch: Micros,
-    calls: Vec<(When, Op)>,
+    pub(crate) is_server: bool,
+    pub(crate) timeout: Micros,
+    pub(crate) epoch: Micros,
+    pub(crate) calls: Vec<(When, Op)>,
 }
 
 pub(crate) fn life() -> impl Strategy<Value = Life> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eio_core::ws::{self, Close, CloseCode, ControlFrame};
 use serde_json::Value;
 
-use crate::support::{self, Event, Outcome, Role};
+use super::support::{self, Event, Outcome, Role};
 
 const LIMIT: u32 = 1 << 20;
 

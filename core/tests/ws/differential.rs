@@ -23,7 +23,7 @@ use proptest::sample::Index;
 use tungstenite::protocol::{Role as TheirRole, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
-use crate::support::{self, Event, Role};
+use super::support::{self, Event, Role};
 
 const LIMIT: u32 = 400;
 
@@ -78,7 +78,7 @@ proptest! {
 }
 
 /// Plays the stream into both, and allows no other differences than those of the head of this file.
-fn agree(role: Role, bytes: &[u8], places: &[usize]) -> Result<(), TestCaseError> {
+pub(crate) fn agree(role: Role, bytes: &[u8], places: &[usize]) -> Result<(), TestCaseError> {
     let mut chunks = support::cut(bytes, places);
     let ours = support::decode(role, LIMIT, chunks.iter().copied());
     let in_one_piece = support::decode(role, LIMIT, [bytes]);

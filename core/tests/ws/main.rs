@@ -3,9 +3,7 @@
 
 #[cfg(test)]
 mod autobahn;
-#[cfg(test)]
-mod differential;
+pub(crate) mod differential;
 #[cfg(test)]
 mod properties;
-#[cfg(test)]
-mod support;
+pub(crate) mod support;

@@ -7,7 +7,7 @@ use eio_core::ws::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::support::{self, Event, Role};
+use super::support::{self, Event, Role};
 
 proptest! {
     #[test]

@@ -375,6 +375,25 @@ impl Task {
     }
 }
 
+/// Awaits a future that is polled only when something wakes it, for so many microseconds at most.
+#[allow(dead_code, reason = "only some of the programs with these fakes ask for it")]
+pub(crate) fn within<F: Future>(micros: u64, step: u64, future: F) -> F::Output {
+    let task = Task::new();
+    let mut future = pin!(future);
+    let start = now();
+    let mut polled = task.poll(future.as_mut());
+    loop {
+        if let Poll::Ready(output) = polled {
+            return output;
+        }
+        assert!(now() - start <= micros, "it has no end");
+        advance(step);
+        if task.is_woken() {
+            polled = task.poll(future.as_mut());
+        }
+    }
+}
+
 /// A future that must be done without anything happening meanwhile.
 pub(crate) fn done<F: Future>(future: F) -> F::Output {
     match Task::new().poll(core::pin::pin!(future)) {

@@ -228,22 +228,9 @@ fn no_message_is_lost_or_doubled_or_changed() {
     }
 }
 
-/// Awaits a call that is polled only when something wakes it, for so many microseconds at most.
+/// [`fakes::within`] in steps in which nothing is missed.
 fn within<F: Future>(micros: u64, future: F) -> F::Output {
-    let task = Task::new();
-    let mut future = pin!(future);
-    let start = fakes::now();
-    let mut polled = task.poll(future.as_mut());
-    loop {
-        if let Poll::Ready(output) = polled {
-            return output;
-        }
-        assert!(fakes::now() - start <= micros, "it has no end");
-        fakes::advance(500);
-        if task.is_woken() {
-            polled = task.poll(future.as_mut());
-        }
-    }
+    fakes::within(micros, 500, future)
 }
 
 /// An absence of more than this ends in another wait of 5 ms; and half a step of [`within`].

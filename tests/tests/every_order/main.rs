@@ -7,7 +7,7 @@
 //! `EIO_EXTRA_TICKS` is the number of ticks to add to every search. Each makes a search several times as long.
 
 mod search;
-mod state;
+pub(crate) mod state;
 
 use eio_core::{Liveness, Revision};
 
@@ -15,7 +15,7 @@ use search::{Found, Report, explore};
 use state::Setting;
 
 /// Nothing is woken late, nobody closes, no upgrade; one message each way; everything may break.
-const EIO4: Setting = Setting {
+pub(crate) const EIO4: Setting = Setting {
     revision: Revision::V4,
     liveness: Liveness::ExtendOnce,
     ping_interval: 3,
@@ -29,11 +29,11 @@ const EIO4: Setting = Setting {
     horizon: 12,
 };
 
-const EIO3: Setting = Setting { revision: Revision::V3, ..EIO4 };
+pub(crate) const EIO3: Setting = Setting { revision: Revision::V3, ..EIO4 };
 
 /// As [`EIO4`], with a WebSocket that the client may open at any time. The ping timeout covers what an upgrade holds
 /// back, and the client gives up early enough for its last word to reach the server in time.
-const UPGRADE: Setting = Setting {
+pub(crate) const UPGRADE: Setting = Setting {
     ping_interval: 1,
     ping_timeout: 6,
     messages: 0,

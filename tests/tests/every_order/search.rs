@@ -5,7 +5,7 @@ use core::hash::Hasher as _;
 use std::collections::HashSet;
 use std::hash::DefaultHasher;
 
-use crate::state::{Setting, State, Step, Ticks};
+use super::state::{Setting, State, Step, Ticks};
 
 /// What a search came to.
 pub(crate) enum Found {

@@ -3,8 +3,8 @@
 use eio_core::Heartbeat;
 
 use super::{Cause, Owed, Phase, Role, Said};
-use crate::mistakes::Mistake;
-use crate::times::{Micros, periods};
+use super::super::mistakes::Mistake;
+use super::super::times::{Micros, periods};
 
 /// What the history amounts to.
 #[derive(Clone, Debug)]

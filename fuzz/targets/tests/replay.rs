@@ -1,0 +1,70 @@
+//! No input makes a target of the fuzzer fail: the seeds, what libFuzzer has found, and changed copies of both.
+
+use std::cell::Cell;
+use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::Once;
+
+use eio_fuzz::{TARGETS, Target};
+
+/// Where libFuzzer's inputs are.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus");
+
+thread_local! {
+    /// How many panics there were in this thread. A runtime catches those of its tasks.
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Plays everything into the target of this name.
+fn replay(name: &str) {
+    static COUNTS: Once = Once::new();
+    COUNTS.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            usual(panic);
+        }));
+    });
+    let target = Target::named(name);
+    let mut inputs = corpus(name);
+    inputs.extend(target.seeds());
+    for input in inputs.iter().cloned().chain(target.changed(&inputs)) {
+        let played = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(&input)));
+        assert!(
+            played.is_ok() && PANICS.get() == 0,
+            "{name} fails with \"{}\": write these bytes to a file of fuzz/corpus/{name}",
+            input.escape_ascii()
+        );
+    }
+}
+
+/// The committed inputs. A target may have none.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let Ok(files) = fs::read_dir(PathBuf::from(CORPUS).join(name)) else { return Vec::new() };
+    let mut files: Vec<_> = files.map(|file| file.expect("a folder that can be read").path()).collect();
+    files.sort();
+    files.iter().map(|file| fs::read(file).expect("a file that can be read")).collect()
+}
+
+macro_rules! targets {
+    ($($name:ident),*) => {
+        $(
+            #[test]
+            fn $name() {
+                replay(stringify!($name));
+            }
+        )*
+
+        #[test]
+        fn every_target_is_replayed() {
+            let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+targets!(
+    packet, payload, handshake, json, settings, websocket, opening, socketio, legacy, legacy_timers, heartbeat, session,
+    upgrade, pair, transports, http, client, board
+);
