@@ -6,7 +6,7 @@ use crate::need::Need;
 use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    bare_metal, firmware, host, instructions, interop, layers, lengths, lints, long, packages, page,
+    bare_metal, firmware, fuzz, host, instructions, interop, layers, lengths, lints, long, packages, page,
     panic_free,
 };
 
@@ -125,6 +125,14 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &HOST_TEST_NEEDS,
         limit_minutes: 15,
         run: |job| job.run(&mut workspace_test("--no-fail-fast")).map(drop),
+    },
+    Part {
+        name: "fuzz",
+        about: "what the fuzzer starts with, what it has found, and changed copies of both make no target fail",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 10,
+        run: fuzz::replay,
     },
     Part {
         name: "deny",
@@ -357,6 +365,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: boards::others,
     },
     Part {
+        name: "libfuzzer",
+        about: "libFuzzer finds no input that makes a target fail, in ten minutes for each",
+        verb: Verb::Prove,
+        needs: &[Need::Nightly(&["rust-src"]), CARGO_FUZZ],
+        limit_minutes: 60 * 24 * 7,
+        run: fuzz::search,
+    },
+    Part {
         name: "soak",
         about: "two hundred clients with intervals around the usual idle limits lose no session in half an hour",
         verb: Verb::Prove,
@@ -404,6 +420,7 @@ const HOST_TEST_NEEDS: [Need; 5] = [
 ];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
+const CARGO_FUZZ: Need = Need::CargoTool { name: "fuzz", version: "0.13.2" };
 /// What building the firmware and our server, and running both, takes.
 pub(crate) const EMULATED_BOARD: [Need; 3] = [
     Need::Target(firmware::TARGET),

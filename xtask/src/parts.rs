@@ -2,6 +2,7 @@
 
 pub(crate) mod bare_metal;
 pub(crate) mod firmware;
+pub(crate) mod fuzz;
 pub(crate) mod host;
 pub(crate) mod instructions;
 pub(crate) mod interop;

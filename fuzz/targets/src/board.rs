@@ -144,7 +144,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     };
     let mut seeds: Vec<_> = frames.chunks(4).take(48).enumerate().map(seed).collect();
     // A long message in fragments, a ping between them, and a close frame.
-    let long = [&b"\x01\x7e\x01\x40"[..], &[b'4'; 0x140], b"\x89\x01p", b"\x80\x02ab", b"\x88\x02\x03\xe8"].concat();
+    let long =
+        [&b"\x01\x7e\x01\x40"[..], &[b'4'; 0x140], b"\x89\x01p", b"\x80\x02ab", b"\x88\x02\x03\xe8"].concat();
     seeds.push([&[2][..], b"chc", &step(b'f', OPEN.as_bytes()), b"cr", &step(b'w', &long), b"rr"].concat());
     seeds
 }

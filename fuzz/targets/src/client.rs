@@ -14,7 +14,7 @@ use crate::recordings;
 use crate::script::{Script, in_virtual_time, step};
 
 /// Longer than any period that a server can ask for, and all other limits of the client together.
-const FOR_EVER: Duration = Duration::from_secs(60 * 24 * 3600);
+const FOR_EVER: Duration = Duration::from_hours(60 * 24);
 
 /// The first byte chooses the client's settings. The rest are the steps of a server that accepts, answers, writes and
 /// breaks, and falls silent at the end. Whatever it does, connecting has an end, and so has the session.
@@ -117,13 +117,15 @@ impl Answers {
     /// An answer to a request.
     async fn answer(&mut self, body: &[u8]) {
         self.read().await;
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain\r\n\r\n", body.len());
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain\r\n\r\n", body.len());
         self.write(&[head.as_bytes(), body].concat()).await;
     }
 
     /// A frame of text, or of bytes if it is none.
     async fn frame(&mut self, payload: &[u8]) {
-        let message = str::from_utf8(payload).map_or(WebSocketMessage::Binary(payload), WebSocketMessage::Text);
+        let message =
+            str::from_utf8(payload).map_or(WebSocketMessage::Binary(payload), WebSocketMessage::Text);
         let mut out = vec![0; payload.len() + FrameHeader::MAX_LEN];
         let len = ws::encode_message(message, None, &mut out).expect("room");
         self.write(&out[..len]).await;
@@ -137,13 +139,26 @@ impl Answers {
 
 /// Sessions on a WebSocket and on polling, in which the server says what servers have said in the recordings.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let open = br#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000}"#;
+    let open =
+        br#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000}"#;
     let opens = |settings: u8, letters: &[u8], letter| [&[settings], letters, &step(letter, open)].concat();
     let mut seeds = vec![
         // Polling, and an upgrade.
-        [opens(0, b"a", b'o'), b"ah".to_vec(), step(b'f', b"3probe"), b"n".to_vec(), step(b'o', b"6"), b"t\x09".to_vec()]
-            .concat(),
-        [&[0][..], b"a", &step(b'w', b"HTTP/1.1 302 Found\r\nlocation: http://other.test/\r\ncontent-length: 0\r\n\r\n")].concat(),
+        [
+            opens(0, b"a", b'o'),
+            b"ah".to_vec(),
+            step(b'f', b"3probe"),
+            b"n".to_vec(),
+            step(b'o', b"6"),
+            b"t\x09".to_vec(),
+        ]
+        .concat(),
+        [
+            &[0][..],
+            b"a",
+            &step(b'w', b"HTTP/1.1 302 Found\r\nlocation: http://other.test/\r\ncontent-length: 0\r\n\r\n"),
+        ]
+        .concat(),
     ];
     let frames: Vec<_> = recordings::frames().into_iter().filter(|frame| !frame.by_client).collect();
     for (number, frames) in frames.chunks(4).take(40).enumerate() {

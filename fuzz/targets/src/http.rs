@@ -14,7 +14,7 @@ use crate::recordings;
 use crate::script::{Script, in_virtual_time, replace, step};
 
 /// More than a session lives without its peer: the default heartbeat takes 45 s, and what is slower has limits of 30 s.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_mins(5);
 
 /// The first byte chooses the server's settings. The rest are steps: connections open, write, read, break and wait.
 /// Whatever happens, each session whose application has started ends once, and the server is empty a while after the
@@ -159,20 +159,21 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
                 );
             }
             if let Some(content_type) = &exchange.content_type {
-                head.push_str(&format!("content-type: {content_type}\r\n"));
+                head = format!("{head}content-type: {content_type}\r\n");
             }
-            if !exchange.body.is_empty() || method == "POST" {
-                head.push_str(&format!("content-length: {}\r\n", exchange.body.len()));
-            }
-            head.push_str("\r\n");
-            let mut request = head.into_bytes();
-            request.extend(exchange.body.iter().take(1_000));
+            let body = &exchange.body[..exchange.body.len().min(1_000)];
+            let request = [format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
             seed.push(b'c');
             seed.extend(step(b'w', &request));
             seed.extend(b"rt\x06");
             if is_socket {
                 // Masked with zeros: a probe, an upgrade, a message, a pong.
-                for frame in [&b"\x81\x86\0\0\0\x002probe"[..], b"\x81\x81\0\0\0\x005", b"\x81\x83\0\0\0\x004hi", b"\x81\x81\0\0\0\x003"] {
+                for frame in [
+                    &b"\x81\x86\0\0\0\x002probe"[..],
+                    b"\x81\x81\0\0\0\x005",
+                    b"\x81\x83\0\0\0\x004hi",
+                    b"\x81\x81\0\0\0\x003",
+                ] {
                     seed.extend(step(b'w', frame));
                     seed.extend(b"rt\x06");
                 }

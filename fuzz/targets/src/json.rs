@@ -37,7 +37,10 @@ pub(crate) fn run(data: &[u8]) {
             let ours = serde_json::from_str::<IgnoredAny>(ours);
             assert!(ours.is_ok(), "{key}: {value}");
         }
-        assert_eq!(socketio::member(object, "no such member, \u{1f600}").is_some(), other.contains_key("no such member, \u{1f600}"));
+        assert_eq!(
+            socketio::member(object, "no such member, \u{1f600}").is_some(),
+            other.contains_key("no such member, \u{1f600}")
+        );
     }
     let _ = socketio::placeholder(text);
     assert_name(text);

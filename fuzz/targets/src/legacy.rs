@@ -28,10 +28,13 @@ pub(crate) fn run(data: &[u8]) {
     };
     assert!(bodies.next().is_none(), "nothing follows the end");
     assert!(packets.len() <= limit.into());
-    packets.iter().for_each(|packet| assert_packet(packet));
+    for packet in &packets {
+        assert_packet(packet);
+    }
     // A body with one packet is that packet, whether a length was before it or not.
     if is_whole && packets.len() > 1 {
-        let needed = payload::encode(packets.iter().copied(), &mut []).map_or_else(|error| error.needed, str::len);
+        let needed =
+            payload::encode(packets.iter().copied(), &mut []).map_or_else(|error| error.needed, str::len);
         let mut out = vec![0; needed];
         let body = payload::encode(packets.iter().copied(), &mut out).expect("room");
         assert!(payload::decode(body, usize::MAX).eq(packets.iter().map(|packet| Ok(*packet))));

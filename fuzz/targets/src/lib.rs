@@ -24,7 +24,11 @@ mod transports;
 mod websocket;
 
 #[path = "../../../embassy-adapter/tests/client/clock.rs"]
-#[allow(dead_code, clippy::pedantic, reason = "here these files are used in part, and their own crate has further lints")]
+#[allow(
+    dead_code,
+    clippy::pedantic,
+    reason = "here these files are used in part, and their own crate has further lints"
+)]
 mod clock;
 #[path = "../../../embassy-adapter/tests/client/fakes.rs"]
 #[allow(dead_code, unfulfilled_lint_expectations, clippy::pedantic, reason = "as above")]

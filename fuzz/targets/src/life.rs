@@ -103,7 +103,9 @@ pub(crate) fn of_upgrade(bytes: &mut Unstructured<'_>) -> Result<upgrade::Life> 
             Ok(match bytes.int_in_range(0..=11_u8)? {
                 0..=2 => Op::Timeout,
                 3..=5 => Op::Transmit,
-                6 | 7 => Op::Packet(packet_type(bytes)?, *bytes.choose(&[Text::Probe, Text::Empty, Text::Other])?),
+                6 | 7 => {
+                    Op::Packet(packet_type(bytes)?, *bytes.choose(&[Text::Probe, Text::Empty, Text::Other])?)
+                }
                 8 => Op::Paused,
                 9 => Op::Binary(packet_type(bytes)?),
                 10 => Op::Garbage,
@@ -116,7 +118,8 @@ pub(crate) fn of_upgrade(bytes: &mut Unstructured<'_>) -> Result<upgrade::Life> 
 /// A life of the timers of Socket.IO 0.9.
 pub(crate) fn of_timers(bytes: &mut Unstructured<'_>) -> Result<legacy_model::Life> {
     use legacy_model::{Kind, Life, Op, Periods};
-    let kind = *bytes.choose(&[Kind::Server, Kind::PollingServer, Kind::Client(false), Kind::Client(true)])?;
+    let kind =
+        *bytes.choose(&[Kind::Server, Kind::PollingServer, Kind::Client(false), Kind::Client(true)])?;
     let mut period = || {
         Ok(match bytes.int_in_range(0..=3_u8)? {
             0 => 1_000,
@@ -165,7 +168,9 @@ fn when(bytes: &mut Unstructured<'_>) -> Result<When> {
 fn span(bytes: &mut Unstructured<'_>) -> Result<Span> {
     Ok(match bytes.int_in_range(0..=4_u8)? {
         0 => Span::Micros(0),
-        1 | 2 => Span::Sum(bytes.int_in_range(0..=2)?, bytes.int_in_range(0..=4)?, bytes.int_in_range(-1..=1)?),
+        1 | 2 => {
+            Span::Sum(bytes.int_in_range(0..=2)?, bytes.int_in_range(0..=4)?, bytes.int_in_range(-1..=1)?)
+        }
         3 => Span::Part(bytes.arbitrary()?),
         _ => Span::Micros(1 << bytes.int_in_range(0..=43_u8)?),
     })
@@ -173,8 +178,16 @@ fn span(bytes: &mut Unstructured<'_>) -> Result<Span> {
 
 fn heartbeat(bytes: &mut Unstructured<'_>) -> Result<Heartbeat> {
     const MOST: u32 = 0x7fff_ffff;
-    let pairs =
-        [(25_000, 20_000), (1, 1), (3, 2), (2, 3), (300, 200), (1, MOST - 1), (MOST - 1, 1), (MOST / 2, MOST / 2)];
+    let pairs = [
+        (25_000, 20_000),
+        (1, 1),
+        (3, 2),
+        (2, 3),
+        (300, 200),
+        (1, MOST - 1),
+        (MOST - 1, 1),
+        (MOST / 2, MOST / 2),
+    ];
     let (interval, timeout) = match bytes.int_in_range(0..=8_u8)? {
         8 => (bytes.int_in_range(1..=MOST / 2)?, bytes.int_in_range(1..=MOST / 2)?),
         pair => pairs[usize::from(pair)],

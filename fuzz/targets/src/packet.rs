@@ -27,7 +27,8 @@ fn assert_survives(revision: Revision, packet: &Packet<'_>) {
     for supports_binary in [false, true] {
         let len = revision.encoded_len(packet, supports_binary);
         // Bytes that need no more than themselves are not copied.
-        let needed = revision.encode(packet, supports_binary, &mut []).map_or_else(|error| error.needed, |_| 0);
+        let needed =
+            revision.encode(packet, supports_binary, &mut []).map_or_else(|error| error.needed, |_| 0);
         assert!(needed == len || needed == 0, "{needed} of {len}");
         let mut out = vec![0xaa; needed];
         if let Some(short) = needed.checked_sub(1) {

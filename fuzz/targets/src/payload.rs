@@ -1,9 +1,9 @@
 //! Polling payloads of both revisions, and JSONP.
 
+use eio_core::Revision;
+use eio_core::packet::{DecodeErrorKind, Packet};
 use eio_core::payload::v3::Framing;
 use eio_core::payload::{Format, jsonp, v3, v4};
-use eio_core::packet::{DecodeErrorKind, Packet};
-use eio_core::Revision;
 use serde_json::Value;
 
 use crate::packet::{assert_points_into, owned};
@@ -13,11 +13,9 @@ use crate::recordings;
 pub(crate) fn run(data: &[u8]) {
     let Some((&limit, body)) = data.split_first() else { return };
     let limit = if limit == 0 { usize::MAX } else { limit.into() };
-    for (format, framing) in [
-        (Format::V4, Framing::Text),
-        (Format::V3, Framing::Text),
-        (Format::V3, Framing::Binary),
-    ] {
+    for (format, framing) in
+        [(Format::V4, Framing::Text), (Format::V3, Framing::Text), (Format::V3, Framing::Binary)]
+    {
         let mut decoder = format.decode(framing, body, limit);
         let mut packets = Vec::new();
         let error = loop {
@@ -77,16 +75,21 @@ fn one_by_one(format: Format, framing: Framing, packets: &[Packet<'_>]) {
     let mut out = vec![0; packets.iter().map(len).sum()];
     if format.revision() == Revision::V4 {
         let mut encoder = v4::Encoder::new(&mut out);
-        packets.iter().for_each(|packet| encoder.push(packet).expect("room"));
+        for packet in packets {
+            encoder.push(packet).expect("room");
+        }
         let mut expected = vec![0; encoder.len()];
         let layout = Format::V4.layout(packets.iter().copied());
         let expected = layout.encode(packets.iter().copied(), &mut expected).expect("room");
         assert_eq!(encoder.finish(), expected);
     } else {
         let mut encoder = v3::Encoder::new(framing, &mut out);
-        packets.iter().for_each(|packet| encoder.push(packet).expect("room"));
+        for packet in packets {
+            encoder.push(packet).expect("room");
+        }
         let decoded = v3::decode(framing, encoder.finish(), usize::MAX);
-        let again: Vec<_> = decoded.map(|packet| owned(&packet.expect("a packet that was encoded"))).collect();
+        let again: Vec<_> =
+            decoded.map(|packet| owned(&packet.expect("a packet that was encoded"))).collect();
         assert_eq!(again, packets.iter().map(owned).collect::<Vec<_>>());
     }
 }

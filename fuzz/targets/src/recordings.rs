@@ -32,7 +32,9 @@ pub(crate) struct Exchange {
 pub(crate) fn vectors(files: &[&str]) -> impl Iterator<Item = Vec<u8>> {
     let mut found = Vec::new();
     for file in files {
-        vectors::load(vectors::OWN, file).iter().for_each(|vector| collect(vector, &mut found));
+        for vector in vectors::load(vectors::OWN, file) {
+            collect(&vector, &mut found);
+        }
     }
     found.into_iter()
 }
@@ -40,8 +42,11 @@ pub(crate) fn vectors(files: &[&str]) -> impl Iterator<Item = Vec<u8>> {
 /// The data of the vectors of Socket.IO 0.9, and what its recordings have sent.
 pub(crate) fn legacy() -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    vectors::load(LEGACY, "sio09.json").iter().for_each(|vector| collect(vector, &mut found));
-    read(LEGACY_TRANSCRIPTS).concat().iter().for_each(|event| collect(event, &mut found));
+    let vectors = vectors::load(LEGACY, "sio09.json");
+    let events = read(LEGACY_TRANSCRIPTS).concat();
+    for value in vectors.iter().chain(&events) {
+        collect(value, &mut found);
+    }
     found.sort();
     found.dedup();
     found
@@ -75,10 +80,7 @@ pub(crate) fn exchanges() -> Vec<Vec<Exchange>> {
         })
     };
     let is_request = |event: &&Value| event["kind"] == "http_request" || event["kind"] == "ws_connect";
-    RECORDINGS
-        .iter()
-        .map(|events| events.iter().filter(is_request).filter_map(exchange).collect())
-        .collect()
+    RECORDINGS.iter().map(|events| events.iter().filter(is_request).filter_map(exchange).collect()).collect()
 }
 
 /// The session's identifier becomes a place for the one that it has when the seed is played.

@@ -52,7 +52,9 @@ fn file(pairs: &[(&str, &str)]) -> Option<Value> {
         let value = match *value {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
-            number if number.len() <= 15 && number.trim() == number => serde_json::from_str(number).ok().filter(Value::is_number)?,
+            number if number.len() <= 15 && number.trim() == number => {
+                serde_json::from_str(number).ok().filter(Value::is_number)?
+            }
             _ => return None,
         };
         if file.insert((*name).to_owned(), value).is_some() {

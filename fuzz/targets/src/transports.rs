@@ -56,7 +56,6 @@ struct Life {
 }
 
 impl Life {
-    #[expect(clippy::too_many_lines, reason = "one arm for each step")]
     fn step(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
         let Self { transports, now, input, queue, .. } = self;
         let now = *now;
@@ -123,7 +122,8 @@ impl Life {
     /// What answers the poll has the length that it announces, and consists of packets.
     fn answer(&mut self, small: bool) {
         let packets = self.queue.iter().map(|text| Packet::message(WebSocketMessage::Text(text)));
-        let limits = if small { Limits::DEFAULT.with_max_len(6).with_max_packets(2) } else { Limits::DEFAULT };
+        let limits =
+            if small { Limits::DEFAULT.with_max_len(6).with_max_packets(2) } else { Limits::DEFAULT };
         let Some(batch) = self.transports.poll_answer(self.now, packets.clone(), &limits) else { return };
         let mut out = vec![0; batch.len()];
         let body = batch.encode(packets, &mut out).expect("what was counted").to_vec();
@@ -131,7 +131,8 @@ impl Life {
         let decoded = self.transports.format().decode(batch.framing(), &body, usize::MAX);
         let mut messages = 0;
         for packet in decoded {
-            messages += usize::from(packet.expect("a packet that was encoded").packet_type == PacketType::Message);
+            messages +=
+                usize::from(packet.expect("a packet that was encoded").packet_type == PacketType::Message);
         }
         assert_eq!(messages, batch.messages());
         self.queue.drain(..batch.messages());

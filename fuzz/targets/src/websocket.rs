@@ -68,7 +68,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn opening_seeds() -> Vec<Vec<u8>> {
     let key = Key::from_random(*b"the sample nonce");
-    let request = ClientRequest { query: "sid=x7&b64=1&j=2", ..ClientRequest::new("host:80", "/engine.io/", Revision::V4) };
+    let request = ClientRequest {
+        query: "sid=x7&b64=1&j=2",
+        ..ClientRequest::new("host:80", "/engine.io/", Revision::V4)
+    };
     let mut out = [0; 512];
     let request = request.write(&key, &mut out).expect("room").to_vec();
     let accept = String::from_utf8(key.accept().to_vec()).expect("ASCII");

@@ -65,6 +65,22 @@ macro_rules! targets {
 }
 
 targets!(
-    packet, payload, handshake, json, settings, websocket, opening, socketio, legacy, legacy_timers, heartbeat, session,
-    upgrade, pair, transports, http, client, board
+    packet,
+    payload,
+    handshake,
+    json,
+    settings,
+    websocket,
+    opening,
+    socketio,
+    legacy,
+    legacy_timers,
+    heartbeat,
+    session,
+    upgrade,
+    pair,
+    transports,
+    http,
+    client,
+    board
 );

@@ -2,9 +2,9 @@
 
 use eio_core::Heartbeat;
 
-use super::{Cause, Owed, Phase, Role, Said};
 use super::super::mistakes::Mistake;
 use super::super::times::{Micros, periods};
+use super::{Cause, Owed, Phase, Role, Said};
 
 /// What the history amounts to.
 #[derive(Clone, Debug)]
