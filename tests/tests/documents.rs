@@ -161,11 +161,11 @@ fn no_picture_on_a_crates_pages_is_cut_off_in_a_window_of_1200_pixels() {
     assert!(pictures >= 5, "{pictures} pictures");
 }
 
-/// The programs in the folders of this name, of the packages in the root and in `benches`: `crate/folder/name.rs`,
+/// The programs in the folders of this name, of the packages in the root, `benches` and `fuzz`: `crate/folder/name.rs`,
 /// `crate/folder/name/`.
 fn programs(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for parent in ["", "benches/"] {
+    for parent in ["", "benches/", "fuzz/"] {
         let packages = fs::read_dir(Path::new(ROOT).join(parent)).expect("a folder of packages");
         for package in packages.flatten() {
             let Ok(entries) = fs::read_dir(package.path().join(folder)) else { continue };

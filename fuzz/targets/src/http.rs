@@ -34,7 +34,11 @@ async fn story(data: &[u8]) {
         let server = server.clone();
         async move { server.serve(listener).await }
     });
-    let mut clients = Clients { link: network.link(), open: Vec::new(), current: 0 };
+    let link = network.link();
+    if cfg!(feature = "small-buffers") && settings & 0x80 != 0 {
+        link.set_buffer(64);
+    }
+    let mut clients = Clients { link, open: Vec::new(), current: 0 };
     while let Some(letter) = script.byte() {
         match letter {
             b'c' => clients.connect().await,
