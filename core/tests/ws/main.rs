@@ -1,5 +1,11 @@
 //! The WebSocket codec against the cases of the Autobahn suite, against another implementation, and against itself.
-#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 #[cfg(test)]
 mod autobahn;
