@@ -3,6 +3,7 @@
 //! `cargo xtask test cluster` installs those servers and runs this.
 
 mod buses;
+mod crowd;
 mod nats;
 mod nodes;
 mod redis;

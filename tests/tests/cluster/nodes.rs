@@ -4,6 +4,7 @@
 use eio_tests::interop::{Case, Log, Network};
 
 use crate::cases;
+use crate::crowd::Crowd;
 use crate::servers::{Kind, Server};
 use crate::whole::{Client, Clients, Node, Nodes, two_periods};
 
@@ -17,6 +18,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_bus_that_is_lost_ends_no_session_and_is_found_again,
         a_node_that_stands_still_is_gone_and_comes_back,
         a_rolling_restart_loses_nobody,
+        five_thousand_clients_hear_each_message_once_before_and_after_a_node_dies,
         a_node_whose_cable_is_pulled_is_gone_and_comes_back,
     ]
 }
@@ -125,7 +127,7 @@ async fn a_node_whose_cable_is_pulled_is_gone_and_comes_back(log: Log) {
         "d",
         &format!("{}:3000", network.guest),
         &far,
-        nodes.secret(),
+        (nodes.secret(), "1s"),
         &log,
     )
     .await;
@@ -137,4 +139,19 @@ async fn a_node_whose_cable_is_pulled_is_gone_and_comes_back(log: Log) {
     network.plug_in();
     away.event("bus", &[("up", true.into()), ("cause", ().into())]).await;
     nodes.each[0].sees("d", "joined").await;
+}
+
+async fn five_thousand_clients_hear_each_message_once_before_and_after_a_node_dies(log: Log) {
+    let bus = Server::start(Kind::Redis, "", &log).await;
+    let mut nodes = Nodes::start_with(bus, "15s", &log).await;
+    let crowd = Crowd::gather(&nodes.url(), 5_000).await;
+    crowd.all_hear().await;
+    let before = crowd.joins();
+    nodes.each[1].kill().await;
+    nodes.each[0].sees("b", "gone").await;
+    crowd.all_hear().await;
+    let came_back = crowd.joins() - before;
+    log.line("test", &format!("{came_back} clients came back"));
+    // A third had their sessions on it, and it forwarded for others.
+    assert!((1_500..=5_000).contains(&came_back), "{came_back} clients came back");
 }

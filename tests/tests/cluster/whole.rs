@@ -17,23 +17,8 @@ use crate::servers::Server;
 /// The names of the nodes.
 pub(crate) const NAMES: [&str; 3] = ["a", "b", "c"];
 
-/// It sends each request to the next node that answers.
-const HAPROXY: &str = "defaults
-    mode http
-    timeout connect 2s
-    timeout client 20s
-    timeout server 20s
-    timeout tunnel 20s
-    timeout check 1s
-    option redispatch
-frontend f
-    default_backend nodes
-";
-const NODES: &str = "backend nodes
-    balance roundrobin
-    option httpchk
-    http-check send meth GET uri / ver HTTP/1.1 hdr Host localhost
-";
+/// The configuration of HAProxy that users copy.
+const HAPROXY: &str = include_str!("../../../docs/several-nodes/haproxy.cfg");
 
 /// A running `eio serve`. Dropping it kills the program.
 pub(crate) struct Node {
@@ -48,7 +33,7 @@ impl Node {
         name: &'static str,
         listen: &str,
         bus: &str,
-        secret: &str,
+        (secret, heartbeat): (&str, &str),
         log: &Log,
     ) -> Self {
         let eio = built::eio();
@@ -66,9 +51,9 @@ impl Node {
             "--listen",
             listen,
             "--ping-interval",
-            "1s",
+            heartbeat,
             "--ping-timeout",
-            "1s",
+            heartbeat,
         ];
         let words = [wrapper, &[eio], &arguments].concat();
         let mut command = Command::new(words[0]);
@@ -80,7 +65,7 @@ impl Node {
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let event: Value = serde_json::from_str(&line).expect("a line of JSON");
-                if ["listening", "node", "bus", "refused", "closing"]
+                if ["listening", "node", "bus", "refused", "failed", "closing"]
                     .iter()
                     .any(|kind| event["event"] == *kind)
                 {
@@ -133,6 +118,7 @@ pub(crate) struct Nodes {
     addresses: [String; 3],
     balancer: u16,
     secret: String,
+    heartbeat: &'static str,
     folder: Folder,
     log: Log,
     _haproxy: Daemon,
@@ -141,25 +127,38 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// Starts all of them, and waits until each knows the others.
     pub(crate) fn start(bus: Server, log: &Log) -> Pin<Box<dyn Future<Output = Self> + Send + '_>> {
-        // A large future, in futures of cases that are not small either.
-        Box::pin(Self::start_all(bus, log))
+        Self::start_with(bus, "1s", log)
     }
 
-    async fn start_all(bus: Server, log: &Log) -> Self {
+    /// Does the same with this ping interval and ping timeout.
+    pub(crate) fn start_with<'l>(
+        bus: Server,
+        heartbeat: &'static str,
+        log: &'l Log,
+    ) -> Pin<Box<dyn Future<Output = Self> + Send + 'l>> {
+        // A large future, in futures of cases that are not small either.
+        Box::pin(Self::start_all(bus, heartbeat, log))
+    }
+
+    async fn start_all(bus: Server, heartbeat: &'static str, log: &Log) -> Self {
         let folder = Folder::new();
         let secret = folder.write("secret", "only for the tests of this folder");
         let secret = secret.to_str().expect("a path in UTF-8").to_owned();
         let addresses = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
         let balancer = free_port();
-        let server =
-            |at: usize| format!("    server {} {} check inter 300 fall 2 rise 1\n", NAMES[at], addresses[at]);
-        let servers = [0, 1, 2].map(server).concat();
-        let config = format!("{HAPROXY}    bind 127.0.0.1:{balancer}\n{NODES}{servers}");
+        let change = |config: String, at: usize| {
+            let from = format!("127.0.0.1:{}", 3_001 + at);
+            assert!(config.contains(&from));
+            config.replace(&from, &addresses[at])
+        };
+        let config = HAPROXY.replace("bind :80", &format!("bind 127.0.0.1:{balancer}"));
+        let config = (0..3).fold(config, change);
         let mut command = Command::new("haproxy");
         command.args(["-db", "-f"]).arg(folder.write("haproxy.cfg", &config));
         let haproxy = Daemon::start(command, "haproxy", balancer, log).await;
         let url = bus.url_with("");
-        let start = |at: usize| Node::start_inside(&[], NAMES[at], &addresses[at], &url, &secret, log);
+        let start =
+            |at: usize| Node::start_inside(&[], NAMES[at], &addresses[at], &url, (&secret, heartbeat), log);
         let mut nodes = [start(0).await, start(1).await, start(2).await];
         for (node, own) in nodes.iter_mut().zip(NAMES) {
             // They come in any order.
@@ -169,14 +168,31 @@ impl Nodes {
                 missing.retain(|name| event["event"] != "node" || event["node"] != *name);
             }
         }
-        Self { bus, each: nodes, addresses, balancer, secret, folder, log: log.clone(), _haproxy: haproxy }
+        Self {
+            bus,
+            each: nodes,
+            addresses,
+            balancer,
+            secret,
+            heartbeat,
+            folder,
+            log: log.clone(),
+            _haproxy: haproxy,
+        }
     }
 
     /// Starts a node again, under its name and at its address.
     pub(crate) async fn restart(&mut self, at: usize) {
         let url = self.bus.url_with("");
-        self.each[at] =
-            Node::start_inside(&[], NAMES[at], &self.addresses[at], &url, &self.secret, &self.log).await;
+        self.each[at] = Node::start_inside(
+            &[],
+            NAMES[at],
+            &self.addresses[at],
+            &url,
+            (&self.secret, self.heartbeat),
+            &self.log,
+        )
+        .await;
     }
 
     /// The URL of the balancer.
