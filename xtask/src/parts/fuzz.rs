@@ -25,7 +25,7 @@ pub(crate) fn replay(job: &mut Job<'_>) -> Result<(), Stop> {
 pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
     let minutes = minutes()?;
     let work = job.workspace.target.join("fuzz");
-    job.run(&mut workspace_build("--package eio-fuzz --bin seeds"))?;
+    job.run(&mut workspace_build("--bin seeds"))?;
     let seeds = work.join("seeds");
     job.run(Command::new(job.workspace.target.join("debug/seeds")).arg(&seeds))?;
     let targets = targets(&job.workspace.root)?;
@@ -33,13 +33,13 @@ pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
         "[libfuzzer] {} targets, {minutes} min for each; building them takes some minutes",
         targets.len()
     );
-    job.run(&mut cargo_fuzz("build"))?;
+    job.run(&mut cargo_fuzz(job, "build"))?;
     let mut result = Ok(());
     for target in targets {
         let found = work.join("corpus").join(&target);
         std::fs::create_dir_all(&found)
             .map_err(|error| Stop::Failed(format!("{}: {error}", found.display())))?;
-        let mut run = cargo_fuzz("run");
+        let mut run = cargo_fuzz(job, "run");
         let workers = available_parallelism().map_or(1, usize::from);
         run.args(["--jobs", &workers.to_string(), &target]).arg(&found).arg(seeds.join(&target));
         let committed = job.workspace.root.join(CORPUS).join(&target);
@@ -67,9 +67,9 @@ fn minutes() -> Result<u64, Stop> {
 
 /// `cargo fuzz`, which looks for its folder beside the package that it is called in. Without optimisation, or without
 /// assertions, it would find less.
-fn cargo_fuzz(verb: &str) -> Command {
+fn cargo_fuzz(job: &Job<'_>, verb: &str) -> Command {
     let mut fuzz = command(&format!("rustup run nightly cargo fuzz {verb} --release --fuzz-dir .."));
-    fuzz.current_dir("fuzz/targets");
+    fuzz.current_dir(job.workspace.root.join("fuzz/targets"));
     fuzz
 }
 
