@@ -22,7 +22,8 @@ pub enum To<'a> {
     /// The node of this name.
     Node(&'a str),
     /// The nodes that listen to any of these topics. Each gets the message once; one that listens to none of them gets
-    /// nothing and does nothing. It is published once for each topic; with more than 1,000 topics, it goes to every node.
+    /// nothing and does nothing. It is published once for each topic. With more than 1,000 topics, or if the copies would take
+    /// an eighth of the [queue](crate::ClusterBuilder::max_queued), it goes to every node, once.
     Topics(&'a [&'a str]),
     /// The nodes of these names, and those that listen to any of these topics. Each gets the message once.
     Any {

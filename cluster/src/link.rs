@@ -9,6 +9,9 @@ use crate::bus::{NotPublished, Sending, Subject, Subjects};
 use crate::channel::To;
 use crate::frame::{Body, Frame, MAX_TOPICS, Publisher};
 
+/// The copies of a message take at most this part of the queue.
+const SHARE_OF_COPIES: usize = 8;
+
 /// Publishes frames under one name.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -41,7 +44,8 @@ impl Link {
         }
     }
 
-    /// Publishes a message once for each node and for each topic.
+    /// Publishes a message once for each node and for each topic, or once for all if that would be too much: each copy names
+    /// all topics, so the bytes grow with the square of their number.
     fn publish_copies(
         &self,
         service: &str,
@@ -57,15 +61,17 @@ impl Link {
         let message = |topics: &[&str]| {
             self.encode(Body::Message { service, number, topics: topics.to_vec() }, payload)
         };
-        let to_node = |name: &&str| self.sending.publish(self.node_subject(name)?, message(&[]));
-        let to_nodes = nodes.iter().map(to_node).fold(Ok(()), Result::and);
-        if topics.is_empty() {
-            return to_nodes;
+        let for_nodes = if nodes.is_empty() { Bytes::new() } else { message(&[]) };
+        let for_topics = if topics.is_empty() { Bytes::new() } else { message(topics) };
+        let bytes = nodes.len() * for_nodes.len() + topics.len() * for_topics.len();
+        if has_copies && bytes > self.sending.limits().queued / SHARE_OF_COPIES {
+            return self.publish(service, To::All, payload);
         }
-        let frame = message(topics);
+        let to_node = |name: &&str| self.sending.publish(self.node_subject(name)?, for_nodes.clone());
         let to_topic =
-            |topic: &&str| self.sending.publish(self.subjects.topic(service, topic), frame.clone());
-        topics.iter().map(to_topic).fold(to_nodes, Result::and)
+            |topic: &&str| self.sending.publish(self.subjects.topic(service, topic), for_topics.clone());
+        let published = nodes.iter().map(to_node).chain(topics.iter().map(to_topic));
+        published.fold(Ok(()), Result::and)
     }
 
     /// Publishes something to every node.

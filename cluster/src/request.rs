@@ -16,6 +16,8 @@ use crate::members::MAX_NODES;
 const MAX_WAITING: usize = 16 * 1024 * 1024;
 /// What an answer that waits takes beside its payload.
 const OVERHEAD: usize = 64;
+/// The longest head of a frame with a part: the version, the publisher (5 + 10), the kind, and the numbers (10 + 10 + 5).
+const PART_HEAD: usize = 42;
 
 /// What a node has to say to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -328,6 +330,13 @@ impl Reply {
     /// Answers that the service is not known.
     pub(crate) fn refuse(mut self) {
         self.outcome = Outcome::NoService;
+    }
+
+    /// Returns how many bytes a part may have: [`max_message`](crate::ClusterBuilder::max_message) without what the cluster
+    /// adds. A longer part is not published, and the node that asks gets [`NoAnswer::Incomplete`].
+    #[must_use]
+    pub fn max_part(&self) -> usize {
+        self.link.upgrade().map_or(0, |link| link.sending.limits().message.saturating_sub(PART_HEAD))
     }
 
     /// Sends a part of the answer. It never waits.

@@ -107,9 +107,13 @@ impl Sending {
         &self.handle.0
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared().limits
+    }
+
     /// Puts a message into the queue, or refuses it. Never waits.
     pub(crate) fn publish(&self, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
-        let limits = self.shared().limits;
+        let limits = self.limits();
         let (len, cost) = (payload.len(), payload.len().saturating_add(OVERHEAD));
         let mut state = self.shared().lock();
         let refused = if len > limits.message {
@@ -137,7 +141,7 @@ impl Sending {
     /// Puts a sign of life in front of the queue, if the bus is up. Up to [`SIGNS`] it may be above the bound of the queue: a
     /// node that has much to say still says that it lives.
     pub(crate) fn publish_first(&self, subject: Subject, payload: Bytes) {
-        let (cost, limit) = (payload.len() + OVERHEAD, self.shared().limits.queued.saturating_add(SIGNS));
+        let (cost, limit) = (payload.len() + OVERHEAD, self.limits().queued.saturating_add(SIGNS));
         let mut state = self.shared().lock();
         if state.bus != BusState::Up || state.closing || state.queued.saturating_add(cost) > limit {
             return;

@@ -92,13 +92,17 @@ pub(super) fn to_client<B>(answer: &mut Response<B>, version: Version, asks: Ask
     *answer.version_mut() = version;
 }
 
+/// What a client must not have removed by naming it in `Connection`: without its host, a request would be another one, and
+/// without these names of its sender, it would be one of a proxy in between.
+const OF_THE_WHOLE_WAY: [HeaderName; 3] =
+    [header::HOST, header::FORWARDED, HeaderName::from_static("x-forwarded-for")];
+
 fn remove_of_connection(headers: &mut HeaderMap) {
     let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let named: Vec<HeaderName> =
         named.flat_map(|names| names.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
     for name in named.iter().chain(&OF_A_CONNECTION) {
-        // Without its host, a request would be another one.
-        if name != header::HOST {
+        if !OF_THE_WHOLE_WAY.contains(name) {
             headers.remove(name);
         }
     }
@@ -127,7 +131,10 @@ mod tests {
     #[test]
     fn what_is_of_one_connection_stays_there() {
         let mut head = head(&[
-            ("connection", "keep-alive, x-secret, host"),
+            ("connection", "keep-alive, x-secret, host, Forwarded"),
+            ("connection", "X-Forwarded-For"),
+            ("forwarded", "for=192.0.2.60"),
+            ("x-forwarded-for", "192.0.2.60"),
             ("keep-alive", "timeout=5"),
             ("x-secret", "1"),
             ("te", "trailers"),
@@ -135,7 +142,7 @@ mod tests {
             ("host", "chat.test:8080"),
         ]);
         to_node(&mut head, Asks::Nothing, "");
-        assert_eq!(names(&head.headers), ["cookie", "host"]);
+        assert_eq!(names(&head.headers), ["cookie", "forwarded", "host", "x-forwarded-for"]);
         assert_eq!(head.headers[header::HOST], "chat.test:8080");
     }
 

@@ -72,6 +72,26 @@ async fn a_message_to_several_topics_is_taken_once_and_messages_keep_their_order
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_whose_copies_would_fill_the_queue_goes_to_every_node_once() {
+    let bus = Memory::new();
+    let [a, b] = nodes(&bus, ["a", "b"]).await;
+    let ((ours, _), (b, heard)) = (Heard::at(&a), Heard::at(&b));
+    b.listen("last");
+    b.listening("last").await;
+    settle().await;
+    let before = (bus.received("b"), a.status().bus.lost);
+    // Each copy names all of them, so these would be 20 MB.
+    let names: Vec<String> = (0..900).map(|number| format!("the room of user {number:06}")).collect();
+    let topics: Vec<&str> = names.iter().map(|name| &**name).chain(["last"]).collect();
+    assert_eq!(ours.publish(To::Topics(&topics), b"many names"), Ok(()));
+    let long = "x".repeat(900_000);
+    assert_eq!(ours.publish(To::Any { nodes: &["b"], topics: &["last"] }, long.as_bytes()), Ok(()));
+    settle().await;
+    assert_eq!(heard.take(), ["a: many names".to_owned(), format!("a: {long}")]);
+    assert_eq!((bus.received("b"), a.status().bus.lost), (before.0 + 2, before.1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_that_panics_is_counted_and_hears_the_next_message() {
     let bus = Memory::new();
     let [a, b] = nodes(&bus, ["a", "b"]).await;

@@ -5,6 +5,7 @@ pub(crate) mod emitter;
 pub(crate) mod fetch;
 mod fresh;
 mod message;
+mod parts;
 pub(crate) mod publisher;
 mod receiver;
 pub(crate) mod topics;

@@ -111,6 +111,26 @@ async fn a_node_that_dies_while_its_sockets_are_asked_ends_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_is_too_long_between_nodes_ends_no_other_one() {
+    let nodes = Nodes::of(nothing).await;
+    let mut clients = [nodes.join(1).await, nodes.join(1).await, nodes.join(1).await];
+    let mut answers = nodes.node(0).of("/").emit_with_ack::<String>("how?", ()).unwrap();
+    let long = format!(r#""{}""#, "x".repeat(999_950));
+    for (client, data) in clients.iter_mut().zip([r#""1""#, &long, r#""3""#]) {
+        answer(client, r#"["how?"]"#, data).await;
+    }
+    let all = answers.all().await;
+    let of = |number: usize| {
+        let (_, answer) =
+            all.iter().find(|(responder, _)| responder.id().as_str() == clients[number].id).unwrap();
+        answer.clone()
+    };
+    assert_eq!((of(0), of(2)), (Ok("1".to_owned()), Ok("3".to_owned())));
+    assert_eq!(of(1), Err(AckError::Node { node: "b".to_owned(), reason: NoAnswer::Incomplete }));
+    assert_eq!(answers.missing(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_was_not_reached_is_missing() {
     let nodes = Nodes::of(nothing).await;
     let [_a, _b, mut c] = one_each(&nodes).await;

@@ -55,6 +55,23 @@ async fn one_each(nodes: &Nodes, rooms: [&[&str]; 3]) -> [Client; 3] {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_sockets_of_one_node_cost_it_one_message() {
+    let nodes = Nodes::of(chat).await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(nodes.join(1).await);
+    }
+    settle().await;
+    let to = clients.iter().fold(nodes.node(0).of("/"), |to, client| to.to(&client.id));
+    let (received, _) = nodes.received(async { to.emit("e", 1).unwrap() }).await;
+    assert_eq!(received, [0, 1, 0]);
+    for client in &mut clients {
+        client.expect(r#"2["e",1]"#).await;
+        client.expect_nothing().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_spans_the_nodes_and_a_node_without_members_gets_nothing() {
     let nodes = Nodes::of(chat).await;
     let mut clients = one_each(&nodes, [&["x"], &["x"], &[]]).await;

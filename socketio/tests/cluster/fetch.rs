@@ -110,6 +110,26 @@ async fn many_sockets_come_in_parts() {
     assert_eq!(nodes.node(0).of("/").fetch_rooms().await.found.len(), 2_000);
 }
 
+/// As many characters as the socket's name says.
+fn much(socket: &Socket) -> String {
+    "x".repeat(socket.get::<String>().map_or(0, |name| name.parse().unwrap()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_says_of_its_sockets_comes_in_parts_and_of_none_too_much() {
+    let nodes = Nodes::with(|builder| builder.namespace("/", named()).socket_data(much)).await;
+    let mut clients = Vec::new();
+    for name in ["2000000"].into_iter().chain(["100000"; 12]) {
+        clients.push(Client::join(nodes.node(1), "/", &format!(r#"{{"name":"{name}"}}"#)).await);
+    }
+    let fetched = nodes.node(0).of("/").fetch_sockets().await;
+    assert_eq!((fetched.found.len(), fetched.missing.len()), (13, 0));
+    for socket in &fetched.found {
+        let len = if socket.id.as_str() == clients[0].id { None } else { Some(100_000) };
+        assert_eq!(socket.data::<Option<String>>().unwrap().map(|data| data.len()), len);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn applications_of_nodes_talk_to_each_other() {
     let journal = Notes::default();

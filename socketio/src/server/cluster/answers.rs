@@ -12,6 +12,7 @@ use crate::errors::AckError;
 use crate::server::answers::{Answers, Responder};
 use crate::server::cluster::fetch::MissingNode;
 use crate::server::cluster::message::{Acks, Arguments, Failure, read, write};
+use crate::server::cluster::parts;
 use crate::server::socket::Socket;
 use crate::server::socket_id::SocketId;
 
@@ -93,7 +94,7 @@ impl FarAnswers {
                     // What was given up has its answer.
                     if node.awaited.remove(&id) {
                         let responder = Responder::far(id, Arc::clone(name));
-                        let answer = answer.map(Arguments::args).map_err(AckError::from);
+                        let answer = answer.map(Arguments::args).map_err(|why| why.at(name));
                         self.ready.push_back((responder, answer));
                     }
                 }
@@ -127,8 +128,9 @@ impl fmt::Debug for FarAnswers {
 /// Tells another node what sockets of this one answer.
 pub(super) async fn tell(sockets: Vec<Socket>, mut answers: Answers<RawArgs>, mut reply: Reply) {
     for sockets in sockets.chunks(PART) {
-        let ids = sockets.iter().map(|socket| socket.id().as_str()).collect();
-        if reply.part(&write(&Acks::Asked(ids))).is_err() {
+        let mut ids: Vec<_> = sockets.iter().map(|socket| socket.id().as_str()).collect();
+        let asked = |ids: &[&str]| write(&Acks::Asked(ids.to_vec()));
+        if parts::tell(&mut reply, &mut ids, &asked, &|_| {}).is_err() {
             return;
         }
     }
@@ -150,7 +152,11 @@ pub(super) async fn tell(sockets: Vec<Socket>, mut answers: Answers<RawArgs>, mu
             };
             (responder.id().as_str(), answer)
         });
-        if reply.part(&write(&Acks::Answers(told.collect()))).is_err() {
+        let mut told: Vec<_> = told.collect();
+        let answered = |told: &[_]| write(&Acks::Answers(told.to_vec()));
+        if parts::tell(&mut reply, &mut told, &answered, &|(_, answer)| *answer = Err(Failure::TooLong))
+            .is_err()
+        {
             return;
         }
     }

@@ -10,6 +10,7 @@ use eio_cluster::{NoAnswer, Reply, Response};
 use crate::args::{DecodeError, FromArgs, RawArgs};
 use crate::server::audience::Audience;
 use crate::server::cluster::message::{Address, Arguments, Described, Message, Rooms, Sockets, read, write};
+use crate::server::cluster::parts;
 use crate::server::rooms::Target;
 use crate::server::shared::Shared;
 use crate::server::socket::Socket;
@@ -54,7 +55,8 @@ pub struct RemoteSocket {
     pub rooms: Vec<String>,
     /// The address of the client, as [`Sender::peer_addr`](eio_tokio::Sender::peer_addr) returns it.
     pub address: Option<SocketAddr>,
-    /// The data with which the client joined.
+    /// The data with which the client joined. If what another node says of its socket is longer than a
+    /// [message](eio_cluster::ClusterBuilder::max_message) may be, this and [`data`](Self::data) are empty.
     pub auth: RawArgs,
     data: Option<RawArgs>,
 }
@@ -188,25 +190,29 @@ pub(super) async fn tell_sockets(server: Arc<Shared>, space: Arc<Space>, target:
             && let Some(socket) = sockets.next()
         {
             let socket = RemoteSocket::new(&server, &space, socket, None);
-            bytes += 100 + socket.auth.byte_len() + socket.rooms.iter().map(String::len).sum::<usize>();
+            bytes += 100 + socket.auth.byte_len() + socket.data.as_ref().map_or(0, RawArgs::byte_len);
+            bytes += socket.rooms.iter().map(String::len).sum::<usize>();
             part.push(socket);
         }
-        let described = part.iter().filter_map(|socket| {
-            Some(Described {
-                id: socket.id.as_str(),
-                rooms: socket.rooms.iter().map(String::as_str).collect(),
-                address: socket.address,
-                // Both were read from JSON, or written as it.
-                auth: Arguments::new(&socket.auth).ok()?,
-                data: socket.data.as_ref().and_then(|data| Arguments::new(data).ok()),
-            })
-        });
-        if reply.part(&write(&Sockets(described.collect()))).is_err() {
+        let described = |part: &[RemoteSocket]| write(&Sockets(part.iter().filter_map(describe).collect()));
+        let shorten = |socket: &mut RemoteSocket| (socket.auth, socket.data) = (RawArgs::none(), None);
+        if parts::tell(&mut reply, &mut part, &described, &shorten).is_err() {
             // The other node sees that something is missing.
             return;
         }
         tokio::task::yield_now().await;
     }
+}
+
+fn describe(socket: &RemoteSocket) -> Option<Described<'_>> {
+    Some(Described {
+        id: socket.id.as_str(),
+        rooms: socket.rooms.iter().map(String::as_str).collect(),
+        address: socket.address,
+        // Both were read from JSON, or written as it.
+        auth: Arguments::new(&socket.auth).ok()?,
+        data: socket.data.as_ref().and_then(|data| Arguments::new(data).ok()),
+    })
 }
 
 /// Tells another node about the rooms of this one.
@@ -221,8 +227,9 @@ pub(super) fn tell_rooms(sizes: &[(Arc<str>, usize)], mut reply: Reply) {
         let count = rest.iter().take_while(fits).count().max(1);
         let (part, others) = rest.split_at(count);
         rest = others;
-        let part = part.iter().map(|(room, size)| (&**room, *size as u64)).collect();
-        if reply.part(&write(&Rooms(part))).is_err() {
+        let mut part: Vec<_> = part.iter().map(|(room, size)| (&**room, *size as u64)).collect();
+        let counted = |part: &[_]| write(&Rooms(part.to_vec()));
+        if parts::tell(&mut reply, &mut part, &counted, &|_| {}).is_err() {
             return;
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use eio_cluster::NoAnswer;
 use eio_tokio::Message as Frame;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +103,7 @@ impl<'a> Packet<'a> {
 }
 
 /// The arguments of an event or of an answer.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Arguments {
     /// A JSON array without its brackets.
     list: ByteString,
@@ -163,6 +164,8 @@ pub(super) enum Failure {
     Timeout,
     /// It ended before the answer came.
     Ended,
+    /// The answer is longer than a message between nodes may be.
+    TooLong,
 }
 
 impl From<&AckError> for Failure {
@@ -180,15 +183,17 @@ impl From<&AckError> for Failure {
     }
 }
 
-impl From<Failure> for AckError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Full => Self::Emit(EmitError::Full),
-            Failure::Disconnected => Self::Emit(EmitError::Disconnected),
-            Failure::TooLarge { max_payload } => Self::Emit(EmitError::TooLarge { max_payload }),
-            Failure::Separator => Self::Emit(EmitError::Separator),
-            Failure::Timeout => Self::Timeout,
-            Failure::Ended => Self::Disconnected,
+impl Failure {
+    /// Returns the error for a socket of this node.
+    pub(super) fn at(self, node: &str) -> AckError {
+        match self {
+            Self::Full => AckError::Emit(EmitError::Full),
+            Self::Disconnected => AckError::Emit(EmitError::Disconnected),
+            Self::TooLarge { max_payload } => AckError::Emit(EmitError::TooLarge { max_payload }),
+            Self::Separator => AckError::Emit(EmitError::Separator),
+            Self::Timeout => AckError::Timeout,
+            Self::Ended => AckError::Disconnected,
+            Self::TooLong => AckError::Node { node: node.to_owned(), reason: NoAnswer::Incomplete },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which nodes get a message.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use eio_cluster::bus::NotPublished;
 use eio_cluster::{Channel, Emitter, To};
@@ -94,8 +95,10 @@ impl Publisher {
             Way::Node { name, .. } => Some(&**name),
             Way::Emitter(_) => None,
         };
-        let nodes = target.rooms.iter().flat_map(|room| nodes_of(room, own)).map(str::to_owned);
+        // Many sockets are of one node.
+        let nodes: BTreeSet<_> = target.rooms.iter().flat_map(|room| nodes_of(room, own)).collect();
         let topics = target.rooms.iter().map(|room| topic(namespace, room));
+        let nodes = nodes.into_iter().map(str::to_owned);
         let mut route = Route { nodes: nodes.collect(), topics: topics.collect() };
         self.fresh.widen(namespace, &mut route);
         route
