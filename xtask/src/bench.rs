@@ -9,6 +9,7 @@ mod glance;
 mod line;
 mod machine;
 mod markdown;
+mod nodes;
 mod number;
 mod plan;
 mod plot;
@@ -38,11 +39,12 @@ use crate::bench::process::Machinery;
 use crate::bench::programs::Kit;
 use crate::bench::progress::Progress;
 use crate::bench::results::Results;
+use crate::bench::row::With;
 use crate::bench::server::Server;
 use crate::cli::Bench;
 use crate::job::{Job, Stop, failed};
 use crate::need::Need;
-use crate::part::{NODE, NPM, TASKSET};
+use crate::part::{NATS, NODE, NPM, REDIS, TASKSET};
 use crate::runner;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
@@ -140,6 +142,9 @@ fn prepare(workspace: &Workspace, plan: &Plan, cores: usize) -> Result<Prepared,
     let mut needs = vec![TASKSET];
     if wanted.iter().any(|server| server.is_javascript()) {
         needs.extend([NODE, NPM]);
+    }
+    if plan.rows.iter().any(|row| matches!(row.with, With::Nodes(_))) {
+        needs.extend([REDIS, NATS]);
     }
     let unmet: Vec<(Need, String)> = runner::set_up("set-up", &needs, false, workspace);
     if let Some((_, sentence)) = unmet.iter().find(|(need, _)| *need == TASKSET) {

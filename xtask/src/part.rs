@@ -323,7 +323,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "every row of `cargo xtask bench` about our programs runs and yields its numbers, and the peers in Rust compile",
         verb: Verb::Test,
         load: Load::Measures,
-        needs: &[TASKSET],
+        needs: &[TASKSET, REDIS, NATS],
         limit_minutes: 10,
         run: bench::smoke,
     },
@@ -439,8 +439,8 @@ const NGINX: Need = Need::Program { name: "nginx", package: "nginx" };
 const HAPROXY: Need = Need::Program { name: "haproxy", package: "haproxy" };
 /// A proxy that clients ask for tunnels.
 const TINYPROXY: Need = Need::Program { name: "tinyproxy", package: "tinyproxy-bin" };
-const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
-const NATS: Need = Need::Program { name: "nats-server", package: "nats-server" };
+pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
+pub(crate) const NATS: Need = Need::Program { name: "nats-server", package: "nats-server" };
 /// Speaks PPP on its standard input and output, and takes the place of a modem and its network.
 const SLIRP: Need = Need::Program { name: "slirp-fullbolt", package: "slirp" };
 /// Gives it a host's name of its own.

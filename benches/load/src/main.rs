@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use eio_load::failure::Result;
 use eio_load::frames::Kind;
+use eio_load::measures::forwarded::Transport;
 use eio_load::measures::{
-    broadcast, churn, echo, heartbeats, latency, memory, polling, silent, start, upgrades, vanish,
+    broadcast, churn, echo, forwarded, heartbeats, latency, memory, nodes, polling, silent, start, upgrades,
+    vanish,
 };
 use eio_load::process::{Process, raise_open_files};
 use eio_load::report::Report;
@@ -137,6 +139,36 @@ enum Measure {
         #[arg(long, default_value_t = 20)]
         size: usize,
     },
+    /// Sends messages to a room whose members are on several nodes: how many deliveries a second
+    NodesBroadcast {
+        #[command(flatten)]
+        nodes: NodesOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// The number of WebSockets, spread over the nodes
+        #[arg(long, default_value_t = 300)]
+        connections: usize,
+        /// How many messages are on their way at any time
+        #[arg(long, default_value_t = 12)]
+        in_flight: usize,
+    },
+    /// Sends messages from a node to a WebSocket of its own and to one of another node: how long both take
+    NodesLatency {
+        #[command(flatten)]
+        nodes: NodesOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+    },
+    /// Sends messages that come back to sessions of a node, directly and by way of another node: how long both take
+    Forwarded {
+        #[command(flatten)]
+        nodes: NodesOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// Uses long-polling instead of WebSockets
+        #[arg(long)]
+        polling: bool,
+    },
     /// Opens WebSockets that fall silent: how late the server closes them
     Silent {
         #[command(flatten)]
@@ -198,6 +230,27 @@ impl ServerOptions {
         let mut target = Target::new(self.port, path, Process::new(self.pid));
         target.joins = self.socketio;
         target
+    }
+}
+
+/// Several nodes.
+#[derive(Args)]
+struct NodesOptions {
+    /// The port of a node, on the loopback interface; once for each node
+    #[arg(long)]
+    port: Vec<u16>,
+    /// The id of a node's process, in the same order
+    #[arg(long)]
+    pid: Vec<u32>,
+    /// Speaks Socket.IO
+    #[arg(long)]
+    socketio: bool,
+}
+
+impl NodesOptions {
+    fn targets(&self) -> Vec<Target> {
+        let node = |(&port, &pid)| ServerOptions { port, pid, path: None, socketio: self.socketio }.target();
+        self.port.iter().zip(&self.pid).map(node).collect()
     }
 }
 
@@ -319,6 +372,16 @@ fn measure(command: Command) -> Result<Report> {
         }
         Measure::Broadcast { server, seconds, connections, size } => {
             broadcast::measure(&server.target(), connections, size, Duration::from_secs_f64(seconds))
+        }
+        Measure::NodesBroadcast { nodes, time, connections, in_flight } => {
+            nodes::broadcast(&nodes.targets(), connections, in_flight, time.warm_up(), time.time())
+        }
+        Measure::NodesLatency { nodes, time } => {
+            nodes::latency(&nodes.targets(), time.warm_up(), time.time())
+        }
+        Measure::Forwarded { nodes, time, polling } => {
+            let transport = if polling { Transport::Polling } else { Transport::WebSocket };
+            forwarded::measure(&nodes.targets(), transport, time.warm_up(), time.time())
         }
         Measure::Silent { server, connections } => silent::measure(&server.target(), connections),
         Measure::Vanish { server, connections } => vanish::measure(&server.target(), connections),

@@ -3,9 +3,11 @@
 pub mod broadcast;
 pub mod churn;
 pub mod echo;
+pub mod forwarded;
 pub mod heartbeats;
 pub mod latency;
 pub mod memory;
+pub mod nodes;
 pub mod polling;
 pub mod silent;
 pub mod start;

@@ -104,10 +104,10 @@ impl PollingSession {
         let messages = vec![message; together].join(&SEPARATOR);
         let with_pong = [b"3", &[SEPARATOR][..], &messages].concat();
         self.requests = Requests {
-            messages: post(target, sid, &messages),
-            pong_and_messages: post(target, sid, &with_pong),
-            pong: post(target, sid, b"3"),
-            poll: get(target, &format!("&sid={sid}")),
+            messages: post_request(target, sid, &messages),
+            pong_and_messages: post_request(target, sid, &with_pong),
+            pong: post_request(target, sid, b"3"),
+            poll: poll_request(target, sid),
         };
     }
 
@@ -194,7 +194,15 @@ fn get(target: &Target, sid: &str) -> Vec<u8> {
     format!("GET {path}?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes()
 }
 
-fn post(target: &Target, sid: &str, body: &[u8]) -> Vec<u8> {
+/// Returns the request that polls for the packets of a session.
+#[must_use]
+pub fn poll_request(target: &Target, sid: &str) -> Vec<u8> {
+    get(target, &format!("&sid={sid}"))
+}
+
+/// Returns the request that posts packets to a session.
+#[must_use]
+pub fn post_request(target: &Target, sid: &str, body: &[u8]) -> Vec<u8> {
     let (path, address, len) = (&target.path, target.address, body.len());
     let head = format!(
         "POST {path}?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: {address}\r\n\

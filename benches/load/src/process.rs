@@ -46,6 +46,14 @@ impl Process {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
+    /// Returns the time that the threads of these processes have spent on a processor.
+    ///
+    /// # Errors
+    /// Fails if one of them has ended, or if the system has no `/proc`.
+    pub fn processor_time_of_all(processes: &[Self]) -> Result<Duration> {
+        processes.iter().map(|process| process.processor_time()).sum()
+    }
+
     /// Returns its resident memory in bytes.
     ///
     /// # Errors
@@ -66,14 +74,23 @@ impl Process {
     /// # Errors
     /// Fails if it is still busy after ten seconds.
     pub fn wait_until_quiet(self) -> Result<Instant> {
+        Self::wait_until_all_quiet(&[self])
+    }
+
+    /// Waits until these processes together have used less than 1 % of a processor for a fifth of a second. Returns when one
+    /// was last busy.
+    ///
+    /// # Errors
+    /// Fails if they are still busy after ten seconds.
+    pub fn wait_until_all_quiet(processes: &[Self]) -> Result<Instant> {
         const LOOK: Duration = Duration::from_millis(50);
         const QUIET_LOOKS: u32 = 4;
         let start = clock::now();
         let (mut quiet, mut last_busy) = (0, start);
-        let mut before = self.processor_time()?;
+        let mut before = Self::processor_time_of_all(processes)?;
         while quiet < QUIET_LOOKS {
             clock::pause(LOOK);
-            let (now, used) = (clock::now(), self.processor_time()?);
+            let (now, used) = (clock::now(), Self::processor_time_of_all(processes)?);
             if used.saturating_sub(before) * 100 < LOOK {
                 quiet += 1;
             } else {

@@ -55,7 +55,16 @@ impl Moment {
     /// # Errors
     /// Fails if the server has ended.
     pub fn now(server: Process) -> Result<Self> {
-        let (server, load) = (server.processor_time()?, Process::this().processor_time()?);
+        Self::of_all(&[server])
+    }
+
+    /// Reads them for a server that consists of several processes.
+    ///
+    /// # Errors
+    /// Fails if one of them has ended.
+    pub fn of_all(processes: &[Process]) -> Result<Self> {
+        let server = Process::processor_time_of_all(processes)?;
+        let load = Process::this().processor_time()?;
         Ok(Self { at: clock::now(), server, load })
     }
 

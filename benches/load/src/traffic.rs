@@ -1,5 +1,6 @@
 //! Messages on many WebSockets at once, and their replies.
 
+use std::slice;
 use std::time::Duration;
 
 use crate::clock::{self, PATIENCE};
@@ -30,6 +31,20 @@ impl Traffic {
     /// # Errors
     /// Fails if one cannot be opened.
     pub fn open(target: &Target, count: usize, kind: Kind, size: usize, together: usize) -> Result<Self> {
+        Self::open_across(slice::from_ref(target), count, kind, size, together)
+    }
+
+    /// Opens `count` WebSockets as [`open`](Self::open) does, one on each target in turn.
+    ///
+    /// # Errors
+    /// Fails if one cannot be opened.
+    pub fn open_across(
+        targets: &[Target],
+        count: usize,
+        kind: Kind,
+        size: usize,
+        together: usize,
+    ) -> Result<Self> {
         let Message { sent, reply } = Message::new(kind, size);
         let mut traffic = Self {
             reactor: Reactor::new()?,
@@ -41,7 +56,7 @@ impl Traffic {
             replies: 0,
             pings: 0,
         };
-        for _ in 0..count {
+        for target in targets.iter().cycle().take(count) {
             traffic.add(target)?;
         }
         Ok(traffic)

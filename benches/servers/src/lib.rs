@@ -102,17 +102,22 @@ where
         eprintln!("{cannot}");
         return ExitCode::from(2);
     }
+    start(options.workers, |listener| async move {
+        announce(&listener)?;
+        serve(listener, options).await
+    })
+}
+
+/// Gives `serve` a listener, and runs it on this many threads until the process ends.
+pub fn start<F>(workers: usize, serve: impl FnOnce(TcpListener) -> F) -> ExitCode
+where
+    F: Future<Output = io::Result<()>>,
+{
     // If it stays lower, the connection that finds no room says so.
     let _ = raise_open_files();
     end_with_standard_input();
-    let served = runtime(options.workers).and_then(|runtime| {
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let port = listener.local_addr()?.port();
-            println!("listening {port}");
-            serve(listener, options).await
-        })
-    });
+    let served = runtime(workers)
+        .and_then(|runtime| runtime.block_on(async { serve(TcpListener::bind("127.0.0.1:0").await?).await }));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -120,6 +125,15 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says where the server listens.
+///
+/// # Errors
+/// Fails if the system does not know it.
+pub fn announce(listener: &TcpListener) -> io::Result<()> {
+    println!("listening {}", listener.local_addr()?.port());
+    Ok(())
 }
 
 /// Builds a runtime with this many threads. A single one needs no queue that others take from.

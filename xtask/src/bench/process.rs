@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use serde_json::Value;
 
 use crate::bench::machine::Cores;
+use crate::bench::nodes::Nodes;
 use crate::bench::plan::Task;
 use crate::bench::programs::Kit;
 use crate::bench::row::With;
@@ -23,7 +24,7 @@ use crate::stopwatch::Stopwatch;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a server may take until it listens.
-const START_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A program that cannot do what it is asked to do ends with this code and says why in one line. A wrong command line
 /// has the same code and more lines.
@@ -62,18 +63,30 @@ impl Machinery<'_> {
                 let words = load.into_iter().chain([OsString::from("--")]).chain(server);
                 Ok(measured(&both, &self.kit.load, words, task))
             }
+            With::Nodes(bus) => {
+                let program = known(self.kit.node(task.server), task)?;
+                let cores = (cores.server.as_str(), cores.load.as_str());
+                let nodes = Nodes::start(cores, bus, task.row.protocol, &program)?;
+                let words = load.into_iter().chain(nodes.words());
+                let outcome = measured(cores.1, &self.kit.load, words, task);
+                Ok(nodes.explaining(outcome))
+            }
         }
     }
 
     /// The words that start a server for this task.
     fn server(&self, task: &Task, server: Server) -> Result<Vec<OsString>, Outcome> {
-        let words = self.kit.server(server, task.row.protocol);
-        let title = task.row.title_of(server);
-        let words = words.ok_or_else(|| Outcome::Failed(format!("there is no {title}")))?;
+        let words = known(self.kit.server(server, task.row.protocol), task)?;
         let mut words: Vec<OsString> = words.into_iter().map(PathBuf::into_os_string).collect();
         words.extend(server_options(task, &self.kit.certificate));
         Ok(words)
     }
+}
+
+/// The words of a program that the kit should have.
+fn known(words: Option<Vec<PathBuf>>, task: &Task) -> Result<Vec<PathBuf>, Outcome> {
+    let title = task.row.title_of(task.server);
+    words.ok_or_else(|| Outcome::Failed(format!("there is no {title}")))
 }
 
 /// How many workers the row's server has.
@@ -191,13 +204,13 @@ fn ended(mut child: Child, limit: Duration) -> std::io::Result<(Option<ExitStatu
 }
 
 /// A server that listens. It ends when this is dropped, and when this program ends: then its input closes.
-struct Running {
+pub(super) struct Running {
     child: Child,
     port: u16,
 }
 
 impl Running {
-    fn start(core: &str, words: &[OsString]) -> Result<Self, Outcome> {
+    pub(super) fn start(core: &str, words: &[OsString]) -> Result<Self, Outcome> {
         let mut command = pinned(core);
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |error: std::io::Error| Outcome::Failed(format!("the server did not start: {error}"));
@@ -223,7 +236,7 @@ impl Running {
     }
 
     /// The outcome of a measure, or why the server has ended before it, if it has.
-    fn explaining(mut self, outcome: Outcome) -> Outcome {
+    pub(super) fn explaining(mut self, outcome: Outcome) -> Outcome {
         let Outcome::Failed(seen) = outcome else { return outcome };
         let Ok(Some(status)) = self.child.try_wait() else { return Outcome::Failed(seen) };
         let mut said = String::new();
@@ -237,12 +250,12 @@ impl Running {
     }
 
     /// The option that names its port.
-    fn port(&self) -> [OsString; 2] {
+    pub(super) fn port(&self) -> [OsString; 2] {
         ["--port".into(), self.port.to_string().into()]
     }
 
     /// The option that names its process.
-    fn id(&self) -> [OsString; 2] {
+    pub(super) fn id(&self) -> [OsString; 2] {
         ["--pid".into(), self.child.id().to_string().into()]
     }
 }
@@ -269,7 +282,7 @@ fn first_line(child: &mut Child) -> String {
 }
 
 /// A command on these cores. `taskset` becomes the program that it starts, so the process has the program's id.
-fn pinned(cores: &str) -> Command {
+pub(super) fn pinned(cores: &str) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", cores]);
     command

@@ -13,13 +13,16 @@ use crate::programs::Programs;
 const PEERS: &str = "benches/peers";
 
 /// Our programs.
-const OWN: [&str; 5] = ["eio-load", "bench-eio", "bench-socketio", "bench-bare", "bench-client"];
+const OWN: [&str; 6] =
+    ["eio-load", "bench-eio", "bench-socketio", "bench-bare", "bench-client", "bench-node"];
 
 /// The programs of a run.
 pub(crate) struct Kit {
     pub(crate) load: PathBuf,
     pub(crate) client: PathBuf,
     servers: Vec<Program>,
+    /// How one node of several is started.
+    nodes: Vec<(Server, Vec<PathBuf>)>,
     /// A certificate and its key.
     pub(crate) certificate: (PathBuf, PathBuf),
 }
@@ -58,7 +61,7 @@ impl Kit {
     }
 
     fn own(job: &mut Job<'_>, programs: &Programs) -> Result<Self, Stop> {
-        let [load, ours, socketio, bare, client] = OWN;
+        let [load, ours, socketio, bare, client, node] = OWN;
         let path = |name: &str| programs.path(name).map(PathBuf::from);
         let folder = job.workspace.target.join("bench");
         let broken = |error: std::io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
@@ -71,6 +74,7 @@ impl Kit {
                 Program::compiled(Server::Ours, Protocol::SocketIo, path(socketio)?),
                 Program::compiled(Server::Bare, Protocol::EngineIo, path(bare)?),
             ],
+            nodes: vec![(Server::Ours, vec![path(node)?])],
             certificate: (folder.join("certificate.pem"), folder.join("key.pem")),
         };
         let (certificate, key) = &kit.certificate;
@@ -92,7 +96,11 @@ impl Kit {
             return missing;
         }
         match install::from_npm(job, PEERS) {
-            Ok(()) => self.servers.extend(scripted(&job.workspace.root.join(PEERS))),
+            Ok(()) => {
+                let folder = job.workspace.root.join(PEERS);
+                self.servers.extend(scripted(&folder));
+                self.nodes.push((Server::Node, vec![NODE.into(), folder.join("socketio-node-redis.mjs")]));
+            }
             Err(stop) => {
                 let reason = stop.sentence();
                 missing.extend(scripts.into_iter().map(|server| (server, reason.to_owned())));
@@ -107,7 +115,15 @@ impl Kit {
         let program = known.find(|known| known.server == server && known.protocol == protocol)?;
         Some(core::iter::once(&program.path).chain(&program.script).cloned().collect())
     }
+
+    /// The words that start one node of several.
+    pub(crate) fn node(&self, server: Server) -> Option<Vec<PathBuf>> {
+        self.nodes.iter().find(|(known, _)| *known == server).map(|(_, words)| words.clone())
+    }
 }
+
+/// The program that runs scripts of Node.
+const NODE: &str = "node";
 
 /// The servers in JavaScript, as they are installed in this folder.
 fn scripted(folder: &Path) -> [Program; 4] {
@@ -115,7 +131,7 @@ fn scripted(folder: &Path) -> [Program; 4] {
         let script = Some(folder.join(script));
         Program { server, protocol, path: path.to_owned(), script }
     };
-    let (bun, node) = (folder.join("node_modules/bun/bin/bun.exe"), Path::new("node"));
+    let (bun, node) = (folder.join("node_modules/bun/bin/bun.exe"), Path::new(NODE));
     [
         program(Server::Bun, Protocol::EngineIo, &bun, "bun.ts"),
         program(Server::Bun, Protocol::SocketIo, &bun, "socketio-bun.ts"),

@@ -48,6 +48,33 @@ pub(crate) enum With {
     Start,
     /// Our client. It is what is measured; the server is the bare loop.
     Client,
+    /// The load generator, and three nodes in place of one server, which talk over a bus.
+    Nodes(Bus),
+}
+
+/// What nodes talk over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bus {
+    Redis,
+    Nats,
+}
+
+impl Bus {
+    /// With what its URLs begin.
+    pub(crate) fn scheme(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Nats => "nats",
+        }
+    }
+
+    /// Its server.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Nats => "nats-server",
+        }
+    }
 }
 
 /// One number of a row.

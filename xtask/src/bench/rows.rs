@@ -2,7 +2,7 @@
 //!
 //! A goal is one of ours. It is compared within a round, because a machine is not equally fast all the time.
 
-use crate::bench::row::{Base, Goal, Metric, Row, With};
+use crate::bench::row::{Base, Bus, Goal, Metric, Row, With};
 use crate::bench::server::{Protocol, Server};
 
 const BARE: Base = Base::Server(Server::Bare);
@@ -33,6 +33,12 @@ const OURS_AND_BARE: &[(Server, &str)] = &[
     (Server::Node, "it is measured with 5,000 connections only"),
 ];
 
+const ONE_NODE_ONLY: &[(Server, &str)] = &[
+    (Server::Bare, "the bare loop knows no Socket.IO"),
+    (Server::Engineioxide, "it is measured on one node only"),
+    (Server::Bun, "it is measured on one node only"),
+];
+
 /// A row of which all the measured program's time is wanted.
 const RATED: Row = Row { seconds: RATE, busy: Some("server_busy"), ..Row::PLAIN };
 
@@ -52,6 +58,42 @@ const EVENTS: Row = Row {
     absent: NO_SOCKETIO,
     metrics: &[Metric::rate("events a second", "ev/s", Goal::Times(1.0, SOCKETIOXIDE))],
     ..RATED
+};
+
+/// A row of a room whose members are on three nodes, which share one core. The bus has the core of the load.
+const BROADCASTS: Row = Row {
+    protocol: Protocol::SocketIo,
+    load: "nodes-broadcast --socketio --connections 300 --in-flight 12",
+    metrics: &[Metric::rate("deliveries a second", "/s", Goal::Shown)],
+    ..RATED
+};
+
+/// A row of one message at a time to two sockets, one of which is on the node that sends it.
+const TO_ANOTHER_NODE: Row = Row {
+    protocol: Protocol::SocketIo,
+    load: "nodes-latency --socketio",
+    metrics: &[
+        Metric::cost("other_p50_us", "median, to a socket of another node", "µs", Goal::Shown)
+            .beside("same_p50_us", "µs to one of the same node"),
+        Metric::cost("other_p99_us", "99 %, to a socket of another node", "µs", Goal::Shown)
+            .beside("same_p99_us", "µs to one of the same node"),
+    ],
+    seconds: RATE,
+    ..Row::PLAIN
+};
+
+/// A row of one message at a time that is echoed by another node than the one that it reaches.
+const FORWARDED: Row = Row {
+    with: With::Nodes(Bus::Redis),
+    metrics: &[
+        Metric::cost("forwarded_p50_us", "median", "µs", Goal::Shown).beside("direct_p50_us", "µs directly"),
+        Metric::cost("forwarded_p99_us", "99 %", "µs", Goal::Shown).beside("direct_p99_us", "µs directly"),
+        Metric::cost("forwarded_cpu_us", "CPU of both nodes", "µs", Goal::Shown)
+            .beside("direct_cpu_us", "µs directly"),
+    ],
+    seconds: RATE,
+    absent: ONLY_OURS,
+    ..Row::PLAIN
 };
 
 pub(crate) const ROWS: &[Row] = &[
@@ -370,6 +412,50 @@ pub(crate) const ROWS: &[Row] = &[
         seconds: RATE,
         busy: Some("server_busy"),
         ..SOCKETS
+    },
+    Row {
+        name: "nodes-broadcast",
+        about: "three nodes over Redis: events to a room of 300 sockets, 100 on each node, 12 in flight",
+        with: With::Nodes(Bus::Redis),
+        absent: ONE_NODE_ONLY,
+        is_slow: true,
+        ..BROADCASTS
+    },
+    Row {
+        name: "nodes-broadcast-nats",
+        about: "the same over NATS",
+        with: With::Nodes(Bus::Nats),
+        absent: ONLY_OURS,
+        in_quick: false,
+        ..BROADCASTS
+    },
+    Row {
+        name: "nodes-latency",
+        about: "an event to a room over Redis",
+        with: With::Nodes(Bus::Redis),
+        absent: ONE_NODE_ONLY,
+        is_slow: true,
+        ..TO_ANOTHER_NODE
+    },
+    Row {
+        name: "nodes-latency-nats",
+        about: "the same over NATS",
+        with: With::Nodes(Bus::Nats),
+        absent: ONLY_OURS,
+        in_quick: false,
+        ..TO_ANOTHER_NODE
+    },
+    Row {
+        name: "forwarded",
+        about: "echo of 20 B on a WebSocket that another node forwards",
+        load: "forwarded",
+        ..FORWARDED
+    },
+    Row {
+        name: "forwarded-polling",
+        about: "echo of 20 B over polling that another node forwards: a POST and a poll",
+        load: "forwarded --polling",
+        ..FORWARDED
     },
     Row {
         name: "client",

@@ -10,7 +10,12 @@ use crate::job::{Job, command};
 /// Ours, the compiler's, and those of other people's servers, as far as their lists tell.
 pub(crate) fn collect(job: &mut Job<'_>) -> BTreeMap<String, String> {
     let mut versions = BTreeMap::from([("eio".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
-    for (name, call) in [("rustc", "rustc --version"), ("node", "node --version")] {
+    for (name, call) in [
+        ("rustc", "rustc --version"),
+        ("node", "node --version"),
+        ("redis-server", "redis-server --version"),
+        ("nats-server", "nats-server --version"),
+    ] {
         if let Some(version) = job.run(&mut command(call)).ok().and_then(|printed| number(&printed)) {
             versions.insert(name.to_owned(), version);
         }
@@ -25,9 +30,9 @@ pub(crate) fn collect(job: &mut Job<'_>) -> BTreeMap<String, String> {
     versions
 }
 
-/// The number in `rustc 1.93.0 (..)` or in `v20.20.2`.
+/// The number in `rustc 1.93.0 (..)`, in `v20.20.2` or in `Redis server v=7.0.15 ..`.
 fn number(printed: &str) -> Option<String> {
-    let mut words = printed.split_whitespace().map(|word| word.trim_start_matches('v'));
+    let mut words = printed.split_whitespace().map(|word| word.trim_start_matches(['v', '=']));
     words.find(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
 }
 
@@ -52,6 +57,7 @@ mod tests {
     fn versions_are_read_from_what_programs_print() {
         assert_eq!(number("rustc 1.93.0 (abc 2026-01-01)").as_deref(), Some("1.93.0"));
         assert_eq!(number("v20.20.2\n").as_deref(), Some("20.20.2"));
+        assert_eq!(number("Redis server v=7.0.15 sha=00000000:0").as_deref(), Some("7.0.15"));
         assert_eq!(number("none"), None);
     }
 
