@@ -139,36 +139,8 @@ enum Measure {
         #[arg(long, default_value_t = 20)]
         size: usize,
     },
-    /// Sends messages to a room whose members are on several nodes: how many deliveries a second
-    NodesBroadcast {
-        #[command(flatten)]
-        nodes: NodesOptions,
-        #[command(flatten)]
-        time: TimeOptions,
-        /// The number of WebSockets, spread over the nodes
-        #[arg(long, default_value_t = 300)]
-        connections: usize,
-        /// How many messages are on their way at any time
-        #[arg(long, default_value_t = 12)]
-        in_flight: usize,
-    },
-    /// Sends messages from a node to a WebSocket of its own and to one of another node: how long both take
-    NodesLatency {
-        #[command(flatten)]
-        nodes: NodesOptions,
-        #[command(flatten)]
-        time: TimeOptions,
-    },
-    /// Sends messages that come back to sessions of a node, directly and by way of another node: how long both take
-    Forwarded {
-        #[command(flatten)]
-        nodes: NodesOptions,
-        #[command(flatten)]
-        time: TimeOptions,
-        /// Uses long-polling instead of WebSockets
-        #[arg(long)]
-        polling: bool,
-    },
+    #[command(flatten)]
+    Nodes(NodesMeasure),
     /// Opens WebSockets that fall silent: how late the server closes them
     Silent {
         #[command(flatten)]
@@ -203,6 +175,41 @@ enum Measure {
         certificate: PathBuf,
         /// Where the key goes
         key: PathBuf,
+    },
+}
+
+/// What is measured of several nodes.
+#[derive(Subcommand)]
+enum NodesMeasure {
+    /// Sends messages to a room whose members are on several nodes: how many deliveries a second
+    NodesBroadcast {
+        #[command(flatten)]
+        nodes: NodesOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// The number of WebSockets, spread over the nodes
+        #[arg(long, default_value_t = 300)]
+        connections: usize,
+        /// How many messages are on their way at any time
+        #[arg(long, default_value_t = 12)]
+        in_flight: usize,
+    },
+    /// Sends messages from a node to a WebSocket of its own and to one of another node: how long both take
+    NodesLatency {
+        #[command(flatten)]
+        nodes: NodesOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+    },
+    /// Sends messages that come back to sessions of a node, directly and by way of another node: how long both take
+    Forwarded {
+        #[command(flatten)]
+        nodes: NodesOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// Uses long-polling instead of WebSockets
+        #[arg(long)]
+        polling: bool,
     },
 }
 
@@ -373,21 +380,27 @@ fn measure(command: Command) -> Result<Report> {
         Measure::Broadcast { server, seconds, connections, size } => {
             broadcast::measure(&server.target(), connections, size, Duration::from_secs_f64(seconds))
         }
-        Measure::NodesBroadcast { nodes, time, connections, in_flight } => {
-            nodes::broadcast(&nodes.targets(), connections, in_flight, time.warm_up(), time.time())
-        }
-        Measure::NodesLatency { nodes, time } => {
-            nodes::latency(&nodes.targets(), time.warm_up(), time.time())
-        }
-        Measure::Forwarded { nodes, time, polling } => {
-            let transport = if polling { Transport::Polling } else { Transport::WebSocket };
-            forwarded::measure(&nodes.targets(), transport, time.warm_up(), time.time())
-        }
+        Measure::Nodes(measure) => measure_nodes(measure),
         Measure::Silent { server, connections } => silent::measure(&server.target(), connections),
         Measure::Vanish { server, connections } => vanish::measure(&server.target(), connections),
         Measure::Start { times, path, program } => start::measure(&program, &path, times),
         Measure::Certificate { certificate, key } => {
             tls::write_certificate(&certificate, &key).map(|()| Report::default())
+        }
+    }
+}
+
+fn measure_nodes(measure: NodesMeasure) -> Result<Report> {
+    match measure {
+        NodesMeasure::NodesBroadcast { nodes, time, connections, in_flight } => {
+            nodes::broadcast(&nodes.targets(), connections, in_flight, time.warm_up(), time.time())
+        }
+        NodesMeasure::NodesLatency { nodes, time } => {
+            nodes::latency(&nodes.targets(), time.warm_up(), time.time())
+        }
+        NodesMeasure::Forwarded { nodes, time, polling } => {
+            let transport = if polling { Transport::Polling } else { Transport::WebSocket };
+            forwarded::measure(&nodes.targets(), transport, time.warm_up(), time.time())
         }
     }
 }

@@ -423,7 +423,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "nodes-broadcast-nats",
-        about: "the same over NATS",
+        about: "three nodes over NATS: events to the same room",
         with: With::Nodes(Bus::Nats),
         absent: ONLY_OURS,
         in_quick: false,
@@ -439,7 +439,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "nodes-latency-nats",
-        about: "the same over NATS",
+        about: "an event to a room over NATS",
         with: With::Nodes(Bus::Nats),
         absent: ONLY_OURS,
         in_quick: false,
