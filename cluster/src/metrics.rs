@@ -101,6 +101,8 @@ pub fn describe() {
 
 #[cfg(all(test, feature = "metrics"))]
 mod tests {
+    use std::collections::BTreeSet;
+
     use eio_tokio::Server;
     use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -142,5 +144,23 @@ mod tests {
             assert!(documented.contains(&format!("//! | `{name}` |")), "{name} is not documented");
         }
         assert_eq!(shown.lines().filter(|line| line.starts_with("# TYPE")).count(), 6, "{shown}");
+    }
+
+    #[test]
+    fn the_dashboard_shows_every_metric_and_no_other() {
+        let names = |text: &str| -> BTreeSet<String> {
+            let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+            words.filter(|word| word.starts_with("eio_cluster_")).map(str::to_owned).collect()
+        };
+        let rows = include_str!("metrics.rs").lines().filter(|line| line.starts_with("//! | `"));
+        let documented = rows.flat_map(names).collect::<BTreeSet<_>>();
+        let dashboard = std::fs::read_to_string("../docs/grafana.json").unwrap();
+        assert_eq!(names(&dashboard), documented);
+        // A counter is shown as a rate, a gauge as it is.
+        for query in dashboard.lines().filter(|line| line.contains("\"expr\"")) {
+            for name in names(query) {
+                assert_eq!(name.ends_with("_total"), query.contains("rate("), "{query}");
+            }
+        }
     }
 }

@@ -188,6 +188,10 @@ async fn the_dashboard_asks_only_for_metrics_and_labels_that_exist_and_shows_eve
     let mut shown = BTreeSet::new();
     for target in targets {
         let query = target["expr"].as_str().unwrap();
+        if query.contains("eio_cluster_") {
+            // A test of eio-cluster compares these.
+            continue;
+        }
         let mut labels = BTreeSet::from(["instance"]);
         let metrics: Vec<_> = words(query).filter(|word| word.starts_with("eio_")).collect();
         assert!(!metrics.is_empty(), "{query}");
