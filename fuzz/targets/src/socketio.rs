@@ -51,6 +51,11 @@ pub(crate) fn run(data: &[u8]) {
             (Err(ParseError::Packet(error)), Some(_))
                 if matches!(error.kind, PacketErrorKind::InvalidNamespace | PacketErrorKind::TooDeep) =>
             {
+                let byte = message.as_bytes().get(error.at);
+                assert!(
+                    byte.is_some_and(|byte| byte.is_ascii_control() || b"[{".contains(byte)),
+                    "{error:?}"
+                );
                 return;
             }
             (ours, _) => panic!("{message:?}: the parser {ours:?}, the codec {verdict:?}"),

@@ -102,10 +102,13 @@ impl Decoder for DefaultDecoder {
                     return Ok(None);
                 };
                 // Nothing could be answered in a namespace of another name.
-                socketio::Packet::disconnect().in_namespace(packet.namespace())?;
+                let namespace = packet.namespace();
+                socketio::Packet::disconnect()
+                    .in_namespace(namespace)
+                    .map_err(|error| moved(error, &text, namespace))?;
                 if let socketio::Body::Connect(data) | socketio::Body::ConnectError(data) = packet.body() {
                     // It may be passed on as an argument, one level deeper.
-                    socketio::Packet::ack(0, data)?;
+                    socketio::Packet::ack(0, data).map_err(|error| moved(error, &text, data))?;
                 }
                 let attachments = packet.attachments();
                 let packet = shared(&text, &packet);
@@ -129,6 +132,13 @@ impl Decoder for DefaultDecoder {
             }
         }
     }
+}
+
+/// Returns the error about a part of the text, with its place in the whole text.
+fn moved(mut error: PacketError, text: &str, part: &str) -> PacketError {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    error.at = error.at.saturating_add(start);
+    error
 }
 
 impl Pending {

@@ -278,3 +278,14 @@ proptest! {
         prop_assert!(decode(DefaultParser.encode(&read).unwrap().into_messages()).unwrap() == Some(read));
     }
 }
+
+#[test]
+fn an_error_about_a_part_of_a_packet_has_its_place_in_the_whole_text() {
+    for (text, byte) in [
+        ("0/a\u{6}m,".to_owned(), '\u{6}'),
+        (format!(r#"0/a,{{"a":{}0{}}}"#, "[".repeat(63), "]".repeat(63)), '['),
+    ] {
+        let Err(ParseError::Packet(error)) = decode([Message::text(text.clone())]) else { panic!("{text}") };
+        assert!(text[error.at..].starts_with(byte), "{error:?}");
+    }
+}
