@@ -38,7 +38,8 @@ impl Instant {
 
     /// Returns this instant plus `by`, or the last possible instant.
     ///
-    /// Fractions of a microsecond are dropped.
+    /// Fractions of a microsecond are dropped. A duration from the last second below 2^64 microseconds on, half a million
+    /// years, counts as endless.
     #[must_use]
     // Rarely called, and 64-bit arithmetic is long on a microcontroller: its image holds it once.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
