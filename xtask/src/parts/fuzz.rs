@@ -1,5 +1,6 @@
 //! Hostile input: replayed in every change, and searched for by libFuzzer.
 
+use core::num::NonZeroU64;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -60,6 +61,8 @@ fn minutes() -> Result<u64, Stop> {
     match std::env::var(MINUTES_VARIABLE) {
         Ok(minutes) => minutes
             .parse()
+            // libFuzzer takes 0 for no limit.
+            .map(NonZeroU64::get)
             .map_err(|_| Stop::Failed(format!("{MINUTES_VARIABLE} is no number of minutes: {minutes}"))),
         Err(_) => Ok(MINUTES),
     }
