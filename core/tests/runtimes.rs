@@ -305,7 +305,9 @@ fn an_upgrade_in_one_read_moves_the_session_and_closes_its_poll() {
         socket.send(b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005\x81\x86\0\0\0\x004hello");
         socket.until(b"\x81\x063probe\x81\x064hello");
         let (status, body) = poll.answer();
-        assert!(status == 200 && (body == "1" || body == "6"), "{runtime}: {body}");
+        // Its thread may have read the poll only after the session had moved.
+        let is_late = status == 400 && body.contains("\"code\":3");
+        assert!(is_late || (status == 200 && (body == "1" || body == "6")), "{runtime}: {status} {body}");
         // A candidate beside it is refused.
         let mut second = Client::new(address);
         assert_eq!(

@@ -114,7 +114,7 @@ pub(crate) const PARTS: &[Part] = &[
         verb: Verb::Check,
         load: Load::Compiles,
         needs: &[Need::Component("clippy")],
-        limit_minutes: 15,
+        limit_minutes: 30,
         run: lints::clippy,
     },
     Part {
@@ -123,7 +123,7 @@ pub(crate) const PARTS: &[Part] = &[
         verb: Verb::Check,
         load: Load::Waits,
         needs: &HOST_TEST_NEEDS,
-        limit_minutes: 15,
+        limit_minutes: 30,
         run: |job| job.run(&mut workspace_test("--no-fail-fast")).map(drop),
     },
     Part {
@@ -270,7 +270,7 @@ pub(crate) const PARTS: &[Part] = &[
         verb: Verb::Test,
         load: Load::Waits,
         needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM, IP],
-        limit_minutes: 10,
+        limit_minutes: 20,
         run: interop::socketio_peers,
     },
     Part {

@@ -1,7 +1,7 @@
 //! The machines beside a slow, obvious model: random calls at random times, every output and deadline compared.
 //!
-//! The model is the protocol's tables written down line by line ([`tables`], [`upgrade`]). It keeps the
-//! whole history of a session and works everything out again after each call. The [`mistakes`] prove that the
+//! The model is the protocol's tables written down line by line (`tables`, `upgrade`). It keeps the
+//! whole history of a session and works everything out again after each call. The `mistakes` prove that the
 //! comparison can fail: each is a plausible error in the model, and the same comparison must find it.
 //!
 //! `PROPTEST_CASES` sets the number of cases of each property, as usual.

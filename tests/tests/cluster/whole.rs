@@ -146,16 +146,6 @@ impl Nodes {
         let secret = secret.to_str().expect("a path in UTF-8").to_owned();
         let addresses = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
         let balancer = free_port();
-        let change = |config: String, at: usize| {
-            let from = format!("127.0.0.1:{}", 3_001 + at);
-            assert!(config.contains(&from));
-            config.replace(&from, &addresses[at])
-        };
-        let config = HAPROXY.replace("bind :80", &format!("bind 127.0.0.1:{balancer}"));
-        let config = (0..3).fold(config, change);
-        let mut command = Command::new("haproxy");
-        command.args(["-db", "-f"]).arg(folder.write("haproxy.cfg", &config));
-        let haproxy = Daemon::start(command, "haproxy", balancer, log).await;
         let url = bus.url_with("");
         let start =
             |at: usize| Node::start_inside(&[], NAMES[at], &addresses[at], &url, (&secret, heartbeat), log);
@@ -168,6 +158,17 @@ impl Nodes {
                 missing.retain(|name| event["event"] != "node" || event["node"] != *name);
             }
         }
+        // It finds all of them, so it takes none for dead.
+        let change = |config: String, at: usize| {
+            let from = format!("127.0.0.1:{}", 3_001 + at);
+            assert!(config.contains(&from));
+            config.replace(&from, &addresses[at])
+        };
+        let config = HAPROXY.replace("bind :80", &format!("bind 127.0.0.1:{balancer}"));
+        let config = (0..3).fold(config, change);
+        let mut command = Command::new("haproxy");
+        command.args(["-db", "-f"]).arg(folder.write("haproxy.cfg", &config));
+        let haproxy = Daemon::start(command, "haproxy", balancer, log).await;
         Self {
             bus,
             each: nodes,
