@@ -50,19 +50,7 @@ async fn nats_with_permissions_refuses_a_topic_and_keeps_the_others(log: Log) {
          \"{forbidden}\" }}, publish: {{ allow: \"eio.>\", deny: \"{forbidden}\" }} }} }}] }}"
     );
     let server = Server::start(Kind::Nats, &users, &log).await;
-    let (from, mut to) = (Node::start(server.bus_with("ann:p@")), Node::start(server.bus_with("ann:p@")));
-    soon("the bus", from.direct.up()).await;
-    for topic in ["a", "forbidden", "b"] {
-        to.subscribe(topic).await;
-    }
-    assert_eq!((to.status().subscriptions, to.status().refused), (3, 1));
-    from.publish("forbidden", "lost");
-    for topic in ["a", "b"] {
-        from.publish(topic, topic.to_owned());
-        assert_eq!(to.hear().await, topic);
-    }
-    from.reaches("the refusal", |status| status.lost == 1).await;
-    assert!(from.is_up() && to.is_up() && from.status().outages == 0);
+    let to = server.refuses_one_topic().await;
     // What is refused is not asked for when it is not wanted any more.
     to.direct.unsubscribe("forbidden");
     assert_eq!(to.status().refused, 0);

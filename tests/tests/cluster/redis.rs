@@ -39,19 +39,7 @@ async fn redis_with_an_acl_refuses_a_topic_and_keeps_the_others(log: Log) {
     let subjects = ["a", "b"].map(|topic| format!("&{}", prepared.direct.subject(topic))).join(" ");
     let acl = format!("user ann on >p resetchannels {subjects} +@all");
     let server = Server::start(Kind::Redis, &acl, &log).await;
-    let (from, mut to) = (Node::start(server.bus_with("ann:p@")), Node::start(server.bus_with("ann:p@")));
-    soon("the bus", from.direct.up()).await;
-    for topic in ["a", "forbidden", "b"] {
-        to.subscribe(topic).await;
-    }
-    assert_eq!((to.status().subscriptions, to.status().refused), (3, 1));
-    from.publish("forbidden", "lost");
-    for topic in ["a", "b"] {
-        from.publish(topic, topic.to_owned());
-        assert_eq!(to.hear().await, topic);
-    }
-    from.reaches("the refusal", |status| status.lost == 1).await;
-    assert!(from.is_up() && to.is_up() && from.status().outages == 0);
+    server.refuses_one_topic().await;
 }
 
 async fn what_another_client_of_redis_publishes_is_a_message_like_any_other(log: Log) {

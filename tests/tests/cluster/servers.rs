@@ -94,6 +94,24 @@ impl Server {
         node
     }
 
+    /// Ann may use all topics but one: that is refused and counted, and her nodes stay connected. Returns one of them.
+    pub(crate) async fn refuses_one_topic(&self) -> Node {
+        let (from, mut to) = (Node::start(self.bus_with("ann:p@")), Node::start(self.bus_with("ann:p@")));
+        soon("the bus", from.direct.up()).await;
+        for topic in ["a", "forbidden", "b"] {
+            to.subscribe(topic).await;
+        }
+        assert_eq!((to.status().subscriptions, to.status().refused), (3, 1));
+        from.publish("forbidden", "lost");
+        for topic in ["a", "b"] {
+            from.publish(topic, topic.to_owned());
+            assert_eq!(to.hear().await, topic);
+        }
+        from.reaches("the refusal", |status| status.lost == 1).await;
+        assert!(from.is_up() && to.is_up() && from.status().outages == 0);
+        to
+    }
+
     /// What `redis-cli` prints about a command.
     pub(crate) async fn redis_cli(&self, arguments: &[&str]) -> String {
         let output =

@@ -119,8 +119,9 @@ pub(crate) struct Nodes {
     balancer: u16,
     secret: String,
     heartbeat: &'static str,
-    folder: Folder,
     log: Log,
+    /// It has the file of the secret.
+    _folder: Folder,
     _haproxy: Daemon,
 }
 
@@ -176,8 +177,8 @@ impl Nodes {
             balancer,
             secret,
             heartbeat,
-            folder,
             log: log.clone(),
+            _folder: folder,
             _haproxy: haproxy,
         }
     }
@@ -208,7 +209,6 @@ impl Nodes {
 
     /// A file of the nodes' secret.
     pub(crate) fn secret(&self) -> &str {
-        debug_assert!(self.folder.path().exists());
         &self.secret
     }
 }
