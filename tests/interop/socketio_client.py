@@ -97,7 +97,10 @@ class Session:
         self.client.eio.send(text)
 
     def leave(self):
-        # It disconnects, or does not come back.
+        # It disconnects, or does not come back. While a connection is being made, `shutdown` would only end attempts that
+        # come later, and a client that has just come back would stay.
+        while self.client.eio.state == "connected" and not self.client.connected:
+            time.sleep(0.01)
         self.client.shutdown()
 
     def abandon(self):
