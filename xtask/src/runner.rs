@@ -68,6 +68,8 @@ struct Report {
     took: Duration,
     /// The test runners' own closing lines.
     test_results: Vec<String>,
+    /// What the test runners say of the tests that failed.
+    failed_tests: Vec<String>,
 }
 
 impl Report {
@@ -131,7 +133,13 @@ fn report(part: &Part, label: &str, verbose: bool, workspace: &Workspace) -> Rep
             (result, took, transcript, notes)
         }
     };
-    let report = Report { name: part.name, result, took, test_results: test_results(&transcript) };
+    let report = Report {
+        name: part.name,
+        result,
+        took,
+        test_results: test_results(&transcript),
+        failed_tests: failed_tests(&transcript),
+    };
     // Printed at once: another part may run beside it.
     let mut text = if report.has_failed() && !verbose { transcript } else { String::new() };
     for note in notes {
@@ -147,6 +155,21 @@ fn test_results(transcript: &str) -> Vec<String> {
     const KEPT: [&str; 3] = ["Running ", "Doc-tests ", "test result: "];
     let lines = transcript.lines().map(str::trim);
     lines.filter(|line| KEPT.iter().any(|start| line.starts_with(start))).map(str::to_owned).collect()
+}
+
+/// Returns the lines that name a test that failed, and those that say where a test panicked, with the first line of what
+/// it said.
+fn failed_tests(transcript: &str) -> Vec<String> {
+    let lines: Vec<_> = transcript.lines().map(str::trim).collect();
+    let mut failed = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        if line.starts_with("test ") && line.ends_with("... FAILED") {
+            failed.push((*line).to_owned());
+        } else if line.starts_with("thread '") && line.contains(" panicked at ") {
+            failed.push(format!("{line} {}", lines.get(index + 1).copied().unwrap_or_default()));
+        }
+    }
+    failed
 }
 
 /// The table of the parts, the test runners' lines, why parts failed, and the count that closes it all.
@@ -169,10 +192,11 @@ fn summary(reports: &[Report], took: Duration) -> String {
     if count("not run") > 0 {
         lines.push(format!("{} not run, for the reason given above", count("not run")));
     }
-    let failures = reports.iter().filter(|report| report.has_failed());
-    lines.extend(failures.filter_map(|report| {
-        Some(format!("{} failed: {}", report.name, report.result.as_ref().err()?.sentence()))
-    }));
+    for report in reports.iter().filter(|report| report.has_failed()) {
+        let sentence = report.result.as_ref().err().map(Stop::sentence).unwrap_or_default();
+        lines.extend(report.failed_tests.iter().map(|line| format!("  {line}")));
+        lines.push(format!("{} failed: {sentence}", report.name));
+    }
     lines.push(format!("{} passed, {} failed", count("passed"), count("FAILED")));
     lines.join("\n") + "\n"
 }
@@ -182,7 +206,7 @@ mod tests {
     use super::*;
 
     fn went(name: &'static str, result: Result<(), Stop>) -> Report {
-        Report { name, result, took: Duration::from_secs(2), test_results: vec![] }
+        Report { name, result, took: Duration::from_secs(2), test_results: vec![], failed_tests: vec![] }
     }
 
     #[test]
@@ -194,14 +218,34 @@ mod tests {
         ];
         // However many tests there were.
         reports[0].test_results = vec!["test result: ok. 3 passed".to_owned(); 100];
+        reports[1].failed_tests = vec!["test three ... FAILED".to_owned()];
         let text = summary(&reports, Duration::from_secs(6));
-        let last: Vec<_> = text.lines().rev().take(3).collect();
+        let last: Vec<_> = text.lines().rev().take(4).collect();
         assert_eq!(
             last,
-            ["1 passed, 1 failed", "two failed: it broke", "1 not run, for the reason given above"]
+            [
+                "1 passed, 1 failed",
+                "two failed: it broke",
+                "  test three ... FAILED",
+                "1 not run, for the reason given above",
+            ]
         );
         assert!(text.contains("FAILED") && text.contains("it broke"), "{text}");
         assert!(text.contains("1 not run") && text.contains("no such compiler"), "{text}");
+    }
+
+    #[test]
+    fn the_tests_that_failed_are_kept_with_the_place_and_what_they_said() {
+        let transcript = "test one ... ok\n\
+             test b::two ... FAILED\n\
+             ---- b::two stdout ----\n\
+             thread 'b::two' (17) panicked at src/lib.rs:3:5:\n\
+             assertion failed\n\
+             note: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(
+            failed_tests(transcript),
+            ["test b::two ... FAILED", "thread 'b::two' (17) panicked at src/lib.rs:3:5: assertion failed",]
+        );
     }
 
     #[test]
