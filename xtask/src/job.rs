@@ -122,10 +122,23 @@ impl<'a> Job<'a> {
             if self.watch.elapsed() > self.limit {
                 let left_behind = end_with_descendants(&mut child);
                 let limit = Spoken(self.limit);
-                return failed(format!("`{line}` was stopped: the part's limit is {limit}{left_behind}"));
+                return failed(format!("`{line}` was stopped {limit} after the part's start{left_behind}"));
             }
             pause();
         }
+    }
+
+    /// As [`outcome`](Self::outcome), for a command that may wait for nobody: it is ended, and fails, after this long.
+    pub(crate) fn outcome_within(
+        &mut self,
+        patience: Duration,
+        command: &mut Command,
+    ) -> Result<(ExitStatus, String), Stop> {
+        let limit = self.limit;
+        self.limit = limit.min(self.watch.elapsed().saturating_add(patience));
+        let outcome = self.outcome(command);
+        self.limit = limit;
+        outcome
     }
 
     /// Keeps a fact to print beside the part's result.
@@ -276,6 +289,15 @@ mod tests {
         assert!(job.run(&mut shell(&format!("echo '{message}'; echo text"))).unwrap().contains(message));
         let (_, transcript, _) = job.finish();
         assert!(transcript.ends_with("; echo text\ntext\n"), "{transcript}");
+    }
+
+    #[test]
+    fn a_command_that_waits_for_nobody_is_ended_and_the_part_goes_on() {
+        let workspace = Workspace::load().unwrap();
+        let mut job = job(&workspace, "test-of-patience", Duration::from_mins(1));
+        let stop = job.outcome_within(Duration::ZERO, &mut shell("sleep 1000")).unwrap_err();
+        assert!(stop.sentence().contains("was stopped"), "{}", stop.sentence());
+        job.run(&mut shell("echo later")).unwrap();
     }
 
     #[test]

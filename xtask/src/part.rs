@@ -6,8 +6,8 @@ use crate::need::Need;
 use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    bare_metal, firmware, fuzz, host, instructions, interop, layers, lengths, lints, long, packages, page,
-    panic_free,
+    advisories, bare_metal, firmware, fuzz, host, instructions, interop, layers, lengths, lints, long,
+    packages, page, panic_free,
 };
 
 /// One thing that must hold.
@@ -143,6 +143,15 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[CARGO_DENY],
         limit_minutes: 2,
         run: |job| job.cargo("deny check bans licenses sources"),
+    },
+    Part {
+        name: "advisories",
+        about: "no dependency of a crate or of a board's image has a known vulnerability",
+        verb: Verb::Test,
+        load: Load::Compiles,
+        needs: &[CARGO_DENY],
+        limit_minutes: 5,
+        run: advisories::check,
     },
     Part {
         name: "docs",
@@ -382,15 +391,6 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[],
         limit_minutes: 120,
         run: interop::soak,
-    },
-    Part {
-        name: "advisories",
-        about: "no dependency has a known vulnerability",
-        verb: Verb::Prove,
-        load: Load::Measures,
-        needs: &[CARGO_DENY],
-        limit_minutes: 5,
-        run: packages::advisories,
     },
     Part {
         name: "properties",

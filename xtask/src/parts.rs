@@ -1,5 +1,6 @@
 //! What each part does. They are listed in [`part`](crate::part).
 
+pub(crate) mod advisories;
 pub(crate) mod bare_metal;
 pub(crate) mod firmware;
 pub(crate) mod fuzz;

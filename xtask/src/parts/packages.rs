@@ -1,4 +1,4 @@
-//! What goes out to users, and what comes in with dependencies.
+//! What goes out to users.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -52,16 +52,4 @@ pub(super) fn unpack<'n>(
         unpacked.push((*name, folder.join(package)));
     }
     Ok(unpacked)
-}
-
-/// Needs a database from the network, and is not run where there is none.
-pub(crate) fn advisories(job: &mut Job<'_>) -> Result<(), Stop> {
-    let (status, printed) = job.outcome(&mut command("cargo deny check advisories"))?;
-    if status.success() {
-        Ok(())
-    } else if printed.contains("failed to fetch advisory database") {
-        Err(Stop::NotRun("the database of advisories could not be fetched".to_owned()))
-    } else {
-        Err(Stop::Failed("a dependency has a known vulnerability".to_owned()))
-    }
 }
