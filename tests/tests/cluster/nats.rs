@@ -13,6 +13,7 @@ pub(crate) fn cases() -> Vec<Case> {
         nats_has_users_and_tokens_and_refuses_others,
         nats_with_permissions_refuses_a_topic_and_keeps_the_others,
         nats_with_a_small_max_payload_stays_connected,
+        nats_with_few_subscriptions_refuses_those_above_and_keeps_the_others,
         what_another_client_of_nats_says_is_a_message_like_any_other,
     ]
 }
@@ -65,6 +66,24 @@ async fn nats_with_a_small_max_payload_stays_connected(log: Log) {
     }
     assert_eq!((to.hear().await.len(), to.hear().await.len()), (1_000, 999));
     assert_eq!((from.status().lost, from.status().outages), (2, 0));
+}
+
+async fn nats_with_few_subscriptions_refuses_those_above_and_keeps_the_others(log: Log) {
+    let server = Server::start(Kind::Nats, "max_subscriptions: 2", &log).await;
+    let (from, mut to) = (server.node().await, server.node().await);
+    for topic in ["a", "b", "c"] {
+        to.subscribe(topic).await;
+    }
+    assert_eq!((to.status().subscriptions, to.status().refused), (3, 1));
+    to.direct.unsubscribe("a");
+    to.direct.unsubscribe("c");
+    to.subscribe("c").await;
+    assert_eq!((to.status().subscriptions, to.status().refused), (2, 0));
+    for topic in ["a", "c", "b"] {
+        from.publish(topic, topic.to_owned());
+    }
+    assert_eq!((to.hear().await, to.hear().await), ("c".into(), "b".into()));
+    assert_eq!(to.status().outages, 0);
 }
 
 /// With headers, with a subject for answers, and in the middle of a line.

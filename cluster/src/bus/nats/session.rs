@@ -35,6 +35,10 @@ pub(crate) struct Session {
 struct Sent {
     subscriptions: Vec<Subject>,
     messages: u64,
+    /// A subscription was ended behind one of these.
+    has_ends: bool,
+    /// How many of the subscriptions are more than the server allows. It does not say which.
+    above_limit: usize,
 }
 
 impl Sent {
@@ -42,6 +46,9 @@ impl Sent {
         self.subscriptions.is_empty() && self.messages == 0
     }
 }
+
+/// What the server says about each subscription above its `max_subscriptions`.
+const TOO_MANY: &str = "maximum subscriptions exceeded";
 
 /// What the server says is handled up to this number before commands are looked at.
 const AT_ONCE: usize = 64;
@@ -173,9 +180,7 @@ impl Session {
             Command::Publish { subject, payload } => self.publish(&subject, &payload, port),
             Command::Subscribe(subject) => self.subscribe(subject),
             Command::Unsubscribe(subject) => {
-                if let Some(id) = self.ids.remove(&subject) {
-                    codec::unsubscribe(&mut self.connection.out, id);
-                }
+                self.unsubscribe(&subject);
             }
         }
     }
@@ -205,6 +210,14 @@ impl Session {
         self.sent.subscriptions.push(subject);
     }
 
+    /// Returns whether the subscription was asked for.
+    fn unsubscribe(&mut self, subject: &Subject) -> bool {
+        let Some(id) = self.ids.remove(subject) else { return false };
+        codec::unsubscribe(&mut self.connection.out, id);
+        self.sent.has_ends |= !self.sent.subscriptions.is_empty();
+        true
+    }
+
     /// Asks the server to confirm what was sent.
     fn ask(&mut self) {
         if self.pinged.is_none() && !self.sent.is_empty() {
@@ -224,7 +237,7 @@ impl Session {
             Said::Pong => {
                 self.pulse.hear_answer();
                 let confirmed = self.pinged.take().unwrap_or_default();
-                confirmed.subscriptions.iter().for_each(|subject| port.subscribed(subject));
+                self.confirm(confirmed, port);
             }
             Said::Ping if self.connection.has_room() => codec::pong(&mut self.connection.out),
             Said::Ping => return Err(Broken::new("the server pings, and reads nothing")),
@@ -235,14 +248,31 @@ impl Session {
         Ok(())
     }
 
-    /// Of all errors, the server keeps the connection only after one about a permission or a subject.
+    /// The server has had all of this. It refuses the last ones of too many subscriptions, if none has ended in between. If
+    /// one has, those that may be among the refused ones are asked for once more, by themselves.
+    fn confirm(&mut self, mut sent: Sent, port: &mut Port) {
+        if sent.above_limit > 0 && sent.has_ends {
+            sent.subscriptions.retain(|subject| self.unsubscribe(subject));
+            sent.subscriptions.into_iter().for_each(|subject| self.subscribe(subject));
+            return;
+        }
+        let taken = sent.subscriptions.len().saturating_sub(sent.above_limit);
+        for subject in sent.subscriptions.split_off(taken) {
+            self.ids.remove(&subject);
+            port.refused(&subject, format_args!("the server says `{TOO_MANY}`"));
+        }
+        sent.subscriptions.iter().for_each(|subject| port.subscribed(subject));
+    }
+
+    /// Of all errors, the server keeps the connection only after one about a permission, a subject or the number of
+    /// subscriptions.
     fn handle_error(&mut self, text: &str, port: &mut Port) -> Result<(), Broken> {
         let subject = text.split('"').nth(1).unwrap_or_default();
         if starts_with(text, "permissions violation for subscription") {
             let pending = self.pinged.iter_mut().chain([&mut self.sent]);
             for subscriptions in pending.map(|sent| &mut sent.subscriptions) {
                 if let Some(at) = subscriptions.iter().position(|one| one.as_str() == subject) {
-                    let subject = subscriptions.swap_remove(at);
+                    let subject = subscriptions.remove(at);
                     self.ids.remove(&subject);
                     port.refused(&subject, text);
                     break;
@@ -252,6 +282,9 @@ impl Session {
             || starts_with(text, "invalid subject")
         {
             self.refuse(port, text);
+        } else if starts_with(text, TOO_MANY) {
+            // It comes before the answer to the next ping.
+            self.pinged.as_mut().unwrap_or(&mut self.sent).above_limit += 1;
         } else {
             return Err(broken(text));
         }
@@ -463,6 +496,48 @@ mod tests {
         sleep(Duration::from_millis(1)).await;
         let cause = node.status().cause.unwrap();
         assert!(cause.contains("Authorization Timeout") && cause.contains("is_refusal: true"), "{cause}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_of_too_many_subscriptions_are_refused_and_the_others_stay() {
+        let (node, mut server, _) = connected().await;
+        server.says("PONG\r\n").await;
+        node.up().await;
+        node.subscribe("a");
+        let (a, b, c) = (node.subject("a"), node.subject("b"), node.subject("c"));
+        server.expects(&[&format!("SUB {a} 1"), "PING"]).await;
+        node.subscribe("b");
+        server.expects(&[&format!("SUB {b} 2")]).await;
+        // The error is about what comes behind the ping.
+        server.says("PONG\r\n-ERR 'maximum subscriptions exceeded'\r\n").await;
+        server.expects(&["PING"]).await;
+        server.says("PONG\r\n").await;
+        node.subscribed("a").await;
+        node.subscribed("b").await;
+        assert_eq!(
+            (node.status().state, node.status().refused, node.status().subscriptions),
+            (BusState::Up, 1, 2)
+        );
+        // Which one is refused cannot be told where one ends in between, so they are asked for once more.
+        node.publish("x", "1".into()).unwrap();
+        server.expects(&[&format!("PUB {} 1", node.subject("x")), "1", "PING"]).await;
+        node.unsubscribe("b");
+        node.subscribe("b");
+        server.expects(&[&format!("SUB {b} 3")]).await;
+        node.unsubscribe("a");
+        server.expects(&["UNSUB 1"]).await;
+        node.subscribe("c");
+        server.expects(&[&format!("SUB {c} 4")]).await;
+        server.says("PONG\r\n-ERR 'Maximum Subscriptions Exceeded'\r\n").await;
+        server.expects(&["PING"]).await;
+        server.says("PONG\r\n").await;
+        server.expects(&["UNSUB 3", "UNSUB 4", &format!("SUB {b} 5"), &format!("SUB {c} 6"), "PING"]).await;
+        server.says("-ERR 'maximum subscriptions exceeded'\r\nPONG\r\n").await;
+        node.subscribed("c").await;
+        assert_eq!(
+            (node.status().state, node.status().refused, node.status().subscriptions),
+            (BusState::Up, 1, 2)
+        );
     }
 
     #[tokio::test(start_paused = true)]
