@@ -98,6 +98,22 @@ impl<'a> Job<'a> {
 
     /// Runs a command, at the root unless it names a folder, whatever its exit code, and returns what it printed.
     pub(crate) fn outcome(&mut self, command: &mut Command) -> Result<(ExitStatus, String), Stop> {
+        let left = self.limit.saturating_sub(self.watch.elapsed());
+        match self.outcome_within(command, left)? {
+            (Ok(status), printed) => Ok((status, printed)),
+            (Err(Stopped { left_behind }), _) => {
+                let (line, limit) = (spelled(command), Spoken(self.limit));
+                failed(format!("`{line}` was stopped {limit} after the part's start{left_behind}"))
+            }
+        }
+    }
+
+    /// The same for a command that may take this long, and is stopped then.
+    pub(crate) fn outcome_within(
+        &mut self,
+        command: &mut Command,
+        limit: Duration,
+    ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
         let line = spelled(command);
         let mut header = Vec::new();
         for (name, value) in command.get_envs() {
@@ -111,34 +127,21 @@ impl<'a> Job<'a> {
         let broken = |error: io::Error| Stop::Failed(format!("`{line}` did not run: {error}"));
         self.log.write(&header.concat()).map_err(broken)?;
         command.stdout(self.log.handle().map_err(broken)?).stderr(self.log.handle().map_err(broken)?);
+        let watch = Stopwatch::start();
         let mut child = command.spawn().map_err(broken)?;
         let mut printed = Vec::new();
-        loop {
+        let ended = loop {
             let status = child.try_wait().map_err(broken)?;
             self.log.read_on(&mut printed).map_err(broken)?;
             if let Some(status) = status {
-                return Ok((status, String::from_utf8_lossy(&printed).into_owned()));
+                break Ok(status);
             }
-            if self.watch.elapsed() > self.limit {
-                let left_behind = end_with_descendants(&mut child);
-                let limit = Spoken(self.limit);
-                return failed(format!("`{line}` was stopped {limit} after the part's start{left_behind}"));
+            if watch.elapsed() > limit {
+                break Err(end_with_descendants(&mut child));
             }
             pause();
-        }
-    }
-
-    /// As [`outcome`](Self::outcome), for a command that may wait for nobody: it is ended, and fails, after this long.
-    pub(crate) fn outcome_within(
-        &mut self,
-        patience: Duration,
-        command: &mut Command,
-    ) -> Result<(ExitStatus, String), Stop> {
-        let limit = self.limit;
-        self.limit = limit.min(self.watch.elapsed().saturating_add(patience));
-        let outcome = self.outcome(command);
-        self.limit = limit;
-        outcome
+        };
+        Ok((ended, String::from_utf8_lossy(&printed).into_owned()))
     }
 
     /// Keeps a fact to print beside the part's result.
@@ -150,6 +153,12 @@ impl<'a> Job<'a> {
     pub(crate) fn finish(self) -> (Duration, String, Vec<String>) {
         (self.watch.elapsed(), self.log.text(), self.notes)
     }
+}
+
+/// A command was stopped, because it took too long.
+pub(crate) struct Stopped {
+    /// What to add where what it has started may still run.
+    left_behind: &'static str,
 }
 
 /// What a part's commands print. They write to the file themselves, so a process that one leaves behind holds up nobody.
@@ -212,9 +221,7 @@ fn spelled(command: &Command) -> String {
 
 /// Ends a child and all that it has started, found by their parents' ids: cargo alone would leave its tests running.
 /// A process group of its own would be simpler, but Ctrl-C in a terminal would not reach it.
-///
-/// Returns what to add to the error where the descendants cannot be found.
-fn end_with_descendants(child: &mut Child) -> &'static str {
+fn end_with_descendants(child: &mut Child) -> Stopped {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -231,7 +238,8 @@ fn end_with_descendants(child: &mut Child) -> &'static str {
     let _ = Command::new("kill").arg("-KILL").args(ids).stdin(Stdio::null()).stderr(Stdio::null()).status();
     let _ = child.kill();
     let _ = child.wait();
-    if cfg!(target_os = "linux") { "" } else { "; what it started may still run: only on Linux is it found" }
+    let elsewhere = "; what it started may still run: only on Linux is it found";
+    Stopped { left_behind: if cfg!(target_os = "linux") { "" } else { elsewhere } }
 }
 
 /// The parent's id is the fourth field of `stat`, the second after the name, which is in parentheses.

@@ -6,8 +6,8 @@ use crate::need::Need;
 use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    advisories, bare_metal, firmware, fuzz, host, instructions, interop, layers, lengths, lints, long,
-    packages, page, panic_free,
+    advisories, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths, lints,
+    long, packages, page, panic_free, planted,
 };
 
 /// One thing that must hold.
@@ -393,6 +393,24 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::soak,
     },
     Part {
+        name: "planted-faults",
+        about: "tests find each of the faults that are planted in core, tokio, embassy and Socket.IO adapters",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &HOST_TEST_NEEDS,
+        limit_minutes: 120,
+        run: planted::find,
+    },
+    Part {
+        name: "coverage",
+        about: "the tests of the host say which part of the published crates they reach",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &COVERAGE_NEEDS,
+        limit_minutes: 120,
+        run: coverage::measure,
+    },
+    Part {
         name: "properties",
         about: "the property tests, with forty times as many cases",
         verb: Verb::Prove,
@@ -419,6 +437,16 @@ const HOST_TEST_NEEDS: [Need; 5] = [
     Need::Program { name: "openssl", package: "openssl" },
     KILL,
     Need::Program { name: "script", package: "bsdutils" },
+];
+
+const COVERAGE_NEEDS: [Need; 7] = [
+    HOST_TEST_NEEDS[0],
+    HOST_TEST_NEEDS[1],
+    HOST_TEST_NEEDS[2],
+    HOST_TEST_NEEDS[3],
+    HOST_TEST_NEEDS[4],
+    Need::Component("llvm-tools"),
+    Need::CargoTool { name: "llvm-cov", version: "0.9.1" },
 ];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };

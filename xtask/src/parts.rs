@@ -2,6 +2,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod bare_metal;
+pub(crate) mod coverage;
 pub(crate) mod firmware;
 pub(crate) mod fuzz;
 pub(crate) mod host;
@@ -15,3 +16,4 @@ pub(crate) mod nest;
 pub(crate) mod packages;
 pub(crate) mod page;
 pub(crate) mod panic_free;
+pub(crate) mod planted;

@@ -1,6 +1,6 @@
 //! What `cargo metadata` says about the workspace.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ pub(crate) struct Workspace {
 /// A member of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
+    /// Where its manifest is.
+    pub(crate) folder: PathBuf,
     /// Names of its features, `default` included where there is one.
     pub(crate) features: Vec<String>,
     /// Those of them that only turn on features of another crate. Alone they build nothing new.
@@ -61,6 +63,7 @@ impl Package {
         };
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
+            folder: Path::new(package["manifest_path"].as_str()?).parent()?.to_owned(),
             features: package["features"].as_object()?.keys().cloned().collect(),
             passed_on: names("passed-on"),
             choices: names("choices"),
@@ -93,6 +96,7 @@ mod tests {
         let passed_on = vec!["p".to_owned()];
         Package {
             name: "any".to_owned(),
+            folder: PathBuf::new(),
             features,
             passed_on,
             choices,

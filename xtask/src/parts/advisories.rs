@@ -20,7 +20,8 @@ pub(crate) fn check(job: &mut Job<'_>) -> Result<(), Stop> {
     // Asks before cargo-deny does, which would wait for minutes, and leave half a database behind if it was ended.
     let mut ask = command("git ls-remote --quiet");
     ask.args([DATABASE, "HEAD"]).env("GIT_TERMINAL_PROMPT", "0");
-    let answers = job.outcome_within(PATIENCE, &mut ask).is_ok_and(|(status, _)| status.success());
+    let (ended, _) = job.outcome_within(&mut ask, PATIENCE)?;
+    let answers = ended.is_ok_and(|status| status.success());
     if answers {
         return check_with(job, "");
     }

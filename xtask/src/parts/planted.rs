@@ -1,0 +1,129 @@
+//! Faults that are planted into a copy of the source, to see that the tests find them.
+
+mod faults;
+
+use core::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::job::{Job, Stop, command, failed};
+use crate::stopwatch::{Spoken, Stopwatch};
+use faults::{Crate, FAULTS, Fault};
+
+/// How long the tests of a crate may run with a fault, which may keep one of them from ending.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Plants one fault after the other. Each must compile, and must make a test fail that passes without it.
+pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {
+    let tree = job.workspace.target.join("planted");
+    copy_tree(job, &tree)?;
+    for tested in Crate::ALL {
+        let watch = Stopwatch::start();
+        job.run(&mut tests(job, &tree, tested)).map_err(|stop| {
+            Stop::Failed(format!("without a fault, the tests do not pass: {}", stop.sentence()))
+        })?;
+        println!(
+            "[planted-faults] {}: its tests pass without a fault, in {}",
+            tested.name(),
+            Spoken(watch.elapsed())
+        );
+    }
+    let mut missed = Vec::new();
+    for fault in FAULTS {
+        let watch = Stopwatch::start();
+        let finding = plant(job, &tree, fault)?;
+        let took = Spoken(watch.elapsed());
+        let line = match finding.first() {
+            Some(first) => {
+                format!(
+                    "{}: {}: {} of the tests fail, such as {first}",
+                    fault.place,
+                    fault.effect,
+                    finding.len()
+                )
+            }
+            None => format!("{}: {}: NOT FOUND", fault.place, fault.effect),
+        };
+        println!("[planted-faults] {line}, in {took}");
+        job.note(line);
+        if finding.is_empty() {
+            missed.push(fault.effect);
+        }
+    }
+    if missed.is_empty() { Ok(()) } else { failed(format!("no test finds: {}", missed.join("; "))) }
+}
+
+/// Copies what git knows, as it is now. The copies are new files, so nothing that was built with a fault is taken for theirs.
+fn copy_tree(job: &mut Job<'_>, tree: &Path) -> Result<(), Stop> {
+    let broken = |error| Stop::Failed(format!("{}: {error}", tree.display()));
+    if tree.exists() {
+        fs::remove_dir_all(tree).map_err(broken)?;
+    }
+    fs::create_dir_all(tree).map_err(broken)?;
+    let mut copy = command("sh -c");
+    copy.arg("git ls-files -z | xargs -0 cp --parents --target-directory \"$0\"").arg(tree);
+    job.run(&mut copy).map(drop)
+}
+
+/// Runs the tests of the fault's crate with the fault in place. Returns the names of those that fail.
+fn plant(job: &mut Job<'_>, tree: &Path, fault: &Fault) -> Result<Vec<String>, Stop> {
+    let path = tree.join(fault.place);
+    let broken = |error| Stop::Failed(format!("{}: {error}", fault.place));
+    let sound = fs::read_to_string(&path).map_err(broken)?;
+    if sound.matches(fault.sound).count() != 1 {
+        return failed(format!("{}: expected once, to plant a fault there: {}", fault.place, fault.sound));
+    }
+    fs::write(&path, sound.replacen(fault.sound, fault.faulty, 1)).map_err(broken)?;
+    let compiled = job.run(tests(job, tree, fault.tested()).arg("--no-run"));
+    let finding = compiled.and_then(|_| job.outcome_within(&mut tests(job, tree, fault.tested()), PATIENCE));
+    fs::write(&path, sound).map_err(broken)?;
+    let (ended, printed) = finding?;
+    let failing = failing_tests(&printed);
+    match ended {
+        Ok(status) if status.success() => Ok(Vec::new()),
+        _ if !failing.is_empty() => Ok(failing),
+        Ok(status) => Ok(vec![format!("the program that runs them ({status})")]),
+        Err(_) => Ok(vec!["one that never ends".to_owned()]),
+    }
+}
+
+fn tests(job: &Job<'_>, tree: &Path, tested: Crate) -> Command {
+    let mut test = command(&format!("cargo test {}", tested.tests()));
+    test.arg("--target-dir").arg(&job.workspace.target).current_dir(tree);
+    test
+}
+
+fn failing_tests(printed: &str) -> Vec<String> {
+    let name = |line: &str| Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned());
+    printed.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tests_that_fail_are_named() {
+        let printed = "test one ... ok\ntest two::three ... FAILED\ntest result: FAILED. 1 passed\n";
+        assert_eq!(failing_tests(printed), ["two::three"]);
+    }
+
+    #[test]
+    fn each_fault_has_its_place_and_changes_it() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for fault in FAULTS {
+            let source = fs::read_to_string(root.join(fault.place)).unwrap();
+            assert_eq!(source.matches(fault.sound).count(), 1, "{}: {}", fault.place, fault.sound);
+            assert_ne!(fault.sound, fault.faulty);
+        }
+    }
+
+    #[test]
+    fn each_crate_has_three_faults() {
+        for tested in Crate::ALL {
+            let planted = FAULTS.iter().filter(|fault| fault.tested() == tested);
+            assert!(planted.count() >= 3, "{}", tested.name());
+        }
+    }
+}
