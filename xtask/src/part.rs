@@ -35,7 +35,8 @@ pub(crate) enum Load {
     Compiles,
     /// Runs programs that mostly wait for each other.
     Waits,
-    /// Measures times, processor time or memory, or fills the machine for hours: alone.
+    /// Measures times, processor time or memory, has tests in virtual time that read real sockets, which must be as fast as
+    /// usual, or fills the machine for hours: alone.
     Measures,
 }
 
@@ -121,7 +122,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "host-tests",
         about: "unit tests, integration tests and the examples in the documentation",
         verb: Verb::Check,
-        load: Load::Waits,
+        load: Load::Measures,
         needs: &HOST_TEST_NEEDS,
         limit_minutes: 30,
         run: |job| job.run(&mut workspace_test("--no-fail-fast")).map(drop),

@@ -20,8 +20,8 @@ pub(crate) fn workspace_build(arguments: &str) -> Command {
     command(&format!("cargo build --workspace --features {WORKSPACE_FEATURES} {arguments}"))
 }
 
-/// Builds the tool, `eio`, for tests that start it. The tool's own test does that with the features of the workspace: after
-/// `host-tests`, nothing is left to do.
+/// Builds the tool, `eio`, for tests that start it. The tool's own test does that with the features of the workspace, as
+/// `host-tests` does it, so nothing is built twice.
 pub(crate) fn build_tool(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(&mut workspace_test("--test tool --no-run")).map(drop)
 }

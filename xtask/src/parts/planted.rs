@@ -35,16 +35,11 @@ pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {
         let finding = plant(job, &tree, fault)?;
         let took = Spoken(watch.elapsed());
         let line = match finding.first() {
-            Some(first) => {
-                format!(
-                    "{}: {}: {} of the tests fail, such as {first}",
-                    fault.place,
-                    fault.effect,
-                    finding.len()
-                )
-            }
-            None => format!("{}: {}: NOT FOUND", fault.place, fault.effect),
+            Some(first) if finding.len() == 1 => format!("found by {first}"),
+            Some(first) => format!("found by {first} and {} more", finding.len() - 1),
+            None => "NOT FOUND".to_owned(),
         };
+        let line = format!("{}: {}: {line}", fault.place, fault.effect);
         println!("[planted-faults] {line}, in {took}");
         job.note(line);
         if finding.is_empty() {
