@@ -113,7 +113,7 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     let date = job.run(Command::new("date").args(["-u", "+%F"]))?.trim().to_owned();
     let mut files = Vec::new();
     for subject in &SUBJECTS {
-        files.extend(subject.files(job, &tree)?);
+        files.extend(subject.files(&tree)?);
     }
     let sizes: Vec<usize> = files.iter().map(|file| file.mutants.len()).collect();
     let chosen: Vec<&File> = files
@@ -181,12 +181,17 @@ struct File {
 }
 
 impl Subject {
-    /// Its files that have mutants.
-    fn files(&'static self, job: &mut Job<'_>, tree: &Tree) -> Result<Vec<File>, Stop> {
-        let mut list = tree.command("cargo mutants --no-config --list --package");
+    /// Its files that have mutants. What is listed here stays out of the log, where it would hide the rest.
+    fn files(&'static self, tree: &Tree) -> Result<Vec<File>, Stop> {
+        let mut list = tree.command("cargo mutants --no-config --list --colors never --package");
         list.arg(self.package).args(self.files.iter().flat_map(|glob| ["--file", glob]));
+        let listed =
+            list.output().map_err(|error| Stop::Failed(format!("cargo-mutants did not run: {error}")))?;
+        if !listed.status.success() {
+            return failed(format!("cargo-mutants failed: {}", String::from_utf8_lossy(&listed.stderr)));
+        }
         let mut files: Vec<File> = Vec::new();
-        for (line, name) in name::names(&job.run(&mut list)?) {
+        for (line, name) in name::names(&String::from_utf8_lossy(&listed.stdout)) {
             let path = name.file().to_owned();
             match files.last_mut() {
                 Some(file) if file.path == path => file.mutants.push((line, name)),
@@ -216,13 +221,13 @@ impl Laboratory<'_, '_> {
             let patience = self.patience(file.subject, stage)?;
             let mut mutants = file.try_with(stage, patience, &self.tree, &folder);
             let watch = Stopwatch::start();
-            let (status, printed) = self.job.outcome_telling(&mut mutants, |printed| {
+            let (status, _) = self.job.outcome_telling(&mut mutants, |printed| {
                 let (progress, took) = (progress(printed), Spoken(watch.elapsed()));
                 println!("[mutants] {}, {}: {progress}, {took}", file.path, stage.name);
             })?;
             // 2: some survived; 3: some were stopped.
             if !matches!(status.code(), Some(0 | 2 | 3)) {
-                return failed(format!("cargo-mutants failed ({status}): {printed}"));
+                return failed(format!("{}: cargo-mutants failed ({status})", file.path));
             }
             outcome::add(&mut outcomes, &folder, &file.mutants)?;
             if outcomes.len() != file.mutants.len() {
