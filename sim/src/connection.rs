@@ -1,11 +1,13 @@
 //! One session with everything that belongs to it alone: two peers, and a stream in each direction.
 
+use eio_core::Instant;
 use eio_core::backoff::Backoff;
 
 use crate::host::Host;
 use crate::ids::{LinkId, PlanId, SessionId};
 use crate::message::Parcel;
 use crate::peer::{Lost, Peer, Socket};
+use crate::polling::Polling;
 use crate::random::Random;
 use crate::scenery::Scenery;
 use crate::side::Side;
@@ -27,7 +29,11 @@ pub(crate) struct Connection {
     pub(crate) streams: [Stream<Parcel>; 2],
     pub(crate) random: Random,
     pub(crate) traffic: Traffic,
-    /// Only where the plan says so. Boxed, because most sessions have none.
+    /// When a segment was last lost, repeated or held back, or a test last kept a program from running.
+    pub(crate) disturbed_at: Micros,
+    /// `None` on a WebSocket. Boxed, as the next one, because most sessions have none.
+    pub(crate) polling: Option<Box<Polling>>,
+    /// Only where the plan says so.
     pub(crate) backoff: Option<Box<Backoff>>,
 }
 
@@ -61,15 +67,46 @@ impl Connection {
             // A machine on which nothing is left to do may die unnoticed.
             return arrival.min(timer);
         }
-        let mut program = peer.deadline(host, now).min(peer.next_send);
+        let deadline = match self.deadline(side) {
+            NEVER => NEVER,
+            reading => peer.shows_at(host, now, Instant::from_micros(reading)),
+        };
+        // What an application missed in its sleep is due when it wakes up.
+        let mut program = deadline.min(peer.next_send).max(now);
         if incoming.unread().is_some() || peer.lost != Lost::No {
             program = now;
         }
         if kernel <= program { kernel } else { kernel.min(peer.runs_at(host, program)) }
     }
 
+    /// When the program of this side has to look at its clock, by that clock.
+    fn deadline(&self, side: Side) -> Micros {
+        let peer = &self.peers[side.index()];
+        // The oracle looks when the session must have ended.
+        let mut deadline = peer.watch.latest();
+        if let Some(due) = peer.poll_timeout() {
+            deadline = deadline.min(due.as_micros());
+        }
+        if let Some(due) = self.polling.as_deref().and_then(|polling| polling.poll_timeout(side)) {
+            deadline = deadline.min(due.as_micros());
+        }
+        deadline
+    }
+
+    /// Whether that is so when its clock shows `reading`.
+    pub(crate) fn is_due(&self, side: Side, reading: Instant) -> bool {
+        self.deadline(side) <= reading.as_micros()
+    }
+
     pub(crate) fn host<'a>(&self, scenery: &'a Scenery, side: Side) -> &'a Host {
         &scenery.hosts[self.peers[side.index()].host.0 as usize]
+    }
+
+    /// Something kept a segment from arriving, or a program from running, until then.
+    pub(crate) const fn disturb(&mut self, until: Micros) {
+        if until > self.disturbed_at {
+            self.disturbed_at = until;
+        }
     }
 
     /// Whether both sides are over, or never began.

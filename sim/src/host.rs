@@ -126,6 +126,31 @@ impl Host {
         }
     }
 
+    /// How long it has not run programs before `now`, as far as its clock counts that.
+    pub(crate) fn away(&self, now: Micros) -> Micros {
+        let asleep = if self.stops_in_sleep { 0 } else { self.sleeps.total(now) };
+        self.stalls.total(now).saturating_add(asleep)
+    }
+
+    /// How long it has not run programs before `now`.
+    pub(crate) fn idle(&self, now: Micros) -> Micros {
+        self.stalls.total(now).saturating_add(self.sleeps.total(now))
+    }
+
+    /// By how much its clock is wrong in a second.
+    pub(crate) const fn drift(&self) -> Micros {
+        self.drift_ppm.unsigned_abs() as Micros
+    }
+
+    /// How far its clock gets in a microsecond, at most.
+    pub(crate) fn step(&self) -> Micros {
+        self.rate().div_ceil(1_000_000)
+    }
+
+    pub(crate) const fn stops_in_sleep(&self) -> bool {
+        self.stops_in_sleep
+    }
+
     /// What its clock shows once it has run for so long.
     pub(crate) fn reading(&self, run: Micros) -> Instant {
         Instant::from_micros(self.ahead.saturating_add(self.drifted(run)))
@@ -137,17 +162,29 @@ impl Host {
         if self.drift_ppm == 0 {
             return wanted;
         }
-        let rate = u128::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1);
-        u64::try_from((u128::from(wanted) * 1_000_000).div_ceil(rate)).unwrap_or(NEVER)
+        // Half a year fits into 64 bits, which are divided several times as fast.
+        let rate = self.rate();
+        match wanted.checked_mul(1_000_000) {
+            Some(product) => product.div_ceil(rate),
+            None => u64::try_from((u128::from(wanted) * 1_000_000).div_ceil(rate.into())).unwrap_or(NEVER),
+        }
     }
 
     /// How far a clock gets that runs for so long.
-    fn drifted(&self, run: Micros) -> Micros {
+    pub(crate) fn drifted(&self, run: Micros) -> Micros {
         if self.drift_ppm == 0 {
             return run;
         }
-        let rate = u128::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1);
-        u64::try_from(u128::from(run) * rate / 1_000_000).unwrap_or(NEVER)
+        let rate = self.rate();
+        match run.checked_mul(rate) {
+            Some(product) => product / 1_000_000,
+            None => u64::try_from(u128::from(run) * u128::from(rate) / 1_000_000).unwrap_or(NEVER),
+        }
+    }
+
+    /// How far its clock gets in a second.
+    fn rate(&self) -> Micros {
+        u64::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1)
     }
 }
 

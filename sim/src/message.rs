@@ -2,6 +2,7 @@
 
 use eio_core::packet::{Packet, PacketType, WebSocketMessage};
 use eio_core::session::Control;
+use eio_core::upgrade::UpgradeControl;
 
 use crate::side::Side;
 
@@ -91,11 +92,25 @@ pub(crate) enum Parcel {
     CloseFrame,
     /// The connection ends without one.
     Fin,
+    /// Long-polling: a request for packets.
+    Poll,
+    /// Long-polling: packets in one body.
+    Payload(Box<[Parcel]>),
+    /// Long-polling: the answer to a request that brought packets.
+    Taken,
+    /// The answer to the request for a WebSocket of a session on long-polling.
+    Accepted,
+    /// A step of an upgrade, on the WebSocket or in a payload.
+    Probe(UpgradeControl),
+    /// The WebSocket of an upgrade ends.
+    CandidateEnds,
 }
 
 /// The head of a usual request for a WebSocket, and of its answer, in bytes.
 const REQUEST: usize = 240;
 const RESPONSE: usize = 130;
+/// One byte between two packets of a body.
+const SEPARATOR: usize = 1;
 
 impl Parcel {
     /// Its bytes on the stream, sent towards this side: a client masks its frames, which takes four bytes more.
@@ -111,13 +126,28 @@ impl Parcel {
         };
         let bytes = match self {
             Self::Syn | Self::SynAck | Self::Fin => 0,
-            Self::Request => REQUEST,
+            Self::Request | Self::Poll => REQUEST,
+            Self::Accepted | Self::Taken => RESPONSE,
+            Self::Payload(packets) => {
+                let head = if towards == Side::Server { REQUEST } else { RESPONSE };
+                head + packets.iter().map(|packet| packet.text_len() + SEPARATOR).sum::<usize>()
+            }
+            Self::Probe(control) => frame(control.encoded().len()),
             Self::Open => RESPONSE + frame(1 + handshake),
             Self::Control(_) => frame(1),
             Self::Message(Message::Binary(bytes)) => frame(bytes.len()),
             Self::Message(message) => frame(1 + message.len()),
-            Self::CloseFrame => frame(2),
+            Self::CloseFrame | Self::CandidateEnds => frame(2),
         };
         u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+
+    /// Its bytes in a body of long-polling: binary data is written in base64.
+    fn text_len(&self) -> usize {
+        match self {
+            Self::Message(Message::Binary(bytes)) => 1 + bytes.len().div_ceil(3) * 4,
+            Self::Message(message) => 1 + message.len(),
+            _ => 1,
+        }
     }
 }

@@ -5,6 +5,7 @@ use eio_core::Instant;
 use crate::event::End;
 use crate::host::Host;
 use crate::ids::HostId;
+use crate::oracle::Watch;
 use crate::session::Session;
 use crate::time::{LONGEST, Micros, NEVER};
 
@@ -25,6 +26,7 @@ pub(crate) struct Peer {
     /// When it hears that the connection was reset.
     pub(crate) reset_arrives: Micros,
     pub(crate) ended_at: Micros,
+    pub(crate) watch: Watch,
 }
 
 /// The kernel's side of the connection.
@@ -62,6 +64,7 @@ impl Peer {
             next_send: NEVER,
             reset_arrives: NEVER,
             ended_at: NEVER,
+            watch: Watch::CLOSED,
         }
     }
 
@@ -95,7 +98,7 @@ impl Peer {
 
     pub(crate) fn sleep(&mut self, from: Micros, until: Micros) {
         self.slept = self.slept_by(from);
-        (self.asleep_from, self.asleep_until) = (from, until);
+        (self.asleep_from, self.asleep_until) = (from, until.max(self.asleep_until));
     }
 
     /// What its clock shows at the true time `now`.
@@ -103,20 +106,18 @@ impl Peer {
         host.reading(host.run(now, self.slept_by(now)))
     }
 
-    /// Whether its session's deadline has come when its clock shows `reading`.
-    pub(crate) fn is_due(&self, reading: Instant) -> bool {
-        self.poll_timeout().is_some_and(|deadline| deadline <= reading)
-    }
-
-    /// When its session's deadline comes, in true time, if it does not sleep before.
-    pub(crate) fn deadline(&self, host: &Host, now: Micros) -> Micros {
-        let Some(deadline) = self.poll_timeout() else { return NEVER };
+    /// When its clock shows `reading`, in true time, if it does not sleep before.
+    pub(crate) fn shows_at(&self, host: &Host, now: Micros, reading: Instant) -> Micros {
         let run = host.run(now, self.slept_by(now));
-        now.saturating_add(host.run_until(deadline).saturating_sub(run))
+        now.saturating_add(host.run_until(reading).saturating_sub(run))
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.session.as_ref()?.poll_timeout()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.ended_at == NEVER && self.session.as_ref().is_some_and(Session::is_open)
     }
 
     pub(crate) fn end(&self) -> Option<End> {

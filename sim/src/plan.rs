@@ -40,6 +40,7 @@ pub struct Plan {
     pub(crate) hosts: [HostId; 2],
     pub(crate) sends: [Sends; 2],
     pub(crate) reconnects: Option<Backoff>,
+    pub(crate) polling: bool,
 }
 
 /// What an application sends by itself.
@@ -67,6 +68,7 @@ impl Plan {
             hosts: [HostId::PERFECT; 2],
             sends: [nothing; 2],
             reconnects: None,
+            polling: false,
         }
     }
 
@@ -130,6 +132,30 @@ impl Plan {
         let every = micros(every);
         assert!(every > 0, "a period of zero");
         self.sends[side.index()] = Sends { every, bytes };
+        self
+    }
+
+    /// Returns this plan with sessions that begin on long-polling instead of a WebSocket. They stay there unless
+    /// [`World::upgrade`](crate::World::upgrade) lets them move.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::Heartbeat;
+    /// use eio_sim::{Link, Plan, World};
+    ///
+    /// let mut world = World::new(1);
+    /// let link = world.add_link(Link::new(Duration::from_millis(20)));
+    /// let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).link(link).polling());
+    /// let session = world.connect(plan);
+    /// world.run_until(Duration::from_secs(24)); // a ping is due soon
+    /// assert!(world.upgrade(session));
+    /// world.run_until(Duration::from_secs(3_600));
+    /// world.assert_open(session);
+    /// assert_eq!(world.totals().upgraded, 1);
+    /// ```
+    #[must_use]
+    pub const fn polling(mut self) -> Self {
+        self.polling = true;
         self
     }
 

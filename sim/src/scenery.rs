@@ -3,13 +3,18 @@
 use crate::host::Host;
 use crate::ids::{LinkId, PlanId};
 use crate::link::Link;
+use crate::oracle::Bounds;
 use crate::plan::Plan;
+use crate::side::Side;
+use crate::time::Micros;
 
 #[derive(Debug)]
 pub(crate) struct Scenery {
     pub(crate) links: Vec<Link>,
     pub(crate) hosts: Vec<Host>,
     pub(crate) plans: Vec<Prepared>,
+    /// How much shorter than those of `detect` the bounds are that the oracle knows.
+    pub(crate) shorter: Micros,
 }
 
 /// A plan, and what follows from it.
@@ -18,16 +23,18 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     /// The data of the `open` packet.
     pub(crate) handshake: Box<str>,
+    pub(crate) bounds: [Bounds; 2],
 }
 
 impl Prepared {
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan, shorter: Micros) -> Self {
         let handshake = format!(
             r#"{{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":[],"pingInterval":{},"pingTimeout":{},"maxPayload":1000000}}"#,
             plan.heartbeat.ping_interval().as_millis(),
             plan.heartbeat.ping_timeout().as_millis()
         );
-        Self { plan, handshake: handshake.into() }
+        let bounds = Side::BOTH.map(|side| Bounds::of(&plan, side).shorter(shorter));
+        Self { plan, handshake: handshake.into(), bounds }
     }
 }
 

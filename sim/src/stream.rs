@@ -160,6 +160,11 @@ impl<T> Stream<T> {
         self.acknowledged == self.queue.len()
     }
 
+    /// Whether something that was sent is neither there nor on its way.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.outstanding().any(|segment| !segment.arrived && segment.arrives == NEVER)
+    }
+
     /// When the next copy of a segment arrives.
     pub(crate) fn next_arrival(&self) -> Micros {
         if !self.irregular {
@@ -183,10 +188,18 @@ impl<T> Stream<T> {
         self.timer.min(first).min(self.overtaken)
     }
 
-    /// The sender's timers stood still for so long.
-    pub(crate) fn postpone(&mut self, by: Micros) {
-        self.timer = self.timer.saturating_add(by);
-        self.overtaken = self.overtaken.saturating_add(by);
+    /// The sender's machine sleeps: its timers stand still, and acknowledgements are lost.
+    pub(crate) fn sleep(&mut self, from: Micros, until: Micros) {
+        self.hear(from);
+        self.timer = self.timer.saturating_add(until - from);
+        self.overtaken = self.overtaken.saturating_add(until - from);
+        for index in self.acknowledged..self.queue.len() {
+            if let Some(segment) = self.queue.get_mut(index)
+                && segment.acknowledged < until
+            {
+                segment.acknowledged = NEVER;
+            }
+        }
     }
 
     /// Lets arrive what arrives by `now`; `back` leads to the sender. Returns whether anything did.
@@ -272,18 +285,7 @@ impl<T> Stream<T> {
 
     /// Lets the sender know what it has heard by `now`.
     fn settle(&mut self, now: Micros, wire: &mut Wire<'_>) {
-        let mut heard = None;
-        while let Some(segment) = self.queue.get(self.acknowledged)
-            && segment.acknowledged <= now
-        {
-            heard = Some(segment.acknowledged);
-            // Of a repeated segment, nobody knows which copy was answered.
-            if segment.times == 1 {
-                self.trips.add(segment.acknowledged.saturating_sub(segment.sent_at));
-            }
-            self.acknowledged += 1;
-        }
-        let Some(heard) = heard else { return };
+        let Some(heard) = self.hear(now) else { return };
         self.backoff = 0;
         self.repeating_since = NEVER;
         self.timer = NEVER;
@@ -301,6 +303,22 @@ impl<T> Stream<T> {
         } else {
             self.arm(heard, wire.link);
         }
+    }
+
+    /// Takes the acknowledgements that arrive by `now`. Returns when the last one did.
+    fn hear(&mut self, now: Micros) -> Option<Micros> {
+        let mut heard = None;
+        while let Some(segment) = self.queue.get(self.acknowledged)
+            && segment.acknowledged <= now
+        {
+            heard = Some(segment.acknowledged);
+            // Of a repeated segment, nobody knows which copy was answered.
+            if segment.times == 1 {
+                self.trips.add(segment.acknowledged.saturating_sub(segment.sent_at));
+            }
+            self.acknowledged += 1;
+        }
+        heard
     }
 
     fn repeat_overtaken(&mut self, now: Micros, wire: &mut Wire<'_>) {

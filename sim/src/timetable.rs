@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use eio_core::session::{Control, SessionEnd};
+use eio_core::upgrade::UpgradeControl;
 
 use crate::ids::SessionId;
 use crate::message::Parcel;
@@ -117,6 +118,12 @@ pub(crate) enum Word {
     Message(u32),
     CloseFrame,
     Fin,
+    Poll,
+    Payload(u32),
+    Taken,
+    Accepted,
+    Probe(UpgradeControl),
+    CandidateEnds,
 }
 
 impl From<&Parcel> for Word {
@@ -129,6 +136,12 @@ impl From<&Parcel> for Word {
             Parcel::Message(message) => Self::Message(u32::try_from(message.len()).unwrap_or(u32::MAX)),
             Parcel::CloseFrame => Self::CloseFrame,
             Parcel::Fin => Self::Fin,
+            Parcel::Poll => Self::Poll,
+            Parcel::Payload(packets) => Self::Payload(u32::try_from(packets.len()).unwrap_or(u32::MAX)),
+            Parcel::Taken => Self::Taken,
+            Parcel::Accepted => Self::Accepted,
+            Parcel::Probe(control) => Self::Probe(*control),
+            Parcel::CandidateEnds => Self::CandidateEnds,
         }
     }
 }
@@ -143,6 +156,12 @@ impl fmt::Display for Word {
             Self::Message(bytes) => write!(f, "a message of {bytes} bytes"),
             Self::CloseFrame => f.write_str("a close frame"),
             Self::Fin => f.write_str("the end of the connection"),
+            Self::Poll => f.write_str("a request for packets"),
+            Self::Payload(packets) => write!(f, "a body of {packets} packets"),
+            Self::Taken => f.write_str("the answer to packets"),
+            Self::Accepted => f.write_str("the opening of a WebSocket"),
+            Self::Probe(control) => write!(f, "the {control} of an upgrade"),
+            Self::CandidateEnds => f.write_str("the end of the WebSocket"),
         }
     }
 }

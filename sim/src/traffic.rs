@@ -73,6 +73,8 @@ pub struct Totals {
     pub connected: u64,
     /// Round trips that were measured: pings that were answered.
     pub heartbeats: u64,
+    /// Sessions that have moved from long-polling to a WebSocket.
+    pub upgraded: u64,
     ends: Vec<(Side, DisconnectReason, u64)>,
 }
 

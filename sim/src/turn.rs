@@ -1,5 +1,7 @@
 //! What happens to one session at one moment: first what the kernels do, then what the programs do.
 
+mod judging;
+mod polling;
 mod program;
 
 use std::collections::VecDeque;
@@ -10,6 +12,7 @@ use crate::connection::Connection;
 use crate::event::{Event, Happening};
 use crate::ids::SessionId;
 use crate::message::Parcel;
+use crate::oracle::{Breach, Margins};
 use crate::peer::{Lost, Peer, Socket};
 use crate::scenery::Scenery;
 use crate::session::Session;
@@ -29,6 +32,9 @@ pub(crate) struct Ledger {
     pub(crate) removed: Traffic,
     /// `None` while nobody asks for events.
     pub(crate) events: Option<VecDeque<Event>>,
+    pub(crate) margins: Margins,
+    /// The first one.
+    pub(crate) breach: Option<Breach>,
 }
 
 impl Ledger {
@@ -78,7 +84,7 @@ impl Turn<'_> {
         let session =
             Session::client(&self.scenery.plan(self.connection.plan).plan, self.reading(Side::Client));
         self.peer_mut(Side::Client).session = Some(session);
-        self.send(Side::Client, Parcel::Syn);
+        self.transmit(Side::Client, Parcel::Syn);
     }
 
     fn run_kernel(&mut self, side: Side) {
@@ -97,7 +103,7 @@ impl Turn<'_> {
         if let Some((from, until)) = asleep {
             let outgoing = &mut self.connection.streams[side.other().index()];
             if outgoing.next_timer() <= now {
-                outgoing.postpone(until - from);
+                outgoing.sleep(from, until);
             }
         }
         let is_reset = self.peer(side).reset_arrives <= now;
@@ -105,7 +111,9 @@ impl Turn<'_> {
             self.peer_mut(side).reset_arrives = NEVER;
         }
         if self.peer(side).socket == Socket::Dead || asleep.is_some() {
-            self.connection.streams[side.index()].lose(now);
+            if self.connection.streams[side.index()].lose(now) {
+                self.connection.disturb(now);
+            }
             return;
         }
         if is_reset {
@@ -134,7 +142,7 @@ impl Turn<'_> {
         if matches!(incoming.unread(), Some(Parcel::Syn)) {
             incoming.read();
             self.note(side, Note::Hears(Word::Connection));
-            self.send(side, Parcel::SynAck);
+            self.transmit(side, Parcel::SynAck);
         }
     }
 
@@ -155,6 +163,7 @@ impl Turn<'_> {
         let goes_on = outgoing.expire(now, &mut wire);
         let (repeated, lost) = (wire.counts.repeated - before.repeated, wire.counts.lost - before.lost);
         if repeated > 0 {
+            self.connection.disturb(now);
             self.note(side, Note::Repeats(if lost == repeated { Carried::Lost } else { Carried::Arrives }));
         }
         if !goes_on {
@@ -190,7 +199,8 @@ impl Turn<'_> {
         }
     }
 
-    pub(crate) fn send(&mut self, side: Side, parcel: Parcel) {
+    /// Hands something to the kernel of this side.
+    pub(crate) fn transmit(&mut self, side: Side, parcel: Parcel) -> Carried {
         let word = Word::from(&parcel);
         let scenery = self.scenery;
         let bytes = parcel.bytes(side.other(), scenery.plan(self.connection.plan).handshake.len());
@@ -202,7 +212,11 @@ impl Turn<'_> {
         };
         let outgoing = &mut self.connection.streams[side.other().index()];
         let carried = outgoing.send(self.ledger.now, bytes, parcel, &mut wire);
+        if carried != Carried::Arrives {
+            self.connection.disturb(self.ledger.now);
+        }
         self.note(side, Note::Sends(word, carried));
+        carried
     }
 
     pub(crate) fn note(&mut self, side: Side, note: Note) {

@@ -164,6 +164,9 @@ impl World {
         for _ in 0..TURNS_AT_ONCE {
             let connection = &mut self.connections[index];
             Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger }.run();
+            if let Some(breach) = self.ledger.breach {
+                self.fail(format_args!("{breach}"));
+            }
             if self.connections[index].again_at <= now {
                 self.connect_again(place);
             }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use eio_core::backoff::Backoff;
 use eio_core::{DisconnectReason, Heartbeat, Revision};
-use eio_sim::{Event, Happening, Host, Link, Message, Plan, SendError, Side, Spells, World};
+use eio_sim::{Event, Happening, Host, Link, Message, Plan, SendError, Side, Spells, World, Wrong};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -292,4 +292,127 @@ fn a_removed_session_cannot_be_named() {
     world.remove(session);
     let failure = std::panic::catch_unwind(move || world.is_open(session, Side::Client));
     assert!(failure.is_err());
+}
+
+#[test]
+fn a_session_on_long_polling_lives_and_its_end_is_noticed() {
+    for revision in [Revision::V4, Revision::V3] {
+        let plan =
+            Plan::new(Heartbeat::DEFAULT).revision(revision).polling().sends(Side::Client, secs(7), 100);
+        let (mut world, session) = open(Link::new(ms(20)), plan);
+        world.run_until(secs(3_600));
+        world.assert_open(session);
+        assert!(world.totals().heartbeats > 140, "{:?}", world.totals());
+        world.close(session, Side::Client);
+        world.run_for(secs(1));
+        world.assert_ended(session, Side::Server, DisconnectReason::PeerClose);
+    }
+}
+
+#[test]
+fn a_session_moves_to_a_websocket_at_any_moment_and_no_message_is_lost() {
+    for revision in [Revision::V4, Revision::V3] {
+        for moment in (24_000..25_500).step_by(10) {
+            let plan = Plan::new(Heartbeat::DEFAULT).revision(revision).polling();
+            let (mut world, session) = open(Link::new(ms(20)), plan);
+            let (mut sent, mut heard) = ([0, 0], [0, 0]);
+            for step in 0..300 {
+                let at = ms(23_000 + 20 * step);
+                while let Some(event) = world.next_event(at) {
+                    heard[event.side as usize] += u32::from(matches!(event.what, Happening::Message(_)));
+                }
+                if at == ms(moment) || at == ms(moment + 10) {
+                    assert!(world.upgrade(session) && !world.upgrade(session));
+                }
+                for side in Side::BOTH {
+                    sent[side.other() as usize] += u32::from(world.send(session, side, "tick").is_ok());
+                }
+            }
+            while let Some(event) = world.next_event(secs(3_600)) {
+                heard[event.side as usize] += u32::from(matches!(event.what, Happening::Message(_)));
+            }
+            world.assert_open(session);
+            assert_eq!((sent, heard), ([300; 2], [300; 2]), "{moment}");
+            assert_eq!(world.totals().upgraded, 1);
+            assert!(!world.upgrade(session), "it is on a WebSocket");
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_that_takes_too_long_leaves_the_session_where_it_is() {
+    // The client's probe is answered only after its 5 s.
+    let link = Link::new(ms(20)).cut_to_client(Spells::once(ms(1_030), secs(7)));
+    let (mut world, session) = open(link, Plan::new(Heartbeat::DEFAULT).polling());
+    world.run_until(secs(1));
+    assert!(world.upgrade(session));
+    world.run_until(secs(60));
+    world.assert_open(session);
+    assert_eq!(world.totals().upgraded, 0, "{}", world.timetable());
+    assert!(world.upgrade(session), "it may try again");
+    world.run_until(secs(120));
+    world.assert_open(session);
+    assert_eq!(world.totals().upgraded, 1, "{}", world.timetable());
+}
+
+#[test]
+fn a_machine_that_falls_asleep_before_an_acknowledgement_arrives_loses_it() {
+    // Acknowledgements are lost for a second, so the client repeats its message.
+    for moment in (10_500..12_500).step_by(5) {
+        let link = Link::new(ms(20)).cut_to_client(Spells::once(secs(10), secs(1)));
+        let (mut world, session) = open(link, Plan::new(Heartbeat::DEFAULT));
+        world.run_until(ms(10_500));
+        assert_eq!(world.send(session, Side::Client, "hello"), Ok(()));
+        world.run_until(ms(moment));
+        world.sleep(session, Side::Client, secs(8));
+        world.run_until(secs(100));
+        world.assert_open(session);
+    }
+}
+
+#[test]
+fn a_machine_that_is_put_to_sleep_again_sleeps_until_the_later_end() {
+    let plan = Plan::new(Heartbeat::DEFAULT).sends(Side::Client, secs(1), 10);
+    let (mut world, session) = open(Link::new(ms(20)), plan);
+    world.run_until(secs(10));
+    world.sleep(session, Side::Client, secs(8));
+    world.run_until(secs(14));
+    world.sleep(session, Side::Client, secs(2));
+    world.run_until(ms(17_999));
+    assert_eq!(world.send(session, Side::Client, "too early"), Err(SendError::NotRunning));
+    world.run_until(secs(18));
+    assert_eq!(world.send(session, Side::Client, "awake"), Ok(()));
+    world.run_until(secs(100));
+    world.assert_open(session);
+}
+
+#[test]
+fn a_session_that_passes_its_bound_makes_the_run_fail_at_that_moment() {
+    let mut world = World::new(1);
+    world.shorten_bounds(ms(1));
+    let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT));
+    let session = world.open(plan);
+    world.run_until(secs(60));
+    assert_eq!(world.breach(), None);
+    world.die(session, Side::Client);
+    let failure = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| world.run_until(secs(120))));
+    let failure = failure.expect_err("a bound that the session does not keep");
+    let words = failure.downcast_ref::<String>().expect("a sentence");
+    assert_eq!(
+        words,
+        "#0 was still open on the server at its bound, or ended 0.000 s after it, at 94.999 s in the world of seed 1"
+    );
+    let breach = world.breach().expect("the same");
+    assert_eq!((breach.session, breach.side, breach.at), (session, Side::Server, ms(94_999)));
+    assert_eq!(breach.what, Wrong::Late { by: Duration::ZERO });
+}
+
+#[test]
+fn how_close_sessions_come_to_their_bounds_is_counted() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.die(session, Side::Client);
+    world.run_until(secs(60));
+    let margins = world.margins();
+    assert_eq!((margins.judged, margins.undisturbed), (1, 1));
+    assert_eq!((margins.to_latest, margins.to_earliest), (Some(ms(0)), Some(ms(0))));
 }

@@ -22,7 +22,7 @@ impl Turn<'_> {
         }
         let reading = self.reading(side);
         let has_news = peer.lost != Lost::No || self.connection.streams[side.index()].unread().is_some();
-        let has_work = has_news || peer.next_send <= now || peer.is_due(reading);
+        let has_work = has_news || peer.next_send <= now || self.connection.is_due(side, reading);
         if !has_work || self.runs_at(side) > now {
             return;
         }
@@ -35,13 +35,15 @@ impl Turn<'_> {
             Lost::Reset => self.on_session(side, Session::handle_transport_reset),
             Lost::GaveUp => self.on_session(side, Session::handle_transport_error),
         }
-        if self.peer(side).is_due(reading) {
+        if self.connection.is_due(side, reading) {
             self.on_session(side, Session::handle_timeout);
         }
         if self.peer(side).next_send <= now {
             self.send_by_itself(side);
         }
+        self.run_upgrade(side);
         self.write(side);
+        self.judge(side);
     }
 
     fn hear(&mut self, side: Side, parcel: Parcel) {
@@ -50,17 +52,41 @@ impl Turn<'_> {
         let prepared = scenery.plan(self.connection.plan);
         match &parcel {
             Parcel::Syn => {}
-            Parcel::SynAck => self.send(side, Parcel::Request),
+            Parcel::SynAck => {
+                self.transmit(side, Parcel::Request);
+            }
+            Parcel::Request if self.peer(side).session.is_some() => self.accept_candidate(),
             Parcel::Request => {
                 let session = Session::server(&prepared.plan, self.reading(side));
                 self.peer_mut(side).session = Some(session);
-                self.send(side, Parcel::Open);
+                self.transmit(side, Parcel::Open);
                 self.opened(side);
             }
             Parcel::Open => {
                 self.hear_packet(side, open_packet(&prepared.handshake));
+                self.ask();
             }
+            // On a WebSocket that this side has not moved to, or given up.
+            Parcel::Control(_) | Parcel::Message(_) | Parcel::CloseFrame if self.polling(side).is_some() => {}
+            Parcel::Control(_) | Parcel::Message(_) => self.hear_from_session(side, parcel),
+            Parcel::CloseFrame => self.on_session(side, Session::handle_close_frame),
+            Parcel::Fin => self.on_session(side, Session::handle_transport_closed),
+            Parcel::Poll
+            | Parcel::Payload(_)
+            | Parcel::Taken
+            | Parcel::Accepted
+            | Parcel::Probe(_)
+            | Parcel::CandidateEnds => self.hear_polling(side, parcel),
+        }
+    }
+
+    /// A packet that the peer's session has sent, on any transport.
+    pub(super) fn hear_from_session(&mut self, side: Side, parcel: Parcel) {
+        match &parcel {
             Parcel::Control(control) => {
+                self.hear_packet(side, control.packet());
+            }
+            Parcel::Probe(control) => {
                 self.hear_packet(side, control.packet());
             }
             Parcel::Message(message) => {
@@ -69,16 +95,20 @@ impl Turn<'_> {
                     self.ledger.tell(self.connection.id, side, Happening::Message(message));
                 }
             }
-            Parcel::CloseFrame => self.on_session(side, Session::handle_close_frame),
-            Parcel::Fin => self.on_session(side, Session::handle_transport_closed),
+            _ => {}
         }
     }
 
     /// Hands a packet to the session. Returns whether it is a message that the application gets.
     fn hear_packet(&mut self, side: Side, packet: Packet<'_>) -> bool {
         self.connection.traffic.towards(side).packets += 1;
-        let now = self.reading(side);
-        let Some(session) = &mut self.peer_mut(side).session else { return false };
+        let (moment, bounds) = (self.moment(side), self.bounds(side));
+        let peer = self.peer_mut(side);
+        let Some(session) = &mut peer.session else { return false };
+        if session.is_open() {
+            peer.watch.hear(moment, packet.packet_type, bounds);
+        }
+        let now = Instant::from_micros(moment.reading);
         match session.handle_packet(now, packet) {
             Some(SessionEvent::Opened(_)) => self.opened(side),
             Some(SessionEvent::Message(_)) => return true,
@@ -94,6 +124,8 @@ impl Turn<'_> {
     /// The session is open on this side, and its application begins.
     pub(crate) fn opened(&mut self, side: Side) {
         self.note(side, Note::Opens);
+        let (moment, bounds) = (self.moment(side), self.bounds(side));
+        self.peer_mut(side).watch.open(moment, bounds);
         self.ledger.tell(self.connection.id, side, Happening::Opened);
         let sends = self.scenery.plan(self.connection.plan).plan.sends[side.index()];
         if sends.every != NEVER {
@@ -119,7 +151,7 @@ impl Turn<'_> {
         }
     }
 
-    fn on_session(&mut self, side: Side, call: fn(&mut Session, Instant)) {
+    pub(super) fn on_session(&mut self, side: Side, call: fn(&mut Session, Instant)) {
         let now = self.reading(side);
         if let Some(session) = &mut self.peer_mut(side).session {
             call(session, now);
@@ -132,11 +164,16 @@ impl Turn<'_> {
             && let Some(control) = session.poll_transmit()
         {
             if control != Control::Close {
+                if control == Control::Ping {
+                    let now = self.moment(side);
+                    self.peer_mut(side).watch.ask(now);
+                }
                 self.send(side, Parcel::Control(control));
                 continue;
             }
             if !session.end().is_some_and(is_abrupt) && self.peer(side).socket == Socket::Open {
-                self.send(side, Parcel::CloseFrame);
+                let on_polling = self.polling(side).is_some();
+                self.send(side, if on_polling { Parcel::Control(control) } else { Parcel::CloseFrame });
             }
             self.on_session(side, Session::handle_closed);
         }
@@ -161,7 +198,7 @@ impl Turn<'_> {
     pub(crate) fn kill(&mut self, side: Side) {
         self.note(side, Note::Killed);
         if self.peer(side).socket == Socket::Open {
-            self.send(side, Parcel::Fin);
+            self.transmit(side, Parcel::Fin);
             self.peer_mut(side).socket = Socket::Closed;
         }
         let now = self.ledger.now;
@@ -176,6 +213,7 @@ impl Turn<'_> {
         let now = self.ledger.now;
         self.note(side, Note::Ends(end));
         self.ledger.totals.count_end(side, end.reason);
+        self.judge_end(side, end.reason);
         self.peer_mut(side).ended_at = now;
         self.ledger.tell(self.connection.id, side, Happening::Ended(End::new(now, end)));
         if is_abrupt(end) && self.peer(side).socket == Socket::Open {

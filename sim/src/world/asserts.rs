@@ -6,6 +6,7 @@ use eio_core::DisconnectReason;
 
 use super::{Connection, SessionId, Side, Totals, Traffic, World};
 use crate::event::End;
+use crate::oracle::{Breach, Margins};
 use crate::time::Seconds;
 use crate::timetable::Timetable;
 
@@ -41,6 +42,18 @@ impl World {
         totals.traffic = self.ledger.removed;
         self.connections.iter().for_each(|connection| totals.traffic.add(&connection.traffic));
         totals
+    }
+
+    /// Returns how close sessions that ended for silence came to the bounds of [`eio_core::detect`].
+    #[must_use]
+    pub const fn margins(&self) -> Margins {
+        self.ledger.margins
+    }
+
+    /// Returns what a session did that these bounds do not allow: the first one for which a run has panicked.
+    #[must_use]
+    pub const fn breach(&self) -> Option<Breach> {
+        self.ledger.breach
     }
 
     /// Returns the names of all sessions that were not removed.

@@ -65,6 +65,23 @@ impl World {
         self.with(session, |turn| turn.close(side));
     }
 
+    /// Lets the client of a session on [long-polling](crate::Plan::polling) move to a WebSocket. Returns false if it cannot:
+    /// it is on a WebSocket or about to move to one, it is not open, or its program does not run now.
+    ///
+    /// The upgrade may fail, as on a link that is cut meanwhile; then the session stays on long-polling, and the client may
+    /// try again.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the name of the method is a function of one lifetime, and any is wanted"
+    )]
+    pub fn upgrade(&mut self, session: SessionId) -> bool {
+        self.with(session, |turn| turn.begin_upgrade())
+    }
+
     /// Stops the program of this side for so long. Its kernel goes on receiving and acknowledging. When the program runs
     /// again, it handles all that has arrived before it looks at its clock.
     ///
@@ -77,6 +94,8 @@ impl World {
             let until = turn.ledger.now + micros(time);
             let peer = turn.peer_mut(side);
             peer.stalled_until = peer.stalled_until.max(until);
+            peer.watch.keep(micros(time));
+            turn.connection.disturb(until);
         });
     }
 
@@ -91,7 +110,13 @@ impl World {
         self.with(session, |turn| {
             turn.note(side, Note::Sleeps(micros(time)));
             let now = turn.ledger.now;
-            turn.peer_mut(side).sleep(now, now + micros(time));
+            let stops = turn.connection.host(turn.scenery, side).stops_in_sleep();
+            let peer = turn.peer_mut(side);
+            peer.sleep(now, now + micros(time));
+            if !stops {
+                peer.watch.keep(micros(time));
+            }
+            turn.connection.disturb(now + micros(time));
         });
     }
 
@@ -127,7 +152,7 @@ impl World {
         connection.id.generation = connection.id.generation.wrapping_add(1);
         connection.traffic = Traffic::default();
         connection.streams.iter_mut().for_each(Stream::clear);
-        connection.backoff = None;
+        (connection.polling, connection.backoff) = (None, None);
         self.wheel.set(session.index, NEVER);
         self.free.push(session.index);
     }

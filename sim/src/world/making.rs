@@ -5,8 +5,10 @@ use super::{
 };
 use super::{Record, Scenery, SessionId, Side, Socket, Totals, Traffic, Turn, Wheel, World, micros};
 use crate::message::open_packet;
+use crate::oracle::Margins;
 use crate::peer::Peer;
 use crate::plan::Plan;
+use crate::polling::Polling;
 use crate::scenery::Prepared;
 use crate::session::Session;
 use crate::stream::Stream;
@@ -24,6 +26,7 @@ impl World {
                 links: vec![Link::new(Duration::ZERO)],
                 hosts: vec![Host::new()],
                 plans: Vec::new(),
+                shorter: 0,
             },
             ledger: Ledger {
                 now: 0,
@@ -31,6 +34,8 @@ impl World {
                 totals: Totals::default(),
                 removed: Traffic::default(),
                 events: None,
+                margins: Margins::default(),
+                breach: None,
             },
             wheel: Wheel::new(),
             connections: Vec::new(),
@@ -52,7 +57,9 @@ impl World {
     /// # Panics
     /// Panics if the link is of another world, as all methods do.
     pub fn link_mut(&mut self, link: LinkId) -> &mut Link {
-        &mut self.scenery.links[link.0 as usize]
+        let link = &mut self.scenery.links[link.0 as usize];
+        link.mark_changed();
+        link
     }
 
     /// Adds a machine, which any number of sessions may share.
@@ -61,14 +68,20 @@ impl World {
         HostId(number(self.scenery.hosts.len() - 1))
     }
 
+    /// Lets the plans that are added from now on be judged by bounds that are shorter by this than those of
+    /// [`eio_core::detect`]. No session keeps them: with this, a test shows that it can fail.
+    pub const fn shorten_bounds(&mut self, by: Duration) {
+        self.scenery.shorter = micros(by);
+    }
+
     /// Adds a plan, which any number of sessions may share.
     pub fn add_plan(&mut self, plan: Plan) -> PlanId {
-        self.scenery.plans.push(Prepared::new(plan));
+        self.scenery.plans.push(Prepared::new(plan, self.scenery.shorter));
         PlanId(number(self.scenery.plans.len() - 1))
     }
 
-    /// Lets a client connect now. The connection is opened, the client asks for a WebSocket, and the server answers with
-    /// the handshake, which takes two round trips.
+    /// Lets a client connect now. The connection is opened, the client asks for a WebSocket or for packets, and the server
+    /// answers with the handshake, which takes two round trips.
     pub fn connect(&mut self, plan: PlanId) -> SessionId {
         self.connect_at(self.now(), plan)
     }
@@ -110,6 +123,9 @@ impl World {
             turn.connection.begins_at = NEVER;
             turn.connection.streams = [Stream::established(round_trip), Stream::established(round_trip)];
             turn.ledger.totals.connected += 1;
+            if let Some(polling) = &mut turn.connection.polling {
+                **polling = Polling::open();
+            }
             turn.open_both();
         });
         session
@@ -129,6 +145,7 @@ impl World {
             hosts.iter().all(|host| (host.0 as usize) < self.scenery.hosts.len()),
             "a host of another world"
         );
+        let polling = self.scenery.plan(plan).plan.polling.then(|| Box::new(Polling::opening()));
         let free = self.free.pop();
         let id = free.map_or(SessionId { index: number(self.connections.len()), generation: 0 }, |index| {
             let generation = self.connections[index as usize].id.generation;
@@ -144,6 +161,8 @@ impl World {
             streams: [Stream::new(), Stream::new()],
             random: Random::new(seed),
             traffic: Traffic::default(),
+            disturbed_at: 0,
+            polling,
             backoff,
         };
         match free {

@@ -1,0 +1,94 @@
+//! The oracle beside each session: tells it what happens, and asks it whether the session does what it must.
+
+use core::time::Duration;
+
+use eio_core::session::DisconnectReason;
+
+use super::Turn;
+use crate::oracle::{Bounds, Breach, Excuse, Moment, Wrong};
+use crate::peer::Socket;
+use crate::side::Side;
+use crate::stream::Stream;
+use crate::time::Micros;
+
+/// How much shorter than a timeout the delays of a link have to be, so that they silence nobody: TCP's first timeouts,
+/// and an upgrade during which packets wait.
+const SLACK: Micros = 2_000_000;
+
+/// The round trips that a heartbeat takes at most: on long-polling, a ping waits for a request, and a pong for the answer
+/// to the one before.
+const ROUND_TRIPS: Micros = 4;
+
+impl<'a> Turn<'a> {
+    /// Whether the session of this side does what it must, after its program has run.
+    pub(super) fn judge(&mut self, side: Side) {
+        let reading = self.reading(side).as_micros();
+        if reading < self.peer(side).watch.latest() || !self.peer(side).is_open() {
+            return;
+        }
+        let (bounds, excuse) = (self.bounds(side), self.excuse(side));
+        if let Some(by) = self.peer_mut(side).watch.check_open(reading, excuse, bounds) {
+            self.report(side, Wrong::Late { by: Duration::from_micros(by) });
+        }
+    }
+
+    /// Whether the session of this side may end for this reason now.
+    pub(super) fn judge_end(&mut self, side: Side, reason: DisconnectReason) {
+        if reason != DisconnectReason::PingTimeout {
+            return;
+        }
+        let (bounds, excuse) = (self.bounds(side), self.excuse(side));
+        let reading = self.reading(side).as_micros();
+        let watch = self.peer(side).watch;
+        let wrong = watch.check_end(reading, excuse, bounds, &mut self.ledger.margins);
+        if let Some(wrong) = wrong {
+            self.report(side, wrong);
+        } else if !self.has_cause(side, watch.owed_since(bounds), bounds) {
+            self.report(side, Wrong::Groundless);
+        }
+    }
+
+    fn report(&mut self, side: Side, what: Wrong) {
+        let (at, session) = (Duration::from_micros(self.ledger.now), self.connection.id);
+        self.ledger.breach.get_or_insert(Breach { at, session, side, what });
+    }
+
+    pub(super) fn bounds(&self, side: Side) -> &'a Bounds {
+        let scenery = self.scenery;
+        &scenery.plan(self.connection.plan).bounds[side.index()]
+    }
+
+    pub(super) fn moment(&self, side: Side) -> Moment {
+        Moment { at: self.ledger.now, reading: self.reading(side).as_micros() }
+    }
+
+    fn excuse(&self, side: Side) -> Excuse {
+        let host = self.connection.host(self.scenery, side);
+        let watch = &self.peer(side).watch;
+        let away = (host.away(self.ledger.now) - host.away(watch.beat().at)).saturating_add(watch.kept());
+        // Both ends of such a time are rounded.
+        let away = if away == 0 { 0 } else { host.drifted(away).saturating_add(2) };
+        Excuse { away, steps: 2 * (host.step() - 1) }
+    }
+
+    /// Whether anything has silenced the peer of this side since then.
+    fn has_cause(&self, side: Side, since: Micros, bounds: &Bounds) -> bool {
+        let peer = self.peer(side.other());
+        let answers = peer.socket == Socket::Open && peer.is_open();
+        let now = self.ledger.now;
+        let was_idle = |side: Side| {
+            let host = self.connection.host(self.scenery, side);
+            host.idle(now) > host.idle(since)
+        };
+        let link = self.scenery.link(self.connection.link);
+        let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
+        let drift = bounds.silence().saturating_mul(drift[0] + drift[1]) / 1_000_000;
+        let slow = ROUND_TRIPS * link.longest_round_trip() + SLACK + drift;
+        !answers
+            || self.connection.disturbed_at >= since
+            || self.connection.streams.iter().any(Stream::has_lost)
+            || was_idle(side.other())
+            || (!bounds.pings() && was_idle(side))
+            || slow >= bounds.patience()
+    }
+}
