@@ -11,10 +11,9 @@ const { say, toJson, fromJson, obey } = require("./lines.cjs");
 
 const sockets = new Map();
 
-const request = async ({ id, url, method, body, abort }) => {
+const request = async ({ id, url, method, body }) => {
   try {
-    const signal = abort === undefined ? undefined : AbortSignal.timeout(abort);
-    const response = await fetch(url, { method, body, signal });
+    const response = await fetch(url, { method, body });
     const hex = Buffer.from(await response.arrayBuffer()).toString("hex");
     say({ id, event: "response", status: response.status, type: response.headers.get("content-type"), hex });
   } catch (error) {

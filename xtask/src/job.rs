@@ -9,7 +9,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use serde_json::Value;
 
 use crate::programs;
-use crate::shard::Shard;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -46,8 +45,6 @@ pub(crate) fn command(words: &str) -> Command {
 /// A part at work. Everything that its commands print goes to a log file and, with `--verbose`, to the terminal.
 pub(crate) struct Job<'a> {
     pub(crate) workspace: &'a Workspace,
-    /// Which share of its work it does, if its part has shares.
-    pub(crate) shard: Shard,
     log: Log,
     watch: Stopwatch,
     limit: Duration,
@@ -65,8 +62,7 @@ impl<'a> Job<'a> {
         let folder = workspace.target.join("xtask");
         std::fs::create_dir_all(&folder)?;
         let log = Log::create(folder.join(format!("{name}.log")), verbose)?;
-        let watch = Stopwatch::start();
-        Ok(Self { workspace, shard: Shard::WHOLE, log, watch, limit, notes: Vec::new() })
+        Ok(Self { workspace, log, watch: Stopwatch::start(), limit, notes: Vec::new() })
     }
 
     /// Reads a JSON file, named from the root.
@@ -102,17 +98,8 @@ impl<'a> Job<'a> {
 
     /// Runs a command, at the root unless it names a folder, whatever its exit code, and returns what it printed.
     pub(crate) fn outcome(&mut self, command: &mut Command) -> Result<(ExitStatus, String), Stop> {
-        self.outcome_telling(command, |_| ())
-    }
-
-    /// The same, and calls `tell` once a minute with all that was printed so far.
-    pub(crate) fn outcome_telling(
-        &mut self,
-        command: &mut Command,
-        tell: impl FnMut(&str),
-    ) -> Result<(ExitStatus, String), Stop> {
         let left = self.limit.saturating_sub(self.watch.elapsed());
-        match self.watched(command, left, tell)? {
+        match self.outcome_within(command, left)? {
             (Ok(status), printed) => Ok((status, printed)),
             (Err(Stopped { left_behind }), _) => {
                 let (line, limit) = (spelled(command), Spoken(self.limit));
@@ -127,17 +114,6 @@ impl<'a> Job<'a> {
         command: &mut Command,
         limit: Duration,
     ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
-        self.watched(command, limit, |_| ())
-    }
-
-    fn watched(
-        &mut self,
-        command: &mut Command,
-        limit: Duration,
-        mut tell: impl FnMut(&str),
-    ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
-        const MINUTE: Duration = Duration::from_mins(1);
-        let mut told = Duration::ZERO;
         let line = spelled(command);
         let mut header = Vec::new();
         for (name, value) in command.get_envs() {
@@ -160,16 +136,17 @@ impl<'a> Job<'a> {
             if let Some(status) = status {
                 break Ok(status);
             }
-            if watch.elapsed().saturating_sub(told) >= MINUTE {
-                told = watch.elapsed();
-                tell(&String::from_utf8_lossy(&printed));
-            }
             if watch.elapsed() > limit {
                 break Err(end_with_descendants(&mut child));
             }
             pause();
         };
         Ok((ended, String::from_utf8_lossy(&printed).into_owned()))
+    }
+
+    /// Prints the lines that begin with `prefix` as soon as a command has written them: how far it is.
+    pub(crate) const fn show(&mut self, prefix: &'static str) {
+        self.log.shown = Some(prefix);
     }
 
     /// Keeps a fact to print beside the part's result.
@@ -195,6 +172,8 @@ struct Log {
     writer: File,
     reader: File,
     verbose: bool,
+    /// The lines that people see without `--verbose`, too.
+    shown: Option<&'static str>,
 }
 
 impl Log {
@@ -202,7 +181,7 @@ impl Log {
         File::create(&path)?;
         // Several processes write to it: each line goes to the end, wherever that is by then.
         let writer = OpenOptions::new().append(true).open(&path)?;
-        Ok(Self { writer, reader: File::open(&path)?, path, verbose })
+        Ok(Self { writer, reader: File::open(&path)?, path, verbose, shown: None })
     }
 
     fn handle(&self) -> io::Result<File> {
@@ -218,8 +197,11 @@ impl Log {
     fn read_on(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
         let known = text.len();
         self.reader.read_to_end(text)?;
+        let new = String::from_utf8_lossy(text.get(known..).unwrap_or_default());
         if self.verbose {
-            print!("{}", for_people(&String::from_utf8_lossy(text.get(known..).unwrap_or_default())));
+            print!("{}", for_people(&new));
+        } else if let Some(prefix) = self.shown {
+            new.lines().filter(|line| line.starts_with(prefix)).for_each(|line| println!("{line}"));
         }
         Ok(())
     }

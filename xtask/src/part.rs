@@ -7,7 +7,7 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths, lints,
-    long, mutants, packages, page, panic_free, planted,
+    long, packages, page, panic_free, planted,
 };
 
 /// One thing that must hold.
@@ -385,6 +385,24 @@ pub(crate) const PARTS: &[Part] = &[
         run: fuzz::search,
     },
     Part {
+        name: "million",
+        about: "a million simulated sessions keep the bounds of `detect` for an hour in which everything goes wrong",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[],
+        limit_minutes: 60,
+        run: long::million,
+    },
+    Part {
+        name: "months",
+        about: "a thousand keep them for 90 days",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[],
+        limit_minutes: 60,
+        run: long::months,
+    },
+    Part {
         name: "soak",
         about: "two hundred clients with intervals around the usual idle limits lose no session in half an hour",
         verb: Verb::Prove,
@@ -429,19 +447,7 @@ pub(crate) const PARTS: &[Part] = &[
         limit_minutes: 120,
         run: long::miri,
     },
-    Part {
-        name: "mutants",
-        about: "the tests of the core, and of the tokio adapter's sessions and carriers, notice every small change of the code",
-        verb: Verb::Prove,
-        load: Load::Measures,
-        needs: &[CARGO_MUTANTS, Need::Program { name: "git", package: "git" }],
-        limit_minutes: 60 * 24 * 7,
-        run: mutants::prove,
-    },
 ];
-
-/// The parts that can do a share of their work.
-pub(crate) const SHARDED: [&str; 1] = ["mutants"];
 
 /// What the tests of the workspace start: the TLS example's server, signals, and terminals.
 const HOST_TEST_NEEDS: [Need; 5] = [
@@ -464,7 +470,6 @@ const COVERAGE_NEEDS: [Need; 7] = [
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
 const CARGO_FUZZ: Need = Need::CargoTool { name: "fuzz", version: "0.13.2" };
-const CARGO_MUTANTS: Need = Need::CargoTool { name: "mutants", version: "27.1.0" };
 /// What building the firmware and our server, and running both, takes.
 pub(crate) const EMULATED_BOARD: [Need; 3] = [
     Need::Target(firmware::TARGET),

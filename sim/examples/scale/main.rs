@@ -1,0 +1,119 @@
+//! Very many sessions, or very long ones, in a world where everything goes wrong that can: does each keep the bounds of
+//! `eio_core::detect`? Every world of `eio-sim` checks that (`eio_sim::Breach`); this one tries hard. At the root:
+//!
+//! ```sh
+//! cargo run --profile dist --package eio-sim --example scale -- million
+//! cargo run --profile dist --package eio-sim --example scale -- months --seed 7
+//! ```
+//!
+//! | world | sessions at once | simulated time |
+//! |---|---|---|
+//! | `million` | 1,000,000 | an hour |
+//! | `months` | 1,000 | 90 days |
+//! | `small` | 400 | an hour |
+//!
+//! Both transports and upgrades between them, both revisions, many heartbeats; clocks that are ahead and drift; links that
+//! lose, delay and are cut; programs that stall, machines that sleep, die or are unplugged, programs that are killed.
+//! Whoever has ended connects again. All processors take part, each with a world of its own.
+//!
+//! Whatever happens to a place, which has one session after the other, follows from the seed and the number of the place
+//! alone. So a failure prints a command that runs this place by itself:
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `--seed 7` | another world; 1 by default |
+//! | `--place 1234` | only this place, and the timetable of its failure |
+//! | `--sessions 5000`, `--hours 3` | a smaller or larger world |
+//! | `--worlds 2` | how many worlds share the sessions, each on a thread of its own; the number of processors by default |
+//! | `--shorten 1` | bounds that are shorter by so many milliseconds: shows that the check can fail |
+
+mod fleet;
+mod options;
+mod places;
+mod report;
+
+use std::process::ExitCode;
+
+use options::Options;
+use report::Report;
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(mistake) => {
+            eprintln!("{mistake}");
+            return ExitCode::from(2);
+        }
+    };
+    let measures = report::Measures::begin();
+    match run(&options) {
+        Ok(report) => {
+            print!("{report}{measures}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs all places, or the one that is asked for.
+fn run(options: &Options) -> Result<Report, places::Failure> {
+    let worlds = if options.place.is_some() { 1 } else { options.worlds };
+    std::thread::scope(|scope| {
+        let worlds: Vec<_> =
+            (0..worlds).map(|world| scope.spawn(move || places::run(options, world))).collect();
+        let mut report = Report::new(options);
+        for world in worlds {
+            report.add(&world.join().expect("a world that reports its failure")?);
+        }
+        Ok(report)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(line: &str) -> Options {
+        Options::read(line.split_whitespace().map(str::to_owned)).expect("options")
+    }
+
+    #[test]
+    fn every_session_of_a_small_world_keeps_its_bounds() {
+        let report = run(&options("small")).unwrap_or_else(|failure| panic!("{failure}"));
+        for what in ["ping timeout", "transport", "forced close", "open timeout"] {
+            assert!(report.to_string().contains(what), "nothing ended for {what}: {report}");
+        }
+        assert!(report.judged() > 100 && report.upgraded() > 100, "{report}");
+    }
+
+    #[test]
+    fn a_few_sessions_keep_them_for_two_weeks() {
+        run(&options("months --sessions 4 --hours 336")).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+
+    #[test]
+    fn the_number_of_worlds_changes_nothing() {
+        let [one, three] = [1, 3].map(|worlds| {
+            let report = run(&options(&format!("small --sessions 60 --worlds {worlds}")));
+            report.unwrap_or_else(|failure| panic!("{failure}")).to_string()
+        });
+        assert_eq!(one, three);
+    }
+
+    #[test]
+    fn a_failure_prints_a_command_that_runs_the_same_failure_alone() {
+        let failure =
+            run(&options("small --seed 5 --shorten 1 --worlds 2")).err().expect("bounds that nobody keeps");
+        let command = failure.command();
+        let (cargo, line) = command.split_once(" -- ").expect("options");
+        assert_eq!(cargo, "cargo run --profile dist --package eio-sim --example scale");
+        let again = run(&options(line)).err().expect("the same failure");
+        assert_eq!(failure.what(), again.what());
+        assert_eq!(again.command(), command);
+        let story = again.to_string();
+        assert!(story.contains("sends a ping") && story.contains("is open"), "{story}");
+    }
+}

@@ -1,0 +1,182 @@
+//! A world with many places, each of which has one session after the other, and what happens to them.
+
+use core::cmp::Reverse;
+use core::fmt;
+use core::time::Duration;
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::ToString;
+
+use eio_sim::{Message, Random, SessionId, Side, World};
+
+use crate::fleet::{Fleet, pick};
+use crate::options::Options;
+use crate::report::{Progress, Share};
+
+/// How many lines of its timetable a place that runs alone shows.
+const SHOWN: usize = 60;
+
+/// How often something happens to a place in the time of its world, on average, and how often at least.
+const EVENTS: u32 = 6;
+const LONGEST_PAUSE: Duration = Duration::from_hours(6);
+
+/// A place, and what was done to its session.
+struct Place {
+    number: u32,
+    random: Random,
+    session: SessionId,
+    /// Which sides are dead or killed.
+    gone: [bool; 2],
+    /// Nobody dies here, is killed or closes a session.
+    is_gentle: bool,
+    began: Duration,
+}
+
+/// A session that did not keep its bounds, or a panic of another kind.
+pub(crate) struct Failure {
+    what: String,
+    /// The options that run it again.
+    options: String,
+    story: String,
+}
+
+impl Failure {
+    /// What runs the same failure again, and shows what led to it.
+    pub(crate) fn command(&self) -> String {
+        format!("cargo run --profile dist --package eio-sim --example scale -- {}", self.options)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}scale: failed: {}\nscale: again: {}", self.story, self.what, self.command())
+    }
+}
+
+/// Runs the places of one of the worlds.
+pub(crate) fn run(options: &Options, number: u32) -> Result<Share, Failure> {
+    let mut world = World::new(options.seed);
+    world.shorten_bounds(options.shorten);
+    world.keep_lines(if options.place.is_some() { 4_096 } else { 0 });
+    let fleet = Fleet::new(&mut world, options.seed, options.time);
+    let mut places = Vec::new();
+    let mut agenda = BinaryHeap::new();
+    for number in options.places(number) {
+        let mut random = Random::new(Random::new(options.seed ^ (u64::from(number) << 32)).next());
+        let began = random.up_to(options.time / EVENTS);
+        let is_gentle = random.one_in(4);
+        *world.random() = random;
+        let session = fleet.connect(&mut world, began);
+        let random = world.random().clone();
+        let mut place = Place { number, random, session, gone: [false; 2], is_gentle, began };
+        agenda.push(Reverse((began + place.pause(options), places.len())));
+        places.push(place);
+    }
+    let mut longest = Duration::ZERO;
+    let mut progress = Progress::begin(options, number);
+    while let Some(Reverse((at, index))) = agenda.pop().filter(|Reverse((at, _))| *at < options.time) {
+        let Some(place) = places.get_mut(index) else { break };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run_until(at))) {
+            return Err(failure(options, &world, &places, &*panic));
+        }
+        if place.is_over(&world) {
+            longest = longest.max(place.lived(&world));
+            place.begin(&fleet, &mut world);
+        } else {
+            place.meet(&mut world);
+        }
+        agenda.push(Reverse((at + place.pause(options), index)));
+        progress.show(&world);
+    }
+    match catch_unwind(AssertUnwindSafe(|| world.run_until(options.time))) {
+        Ok(()) => {
+            let lived = places.iter().map(|place| place.lived(&world));
+            Ok(Share::of(&world, lived.fold(longest, Duration::max)))
+        }
+        Err(panic) => Err(failure(options, &world, &places, &*panic)),
+    }
+}
+
+impl Place {
+    /// How long nothing happens to it.
+    fn pause(&mut self, options: &Options) -> Duration {
+        let usual = (options.time / EVENTS).min(LONGEST_PAUSE);
+        Duration::from_micros(1) + self.random.up_to(2 * usual)
+    }
+
+    /// Its next session begins.
+    fn begin(&mut self, fleet: &Fleet, world: &mut World) {
+        world.remove(self.session);
+        core::mem::swap(&mut self.random, world.random());
+        self.session = fleet.connect(world, world.now());
+        core::mem::swap(&mut self.random, world.random());
+        (self.gone, self.began) = ([false; 2], world.now());
+    }
+
+    /// How long its session has been open on the side where it was open longest.
+    fn lived(&self, world: &World) -> Duration {
+        let ended = |side: Side| {
+            let end = world.end(self.session, side).map(|end| end.at);
+            end.or_else(|| world.is_open(self.session, side).then(|| world.now()))
+        };
+        Side::BOTH.into_iter().filter_map(ended).max().unwrap_or(self.began).saturating_sub(self.began)
+    }
+
+    /// Whether neither side has anything left to notice.
+    fn is_over(&self, world: &World) -> bool {
+        let has_begun = self.gone[1] || world.end(self.session, Side::Client).is_some();
+        let is_open = |side: Side| !self.gone[side as usize] && world.is_open(self.session, side);
+        has_begun && !Side::BOTH.into_iter().any(is_open)
+    }
+
+    /// Something happens to its session.
+    fn meet(&mut self, world: &mut World) {
+        let session = self.session;
+        let side = pick(&mut self.random, &Side::BOTH);
+        let lengths: &[u64] = if self.is_gentle { &[1, 4, 12] } else { &[1, 4, 12, 25, 50, 200] };
+        let some_time = Duration::from_secs(pick(&mut self.random, lengths));
+        let some_time = self.random.up_to(some_time);
+        match self.random.below(if self.is_gentle { 9 } else { 16 }) {
+            0 | 1 => world.stall(session, side, some_time),
+            2 => world.sleep(session, Side::Client, some_time),
+            3 => {
+                let _ = world.send(session, side, Message::Bytes(200_000));
+            }
+            4..9 => drop(world.upgrade(session)),
+            9 => self.lose(world, side, World::die),
+            10 => self.lose(world, side, World::kill),
+            11 => world.close(session, side),
+            _ => {}
+        }
+    }
+
+    fn lose(&mut self, world: &mut World, side: Side, how: fn(&mut World, SessionId, Side)) {
+        if !self.gone[side as usize] {
+            self.gone[side as usize] = true;
+            how(world, self.session, side);
+        }
+    }
+}
+
+fn failure(options: &Options, world: &World, places: &[Place], panic: &dyn core::any::Any) -> Failure {
+    let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    let (text, _) = text.split_once(" in the world").unwrap_or((&text, ""));
+    // It begins with the name of a session.
+    let is_named = |place: &&Place| text.starts_with(&format!("{} ", place.session));
+    let Some(place) = places.iter().find(is_named) else {
+        return Failure { what: text.to_owned(), options: options.to_string(), story: String::new() };
+    };
+    let mut story = String::new();
+    if options.place.is_some() {
+        let lines: Vec<_> = world.timetable().of(place.session).lines().map(ToString::to_string).collect();
+        story = lines[lines.len().saturating_sub(SHOWN)..].join("\n") + "\n";
+    }
+    // The name of the session differs where the place is alone.
+    let what = text.replacen(&place.session.to_string(), &format!("place {}", place.number), 1);
+    Failure { what, options: options.alone(place.number).to_string(), story }
+}
