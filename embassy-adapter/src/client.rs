@@ -242,6 +242,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         }
     }
 
+    /// Begins to close the session because the server broke a rule of the layer above. The next awaited call goes on.
+    pub(crate) fn give_up(&mut self) {
+        self.link.begin_close(None, clock::now());
+    }
+
     /// Measures the link's round trip. The next awaited call sends a WebSocket ping, and its pong sets
     /// [`rtt`](Self::rtt). Does nothing while an earlier ping is unanswered.
     ///

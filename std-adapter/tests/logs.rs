@@ -77,7 +77,15 @@ async fn no_log_shows_a_whole_sid_whatever_happens_to_its_session() {
     let _ = write!(everything.0.lock().unwrap(), "{socket:?} {:?} {:?}", socket.id(), stage.server);
 
     let logged = everything.0.lock().unwrap();
-    for heard in ["session opened", "message", "upgrade ended", "ping", "session ended", "request refused"] {
+    for heard in [
+        "session opened",
+        "message",
+        "upgrade ended",
+        "ping",
+        "transport error",
+        "session ended",
+        "request refused",
+    ] {
         assert!(logged.contains(heard), "no {heard:?} in {logged}");
     }
     assert!(logged.contains(&format!("sid={}…", &sid[..4])), "{logged}");

@@ -11,9 +11,10 @@ const { say, toJson, fromJson, obey } = require("./lines.cjs");
 
 const sockets = new Map();
 
-const request = async ({ id, url, method, body }) => {
+const request = async ({ id, url, method, body, abort }) => {
   try {
-    const response = await fetch(url, { method, body });
+    const signal = abort === undefined ? undefined : AbortSignal.timeout(abort);
+    const response = await fetch(url, { method, body, signal });
     const hex = Buffer.from(await response.arrayBuffer()).toString("hex");
     say({ id, event: "response", status: response.status, type: response.headers.get("content-type"), hex });
   } catch (error) {

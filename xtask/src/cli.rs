@@ -6,8 +6,9 @@ use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser};
 
 use crate::bench::rows::ROWS;
-use crate::part::{PARTS, Part, Verb};
+use crate::part::{PARTS, Part, SHARDED, Verb};
 use crate::parts::firmware::boards::BOARDS;
+use crate::shard::Shard;
 
 /// The developer's one command.
 #[derive(Debug, Parser)]
@@ -18,7 +19,13 @@ pub(crate) enum Order {
     /// Runs everything that a change must pass
     Test(Chosen),
     /// Runs long proofs, beyond what every change waits for
-    Prove(Chosen),
+    Prove {
+        #[command(flatten)]
+        chosen: Chosen,
+        /// Only this share of the part `mutants`: the k-th of n, with k from 1 to n
+        #[arg(long, value_name = "K/N")]
+        shard: Option<Shard>,
+    },
     /// Shows a board and a server at work, until Ctrl-C; or builds a copy of a real board's folder
     Firmware {
         /// Another server than ours: <http://192.168.1.2:3000/socket.io/> (without a path: Engine.IO)
@@ -88,6 +95,19 @@ fn url(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Fails if one of the parts does not work in shards.
+pub(crate) fn check_shard(parts: &[&Part]) -> Result<(), String> {
+    let whole: Vec<_> = parts.iter().map(|part| part.name).filter(|name| !SHARDED.contains(name)).collect();
+    if whole.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "--shard concerns {} only, and these parts run whole: {}",
+        SHARDED.join(", "),
+        whole.join(", ")
+    ))
+}
+
 /// Which parts each verb runs.
 fn verbs() -> String {
     let lines = Verb::ALL.into_iter().map(|verb| {
@@ -120,7 +140,7 @@ mod tests {
         let parts = match parsed(line) {
             Ok(Order::Check(chosen)) => chosen.parts(Verb::Check),
             Ok(Order::Test(chosen)) => chosen.parts(Verb::Test),
-            Ok(Order::Prove(chosen)) => chosen.parts(Verb::Prove),
+            Ok(Order::Prove { chosen, .. }) => chosen.parts(Verb::Prove),
             other => panic!("`{line}` runs no parts: {other:?}"),
         };
         parts.iter().map(|part| part.name).collect()
@@ -143,6 +163,21 @@ mod tests {
     fn named_parts_run_alone_and_once() {
         assert_eq!(names("test fmt clippy fmt"), ["fmt", "clippy"]);
         assert_eq!(names("check soak"), ["soak"]);
+    }
+
+    #[test]
+    fn a_shard_is_refused_for_parts_that_run_whole() {
+        let Ok(Order::Prove { chosen, shard }) = parsed("prove mutants --shard 2/8") else { panic!() };
+        assert_eq!(shard, "2/8".parse().ok());
+        assert_eq!(check_shard(&chosen.parts(Verb::Prove)), Ok(()));
+        for line in ["prove --shard 2/8", "prove mutants soak --shard 2/8"] {
+            let Ok(Order::Prove { chosen, .. }) = parsed(line) else { panic!() };
+            let sentence = check_shard(&chosen.parts(Verb::Prove)).unwrap_err();
+            assert!(sentence.contains("concerns mutants only") && sentence.contains("soak"), "{sentence}");
+        }
+        for line in ["test mutants --shard 2/8", "prove mutants --shard 9/8"] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
+        }
     }
 
     #[test]

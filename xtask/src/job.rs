@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use serde_json::Value;
 
 use crate::programs;
+use crate::shard::Shard;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -45,6 +46,8 @@ pub(crate) fn command(words: &str) -> Command {
 /// A part at work. Everything that its commands print goes to a log file and, with `--verbose`, to the terminal.
 pub(crate) struct Job<'a> {
     pub(crate) workspace: &'a Workspace,
+    /// Which share of its work it does, if its part has shares.
+    pub(crate) shard: Shard,
     log: Log,
     watch: Stopwatch,
     limit: Duration,
@@ -62,7 +65,8 @@ impl<'a> Job<'a> {
         let folder = workspace.target.join("xtask");
         std::fs::create_dir_all(&folder)?;
         let log = Log::create(folder.join(format!("{name}.log")), verbose)?;
-        Ok(Self { workspace, log, watch: Stopwatch::start(), limit, notes: Vec::new() })
+        let watch = Stopwatch::start();
+        Ok(Self { workspace, shard: Shard::WHOLE, log, watch, limit, notes: Vec::new() })
     }
 
     /// Reads a JSON file, named from the root.
@@ -98,8 +102,17 @@ impl<'a> Job<'a> {
 
     /// Runs a command, at the root unless it names a folder, whatever its exit code, and returns what it printed.
     pub(crate) fn outcome(&mut self, command: &mut Command) -> Result<(ExitStatus, String), Stop> {
+        self.outcome_telling(command, |_| ())
+    }
+
+    /// The same, and calls `tell` once a minute with all that was printed so far.
+    pub(crate) fn outcome_telling(
+        &mut self,
+        command: &mut Command,
+        tell: impl FnMut(&str),
+    ) -> Result<(ExitStatus, String), Stop> {
         let left = self.limit.saturating_sub(self.watch.elapsed());
-        match self.outcome_within(command, left)? {
+        match self.watched(command, left, tell)? {
             (Ok(status), printed) => Ok((status, printed)),
             (Err(Stopped { left_behind }), _) => {
                 let (line, limit) = (spelled(command), Spoken(self.limit));
@@ -114,6 +127,17 @@ impl<'a> Job<'a> {
         command: &mut Command,
         limit: Duration,
     ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
+        self.watched(command, limit, |_| ())
+    }
+
+    fn watched(
+        &mut self,
+        command: &mut Command,
+        limit: Duration,
+        mut tell: impl FnMut(&str),
+    ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
+        const MINUTE: Duration = Duration::from_mins(1);
+        let mut told = Duration::ZERO;
         let line = spelled(command);
         let mut header = Vec::new();
         for (name, value) in command.get_envs() {
@@ -135,6 +159,10 @@ impl<'a> Job<'a> {
             self.log.read_on(&mut printed).map_err(broken)?;
             if let Some(status) = status {
                 break Ok(status);
+            }
+            if watch.elapsed().saturating_sub(told) >= MINUTE {
+                told = watch.elapsed();
+                tell(&String::from_utf8_lossy(&printed));
             }
             if watch.elapsed() > limit {
                 break Err(end_with_descendants(&mut child));

@@ -21,6 +21,7 @@ mod part;
 mod parts;
 mod programs;
 mod runner;
+mod shard;
 mod stopwatch;
 mod workspace;
 
@@ -30,6 +31,7 @@ use clap::Parser as _;
 
 use crate::cli::{Chosen, Order};
 use crate::part::Verb;
+use crate::shard::Shard;
 use crate::workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -45,9 +47,9 @@ fn main() -> ExitCode {
             .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref(), key.as_deref()))
             .map(|()| true),
         Order::Bench(order) => Workspace::load().and_then(|workspace| bench::run(&workspace, &order)),
-        Order::Check(chosen) => run(Verb::Check, &chosen),
-        Order::Test(chosen) => run(Verb::Test, &chosen),
-        Order::Prove(chosen) => run(Verb::Prove, &chosen),
+        Order::Check(chosen) => run(Verb::Check, &chosen, None),
+        Order::Test(chosen) => run(Verb::Test, &chosen, None),
+        Order::Prove { chosen, shard } => run(Verb::Prove, &chosen, shard),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -60,6 +62,11 @@ fn main() -> ExitCode {
 }
 
 /// Returns whether no part failed.
-fn run(verb: Verb, chosen: &Chosen) -> Result<bool, String> {
-    Workspace::load().map(|workspace| runner::run(&chosen.parts(verb), chosen.verbose, &workspace))
+fn run(verb: Verb, chosen: &Chosen, shard: Option<Shard>) -> Result<bool, String> {
+    let parts = chosen.parts(verb);
+    if shard.is_some() {
+        cli::check_shard(&parts)?;
+    }
+    let shard = shard.unwrap_or(Shard::WHOLE);
+    Workspace::load().map(|workspace| runner::run(&parts, chosen.verbose, shard, &workspace))
 }

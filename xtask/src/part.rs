@@ -7,7 +7,7 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths, lints,
-    long, packages, page, panic_free, planted,
+    long, mutants, packages, page, panic_free, planted,
 };
 
 /// One thing that must hold.
@@ -447,7 +447,19 @@ pub(crate) const PARTS: &[Part] = &[
         limit_minutes: 120,
         run: long::miri,
     },
+    Part {
+        name: "mutants",
+        about: "the tests of the core, and of the tokio adapter's sessions and carriers, notice every small change of the code",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[CARGO_MUTANTS, Need::Program { name: "git", package: "git" }],
+        limit_minutes: 60 * 24 * 7,
+        run: mutants::prove,
+    },
 ];
+
+/// The parts that can do a share of their work.
+pub(crate) const SHARDED: [&str; 1] = ["mutants"];
 
 /// What the tests of the workspace start: the TLS example's server, signals, and terminals.
 const HOST_TEST_NEEDS: [Need; 5] = [
@@ -470,6 +482,7 @@ const COVERAGE_NEEDS: [Need; 7] = [
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
 const CARGO_FUZZ: Need = Need::CargoTool { name: "fuzz", version: "0.13.2" };
+const CARGO_MUTANTS: Need = Need::CargoTool { name: "mutants", version: "27.1.0" };
 /// What building the firmware and our server, and running both, takes.
 pub(crate) const EMULATED_BOARD: [Need; 3] = [
     Need::Target(firmware::TARGET),

@@ -12,6 +12,7 @@ pub(crate) mod layers;
 pub(crate) mod lengths;
 pub(crate) mod lints;
 pub(crate) mod long;
+pub(crate) mod mutants;
 pub(crate) mod nest;
 pub(crate) mod packages;
 pub(crate) mod page;

@@ -10,16 +10,18 @@ use crate::need::{self, Need};
 use crate::part::{EMULATED_BOARD, Part};
 use crate::parts::firmware::boards::BOARDS;
 use crate::parts::firmware::{self, boards};
+use crate::shard::Shard;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
-/// Runs the parts. Returns true if none failed.
-pub(crate) fn run(parts: &[&Part], verbose: bool, workspace: &Workspace) -> bool {
+/// Runs the parts, and this share of those that have shares. Returns true if none failed.
+pub(crate) fn run(parts: &[&Part], verbose: bool, shard: Shard, workspace: &Workspace) -> bool {
     let watch = Stopwatch::start();
     let names: Vec<_> = parts.iter().map(|part| part.name).collect();
     println!("Running {}; logs in {}", names.join(", "), workspace.target.join("xtask").display());
-    let run_one =
-        |position, part: &Part| report(part, &format!("[{position:2}/{}]", parts.len()), verbose, workspace);
+    let run_one = |position, part: &Part| {
+        report(part, &format!("[{position:2}/{}]", parts.len()), verbose, shard, workspace)
+    };
     // What several parts print as it happens would be hard to read.
     let reports = if verbose { lanes::in_order(parts, run_one) } else { lanes::beside(parts, run_one) };
     print!("{}", summary(&reports, watch.elapsed()));
@@ -115,7 +117,7 @@ pub(crate) fn set_up(
 }
 
 /// Installs what one part needs, runs it, and prints how it went.
-fn report(part: &Part, label: &str, verbose: bool, workspace: &Workspace) -> Report {
+fn report(part: &Part, label: &str, verbose: bool, shard: Shard, workspace: &Workspace) -> Report {
     let unmet = set_up(&format!("set-up-{}", part.name), part.needs, verbose, workspace);
     println!("{label} {}: {}", part.name, part.about);
     let limit = Duration::from_mins(part.limit_minutes);
@@ -125,6 +127,7 @@ fn report(part: &Part, label: &str, verbose: bool, workspace: &Workspace) -> Rep
             (Err(stop), Duration::ZERO, String::new(), vec![])
         }
         Ok(mut job) => {
+            job.shard = shard;
             let result = match unmet.first() {
                 Some((_, sentence)) => Err(Stop::Failed(sentence.clone())),
                 None => (part.run)(&mut job),

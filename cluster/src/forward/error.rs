@@ -19,9 +19,11 @@ pub enum ForwardError {
     /// The connection ended before the answer.
     #[error("the connection to the node was lost: {0}")]
     Lost(String),
-    /// The answer does not show that it comes from a node: something else has the address, or the nodes have different
-    /// secrets.
-    #[error("the answer, with status {0}, does not come from a node with the same secret")]
+    /// The answer does not show that it comes from a node: something else has the address, the nodes have different secrets,
+    /// or a program in front of the node has refused the request, because of its `Host` for example.
+    #[error(
+        "the answer, with status {0}, is not that of a node with the same secret: something in front of it may refuse the request"
+    )]
     NotANode(StatusCode),
     /// The client did not send the rest of its request within [`body_timeout`](crate::forward::ForwarderBuilder::body_timeout).
     #[error("the client has not sent the rest of its request within the body_timeout of {0:?}")]

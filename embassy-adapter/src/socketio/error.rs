@@ -39,8 +39,7 @@ pub enum SocketError {
         /// The number of places.
         max: usize,
     },
-    /// A packet is invalid: one from the server, or the one to be sent. The reference client ends the session if the
-    /// server sends one.
+    /// A packet is invalid: one from the server, or the one to be sent. One from the server also closes the session.
     #[error("parse error: {0}")]
     Packet(#[from] PacketError),
     /// The number of attachments that were passed is not the number that the packet announces.

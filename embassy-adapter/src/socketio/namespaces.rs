@@ -236,7 +236,13 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
 
     /// Decodes the last message. Returns its namespace and whether that was recovered, unless the message is ignored.
     fn judge(&mut self) -> Result<Option<(&'c str, bool)>, SocketError> {
-        let received = self.receiving.decoder.decode(frame(self.client.last_event())?)?;
+        let received = match self.receiving.decoder.decode(frame(self.client.last_event())?) {
+            Ok(received) => received,
+            Err(error) => {
+                self.client.give_up();
+                return Err(error.into());
+            }
+        };
         if let Received::Packet(packet) = received {
             self.receiving.note(&packet);
             self.current = position(&self.places, packet.namespace()).unwrap_or(N);

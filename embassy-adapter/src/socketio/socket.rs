@@ -169,10 +169,14 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
     /// Decodes the last message and decides what to do with it.
     fn judge(&mut self) -> Result<Verdict, SocketError> {
         let Alone { receiving, ours, gate, recovery, .. } = &mut self.state;
-        let packet = match receiving.decoder.decode(frame(self.client.last_event())?)? {
-            Received::Packet(packet) => packet,
-            Received::Attachment { .. } if !*ours => return Ok(Verdict::Skip),
-            Received::Attachment { last, .. } => {
+        let packet = match receiving.decoder.decode(frame(self.client.last_event())?) {
+            Err(error) => {
+                self.client.give_up();
+                return Err(error.into());
+            }
+            Ok(Received::Packet(packet)) => packet,
+            Ok(Received::Attachment { .. }) if !*ours => return Ok(Verdict::Skip),
+            Ok(Received::Attachment { last, .. }) => {
                 if last && let Some(recovery) = recovery.recovery() {
                     recovery.handle_complete();
                 }

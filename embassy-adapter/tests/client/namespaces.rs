@@ -246,6 +246,20 @@ fn each_namespace_is_recovered_with_its_own_position() {
 }
 
 #[test]
+fn a_packet_that_cannot_be_read_closes_the_session_of_all_namespaces() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = both(&mut client, &mut server);
+    server.text("42/b,{}");
+    assert!(matches!(done(namespaces.recv()), Err(SocketError::Packet(_))));
+    waits(namespaces.recv());
+    assert_eq!(server.take(), [fakes::Sent::Close(None)]);
+    server.hang_up();
+    let end = done(namespaces.recv()).map(drop);
+    assert!(matches!(end, Err(SocketError::Session(end)) if end.reason == DisconnectReason::LocalClose));
+}
+
+#[test]
 fn what_ends_the_session_ends_all() {
     let _clock = fakes::clock();
     let after = |message: &str| {

@@ -9,7 +9,7 @@ use eio_embassy::socketio::{Incoming, Socket, SocketError, refusal};
 use eio_embassy::{ClientSettings, Protocol, SendError};
 
 use crate::fakes::{
-    self, OPEN, Reader, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
+    self, OPEN, Reader, Sent, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
 };
 
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -157,6 +157,33 @@ fn every_end_says_which() {
     let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, needed, OPEN);
     let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
     assert_eq!(done(socket.emit("x", &long)), Ok(()));
+}
+
+#[test]
+fn a_packet_that_cannot_be_read_closes_the_session() {
+    let _clock = fakes::clock();
+    let attachment = r#"451-["x",{"_placeholder":true,"num":0}]"#;
+    for packets in [&["4nonsense"][..], &["42{}"], &["42[]"], &["43"], &["47"], &[attachment, r#"42["x"]"#]] {
+        let (mut client, mut server) = open();
+        let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
+        for packet in packets {
+            server.text(packet);
+        }
+        server.text(r#"42["not","heard"]"#);
+        let mut received = done(socket.recv()).map(drop);
+        if packets.len() == 2 {
+            assert_eq!(received, Ok(()), "the event, of which the attachment does not come");
+            received = done(socket.recv()).map(drop);
+        }
+        assert!(matches!(received, Err(SocketError::Packet(_))), "{packets:?}: {received:?}");
+        server.take();
+        waits(socket.recv());
+        assert_eq!(server.take(), [Sent::Close(None)], "{packets:?}");
+        server.hang_up();
+        let next = done(socket.recv()).map(drop);
+        let Err(SocketError::Session(end)) = next else { panic!("{packets:?}: {next:?}") };
+        assert_eq!(end.reason, DisconnectReason::LocalClose, "{packets:?}");
+    }
 }
 
 #[test]

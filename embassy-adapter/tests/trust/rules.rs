@@ -1,5 +1,8 @@
 //! Servers that break the rules of the handshake, and are refused whatever the board trusts.
 
+use std::io::Read as _;
+use std::net::TcpListener;
+
 use eio_embassy::embedded_tls::{
     Aes128GcmSha256, CertificateRef, CertificateVerifyRef, CryptoProvider, CryptoRngCore, Sha256, TlsConfig,
     TlsConnection, TlsContext, TlsError, TlsVerifier,
@@ -218,4 +221,22 @@ fn embedded_tls_alone_panics_when_somebody_injects_a_handshake_message() {
     let [injected, ..] = injections();
     let server = Scripted::new(vec![Say::Finished, injected]);
     let _ = block_on(alone(&server));
+}
+
+#[test]
+fn the_hello_of_a_board_names_its_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (_, _, pin) = identity();
+    let hello = std::thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().expect("a connection");
+        let mut hello = [0; 2_048];
+        let len = tcp.read(&mut hello).expect("a hello");
+        hello[..len].to_vec()
+    });
+    assert!(talk(&address, &PinnedKeys::new(&[pin])).is_err());
+    let hello = hello.join().expect("it was heard");
+    // The kind, a DNS name, and its length stand before it.
+    let name = b"\x00\x00\x0eserver.example";
+    assert!(hello.windows(name.len()).any(|part| part == name), "{hello:02x?}");
 }

@@ -91,3 +91,40 @@ impl Drop for Asked {
         self.socket.with_acks(|acks| acks.forget(self.id));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eio_tokio::{Client, Transport};
+
+    use super::*;
+    use crate::{Namespace, Server};
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_waits_for_any_more_is_forgotten() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let server = Server::builder().namespace("/", Namespace::<()>::new()).build().unwrap();
+        let engine = server.engine().clone();
+        let client =
+            Client::builder("http://server.test").path("/socket.io/").transports([Transport::WebSocket]);
+        let client = client.connector(move |_, _| {
+            let (ours, theirs) = tokio::io::duplex(4_096);
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.serve_connection(theirs, None).await });
+            core::future::ready(std::io::Result::Ok(ours))
+        });
+        let mut client = client.build().unwrap().connect().await.unwrap();
+        client.send("0").await.unwrap();
+        client.recv().await.unwrap();
+        let socket = server.of("/").sockets().pop().unwrap();
+        let ask = || socket.emit_with_ack::<u8>("ready?", ()).into_future();
+        let waiting = || socket.with_acks(|acks| acks.len());
+        let mut asking = socket.emit_with_ack::<u8>("ready?", ()).timeout(SECOND).into_future();
+        assert!(tokio::time::timeout(SECOND / 2, &mut asking).await.is_err());
+        assert_eq!(waiting(), Some(1));
+        assert_eq!(asking.await, Err(AckError::Timeout));
+        assert_eq!(waiting(), Some(0));
+        // The future may be dropped before.
+        assert!(tokio::time::timeout(SECOND, ask()).await.is_err());
+        assert_eq!(waiting(), Some(0));
+    }
+}

@@ -272,3 +272,24 @@ async fn a_path_without_a_slash_at_its_end_is_asked_for_as_it_is() {
         assert!(request.starts_with(&format!("GET {expected}EIO=4")), "{request}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_fragment_of_a_url_is_not_sent() {
+    let (seen, mut requests) = mpsc::unbounded_channel();
+    let address = scripted(move |mut raw| {
+        let seen = seen.clone();
+        async move {
+            let _ = seen.send(raw.request().await);
+            raw.answer("403 Forbidden", "").await;
+        }
+    })
+    .await;
+    for (scheme, transport) in [("ws", "websocket"), ("http", "polling")] {
+        let client = Client::builder(format!("{scheme}://{address}/?room=%23#part")).build().unwrap();
+        client.connect().await.unwrap_err();
+        let request = requests.recv().await.unwrap();
+        let line = request.lines().next().unwrap();
+        assert!(line.starts_with(&format!("GET /engine.io/?EIO=4&transport={transport}&")), "{line}");
+        assert!(line.ends_with("&room=%23 HTTP/1.1"), "{line}");
+    }
+}

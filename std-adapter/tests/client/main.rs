@@ -1,17 +1,21 @@
 //! The client over real sockets, against our own server and against scripted servers that misbehave; and over the
 //! in-memory network of the feature `test-util`.
 
+#[path = "../exact/support/bad_frames.rs"]
+mod bad_frames;
 mod balancers;
 mod batches;
 mod ends;
 mod events;
 mod failed_requests;
 mod flushing;
+mod frames;
 mod handshake;
 mod limited_phases;
 mod limits;
 mod links;
 mod network;
+mod one_session;
 mod proxies;
 mod reconnect;
 mod refusals;

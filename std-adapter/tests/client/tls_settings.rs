@@ -7,7 +7,7 @@ use eio_tokio::rustls::server::WebPkiClientVerifier;
 use eio_tokio::rustls::{self, ClientConfig, RootCertStore};
 use eio_tokio::{Client, ClientBuildError, ConnectError, Message, Server, TlsError};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::support;
 use crate::tls::{Authority, clients, connect_error, echoes, refused, serve, server_config};
@@ -43,6 +43,26 @@ async fn a_configuration_of_ones_own_brings_client_certificates_and_another_prov
     for client in clients(address) {
         let error = refused(client.tls_config(config().with_no_client_auth())).await;
         assert!(matches!(error, TlsError::ClientCertificateRequired), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_handshake_names_the_server_unless_the_url_has_an_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for scheme in ["https", "wss"] {
+        for (host, expected) in [("localhost", Some("localhost")), ("127.0.0.1", None)] {
+            let client = Client::builder(format!("{scheme}://{host}:{port}")).build().unwrap();
+            let named = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                let hello =
+                    LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.unwrap();
+                hello.client_hello().server_name().map(str::to_owned)
+            };
+            let (refused, named) = tokio::join!(client.connect(), named);
+            refused.unwrap_err();
+            assert_eq!(named.as_deref(), expected, "{scheme} {host}");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod closing;
 mod due;
 mod faults;
 mod flushing;
+mod frames;
 mod groups;
 mod large_messages;
 mod log_subscribers;

@@ -1,5 +1,6 @@
 //! A server on pipes, and a client that sends exactly what a test tells it to.
 
+mod bad_frames;
 mod room;
 mod traced;
 mod turns;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 
 pub(crate) use eio_core::DisconnectReason as Reason;
 
+pub(crate) use self::bad_frames::{bad_frames, frame};
 pub(crate) use self::room::{NARROW, kilobyte};
 pub(crate) use self::traced::traced;
 pub(crate) use self::turns::give_way;

@@ -7,6 +7,7 @@ mod keeping;
 mod limits;
 mod nodes;
 mod origins;
+mod payloads;
 mod polling;
 mod refusals;
 mod support;

@@ -1,9 +1,11 @@
 //! Raw clients: a process of Node with its `fetch` and the WebSockets of npm's ws, which know nothing of Engine.IO.
 //!
-//! Commands to such a process, a line of JSON each: `request` with `id`, `url`, `method` and `body`; `connect` with
-//! `id` and `url`; `send` with `id` and a message; `close` with `id`. What it tells, with the `id`: `response` with a
-//! `status`, a `type` and the body as `hex`, or `failed` with a `detail`; and of a WebSocket `open`, `message`, `refused`
-//! with a `status`, and `close` with a `code`.
+//! Commands to such a process, a line of JSON each: `request` with `id`, `url`, `method`, `body` and, if it is to be
+//! aborted, the milliseconds until then as `abort`; `connect` with `id` and `url`; `send` with `id` and a message; `close`
+//! with `id`. What it tells, with the `id`: `response` with a `status`, a `type` and the body as `hex`, or `failed` with a
+//! `detail`; and of a WebSocket `open`, `message`, `refused` with a `status`, and `close` with a `code`.
+
+use core::time::Duration;
 
 use eio_tokio::Message;
 use serde_json::{Value, json};
@@ -74,6 +76,17 @@ impl RawClients {
             let status = event.get("status").and_then(Value::as_u64).unwrap_or_default();
             Answer { status, content_type: text(&event, "type"), body }
         }
+    }
+
+    /// Sends a GET, and aborts it after this time.
+    ///
+    /// # Panics
+    /// When it is answered before.
+    pub async fn abandon(&mut self, url: &str, after: Duration) {
+        let (id, mut events) = self.routes.session();
+        let abort = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        self.command("request", id, json!({ "method": "GET", "url": url, "abort": abort }));
+        events.next("failed").await;
     }
 
     /// Opens a WebSocket.

@@ -2,8 +2,7 @@
 //! `fetch`, and npm's `ws`.
 //!
 //! Each case holds one of the suite's in both revisions, where both have it; its documentation names the suite's title
-//! and the section of the protocol's description. The suite is socketio/engine.io-protocol's, `test-suite/`, on `main`
-//! for revision 4 and on `v3` for revision 3.
+//! and the section of the protocol's description. `docs/conformance.md` lists the cases of the suite, and where it is.
 
 mod close;
 mod handshake;

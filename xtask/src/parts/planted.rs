@@ -12,7 +12,7 @@ use crate::stopwatch::{Spoken, Stopwatch};
 use faults::{Crate, FAULTS, Fault};
 
 /// How long the tests of a crate may run with a fault, which may keep one of them from ending.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Plants one fault after the other. Each must compile, and must make a test fail that passes without it.
 pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {

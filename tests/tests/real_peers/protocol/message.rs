@@ -1,6 +1,8 @@
 //! Messages come back as they went. Anything that is not a packet ends its session.
 
-use eio_core::Revision;
+use core::time::Duration;
+
+use eio_core::{DisconnectReason, Revision};
 use eio_tests::interop::{Case, Log, soon};
 use eio_tokio::Message;
 
@@ -15,6 +17,7 @@ pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
     }
     cases.push(revision.case("what is no packet ends its session on polling", no_packet_on_polling));
     cases.push(revision.case("a second poll beside a first ends their session", two_polls));
+    cases.push(revision.case("a poll that its client aborts ends the session", aborted_poll));
     cases.push(revision.case("a text comes back on a WebSocket", text_on_websocket));
     cases.push(revision.case("bytes come back on a WebSocket", bytes_on_websocket));
     cases.push(revision.case("what is no packet ends its session on a WebSocket", no_packet_on_websocket));
@@ -97,6 +100,17 @@ async fn two_polls(revision: Revision, log: Log) {
     assert_eq!(answers[0], (200, &*revision.payload(&["1"])));
     assert_eq!(answers[1].0, 400);
     assert_eq!(at_server.closed().await.reason.as_str(), "transport error");
+    assert_eq!(stage.poll(&sid).await.status, 400);
+}
+
+/// "message, HTTP long-polling: closes the session upon cancelled polling request", of revision 4. Protocol, "Receiving
+/// data"; revision 3, "Polling".
+async fn aborted_poll(revision: Revision, log: Log) {
+    let mut stage = Stage::open(revision, &log).await;
+    let (sid, at_server) = stage.session().await;
+    let url = stage.url("http", &stage.polling(Some(&sid)));
+    stage.clients.abandon(&url, Duration::from_millis(100)).await;
+    assert_eq!(at_server.closed().await.reason, DisconnectReason::TransportError);
     assert_eq!(stage.poll(&sid).await.status, 400);
 }
 

@@ -1,0 +1,333 @@
+//! Changes the code in one place at a time, and fails if the tests do not notice and nobody has said why they cannot.
+//!
+//! Each mutant is first tried with tests that are built and run in seconds, and if it survives these, with all tests of its
+//! package. One file is tried after another, so a run that is stopped has results, too.
+
+mod explained;
+mod name;
+mod outcome;
+mod results;
+mod tree;
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use explained::{Explained, LIST};
+use name::Name;
+use outcome::{Counts, Outcome};
+use results::{Results, Row};
+use tree::Tree;
+
+use crate::job::{Job, Stop, failed};
+use crate::stopwatch::{Spoken, Stopwatch};
+
+/// A package whose code is changed.
+struct Subject {
+    package: &'static str,
+    manifest: &'static str,
+    features: &'static str,
+    /// Which of its files.
+    files: &'static [&'static str],
+    /// Each tries what the stages before have not found. The first ones find most, in seconds.
+    stages: &'static [Stage],
+}
+
+/// Some tests of a package.
+struct Stage {
+    name: &'static str,
+    /// The arguments of cargo that choose the programs.
+    programs: &'static [&'static str],
+    /// Tests that take long, and are left to a later stage.
+    skipped: &'static [&'static str],
+    /// Dependencies that these programs do not need, and that would be compiled again for each mutant.
+    left_out: &'static [&'static str],
+    /// How many cases each property is tried with.
+    cases: &'static str,
+}
+
+const SUBJECTS: [Subject; 2] = [
+    Subject {
+        package: "eio-core",
+        manifest: "core/Cargo.toml",
+        features: "serde",
+        files: &["core/src/**/*.rs"],
+        stages: &[
+            Stage {
+                name: "unit tests",
+                programs: &["--lib"],
+                skipped: &[
+                    "every_character_is_accepted_at_every_cut",
+                    "all_of_up_to_three_bytes_and_what_borders_on_a_rule_in_four",
+                    "a_short_message_is_found_at_every_length_and_place",
+                    "the_code_for_small_machines_takes_what_the_standard_library_takes",
+                ],
+                left_out: &["eio-tests"],
+                cases: "16",
+            },
+            Stage {
+                name: "stories and models",
+                programs: &["--test=stories", "--test=model"],
+                skipped: &["in_ten_thousand_worlds", "mistakes::"],
+                left_out: &[],
+                cases: "16",
+            },
+            ALL_TESTS,
+        ],
+    },
+    Subject {
+        package: "eio-tokio",
+        manifest: "std-adapter/Cargo.toml",
+        features: "default",
+        files: &[
+            "std-adapter/src/session/**/*.rs",
+            "std-adapter/src/carrier.rs",
+            "std-adapter/src/carrier/**/*.rs",
+            "std-adapter/src/wire/**/*.rs",
+            "std-adapter/src/server/session.rs",
+            "std-adapter/src/server/polling.rs",
+            "std-adapter/src/client/session.rs",
+            "std-adapter/src/client/polling.rs",
+        ],
+        stages: &[
+            Stage {
+                name: "unit tests and tests in virtual time",
+                programs: &["--lib", "--test=exact"],
+                skipped: &[],
+                left_out: &[],
+                cases: "16",
+            },
+            ALL_TESTS,
+        ],
+    },
+];
+
+/// The examples of the documentation, too.
+const ALL_TESTS: Stage = Stage { name: "all tests", programs: &[], skipped: &[], left_out: &[], cases: "64" };
+
+/// Tries the mutants of this shard's files, and writes what became of them into the page of results.
+pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
+    let explained = Explained::read(job)?;
+    let tree = Tree::check_out(job)?;
+    let date = job.run(Command::new("date").args(["-u", "+%F"]))?.trim().to_owned();
+    let mut files = Vec::new();
+    for subject in &SUBJECTS {
+        files.extend(subject.files(&tree)?);
+    }
+    let sizes: Vec<usize> = files.iter().map(|file| file.mutants.len()).collect();
+    let chosen: Vec<&File> = files
+        .iter()
+        .zip(job.shard.chooses(&sizes))
+        .filter_map(|(file, is_chosen)| is_chosen.then_some(file))
+        .collect();
+    println!(
+        "[mutants] shard {}: {} of {} mutants, in {} of {} files",
+        job.shard,
+        chosen.iter().map(|file| file.mutants.len()).sum::<usize>(),
+        sizes.iter().sum::<usize>(),
+        chosen.len(),
+        files.len()
+    );
+
+    let mut results =
+        Results::read(&job.workspace.root, files.iter().map(|file| (file.path.as_str(), file.mutants.len())));
+    results.write(&job.workspace.root)?;
+    let mut tried = BTreeMap::new();
+    let mut laboratory = Laboratory { job, tree, patience: BTreeMap::new() };
+    for (position, file) in chosen.iter().enumerate() {
+        let outcomes = laboratory.attempt(file)?;
+        let counts = Counts::of(&outcomes, |name| explained.contains(name));
+        println!("[mutants] {} ({} of {}): {}", file.path, position + 1, chosen.len(), spoken(counts));
+        let commit = laboratory.tree.commit.clone();
+        results.set(&file.path, Row { counts, date: date.clone(), commit });
+        results.write(&laboratory.job.workspace.root)?;
+        tried.extend(outcomes);
+    }
+    job.note(format!("shard {}: {}", job.shard, spoken(Counts::of(&tried, |name| explained.contains(name)))));
+    let existing = files.iter().flat_map(|file| &file.mutants).map(|(_, name)| name).collect();
+    judge(&explained, &existing, &tried)
+}
+
+/// Fails if a survivor is not explained, or if an explanation is of no use.
+fn judge(
+    explained: &Explained,
+    existing: &BTreeSet<&Name>,
+    tried: &BTreeMap<Name, Outcome>,
+) -> Result<(), Stop> {
+    let survived = tried.iter().filter(|(_, outcome)| **outcome == Outcome::Survived).map(|(name, _)| name);
+    let unexplained = survived.filter(|name| !explained.contains(name));
+    let mut complaints: Vec<_> = unexplained
+        .map(|name| format!("no test notices, and {LIST} does not explain: {}", name.as_str()))
+        .collect();
+    complaints.extend(explained.stale(existing, tried));
+    if complaints.is_empty() { Ok(()) } else { failed(complaints.join("\n")) }
+}
+
+fn spoken(counts: Counts) -> String {
+    let Counts { caught, timed_out, unviable, explained, unexplained } = counts;
+    format!(
+        "{} mutants, {caught} caught, {timed_out} timed out, {unviable} do not compile, {explained} survive as \
+         explained, {unexplained} not explained",
+        counts.all()
+    )
+}
+
+/// A file, and its mutants in their order.
+struct File {
+    subject: &'static Subject,
+    path: String,
+    mutants: Vec<(String, Name)>,
+}
+
+impl Subject {
+    /// Its files that have mutants. What is listed here stays out of the log, where it would hide the rest.
+    fn files(&'static self, tree: &Tree) -> Result<Vec<File>, Stop> {
+        let mut list = tree.command("cargo mutants --no-config --list --colors never --package");
+        list.arg(self.package).args(self.files.iter().flat_map(|glob| ["--file", glob]));
+        let listed =
+            list.output().map_err(|error| Stop::Failed(format!("cargo-mutants did not run: {error}")))?;
+        if !listed.status.success() {
+            return failed(format!("cargo-mutants failed: {}", String::from_utf8_lossy(&listed.stderr)));
+        }
+        let mut files: Vec<File> = Vec::new();
+        for (line, name) in name::names(&String::from_utf8_lossy(&listed.stdout)) {
+            let path = name.file().to_owned();
+            match files.last_mut() {
+                Some(file) if file.path == path => file.mutants.push((line, name)),
+                _ => files.push(File { subject: self, path, mutants: vec![(line, name)] }),
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Where mutants are tried.
+struct Laboratory<'a, 'job> {
+    job: &'a mut Job<'job>,
+    tree: Tree,
+    /// How long the tests of a package's stage may take.
+    patience: BTreeMap<(&'static str, &'static str), Duration>,
+}
+
+impl Laboratory<'_, '_> {
+    /// Tries the mutants of a file.
+    fn attempt(&mut self, file: &File) -> Result<BTreeMap<Name, Outcome>, Stop> {
+        let folder = self.job.workspace.target.join("mutants/out");
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut outcomes = BTreeMap::new();
+        for stage in file.subject.stages {
+            self.tree.leave_out(self.job, file.subject.manifest, stage.left_out)?;
+            let patience = self.patience(file.subject, stage)?;
+            let mut mutants = file.try_with(stage, patience, &self.tree, &folder);
+            let watch = Stopwatch::start();
+            let (status, _) = self.job.outcome_telling(&mut mutants, |printed| {
+                let (progress, took) = (progress(printed), Spoken(watch.elapsed()));
+                println!("[mutants] {}, {}: {progress}, {took}", file.path, stage.name);
+            })?;
+            // 2: some survived; 3: some were stopped.
+            if !matches!(status.code(), Some(0 | 2 | 3)) {
+                return failed(format!("{}: cargo-mutants failed ({status})", file.path));
+            }
+            outcome::add(&mut outcomes, &folder, &file.mutants)?;
+            if outcomes.len() != file.mutants.len() {
+                let (tried, all) = (outcomes.len(), file.mutants.len());
+                return failed(format!("{}: only {tried} of {all} mutants were tried", file.path));
+            }
+            if !outcomes.values().any(|outcome| *outcome == Outcome::Survived) {
+                break;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// How long the tests of a stage may take with a mutant. The first time, runs them without one.
+    fn patience(&mut self, subject: &Subject, stage: &Stage) -> Result<Duration, Stop> {
+        const LEAST: Duration = Duration::from_secs(20);
+        const FACTOR: u32 = 10;
+        if let Some(&patience) = self.patience.get(&(subject.package, stage.name)) {
+            return Ok(patience);
+        }
+        println!("[mutants] {}: {}, without a mutant", subject.package, stage.name);
+        let cargo_test = |tree: &Tree| {
+            let mut test = tree.command("cargo test --package");
+            test.args([subject.package, "--features", subject.features]).args(stage.programs);
+            test
+        };
+        self.job.run(cargo_test(&self.tree).arg("--no-run"))?;
+        let watch = Stopwatch::start();
+        self.job.run(stage.limit(&mut cargo_test(&self.tree)))?;
+        let patience = (watch.elapsed() * FACTOR).max(LEAST);
+        self.patience.insert((subject.package, stage.name), patience);
+        Ok(patience)
+    }
+}
+
+impl File {
+    /// Tries those of its mutants that no run before has found, with the tests of a stage.
+    fn try_with(&self, stage: &Stage, patience: Duration, tree: &Tree, folder: &Path) -> Command {
+        let mut mutants = tree.command(
+            "cargo mutants --no-config --in-place --baseline skip --iterate --caught --unviable --colors never",
+        );
+        let Subject { package, features, .. } = self.subject;
+        mutants.args(["--package", package, "--features", features, "--file", &self.path]);
+        mutants.args(["--timeout", &patience.as_secs().to_string()]).arg("--output").arg(folder);
+        mutants.args(stage.programs.iter().map(|argument| format!("--cargo-arg={argument}")));
+        mutants.arg("--");
+        stage.limit(&mut mutants);
+        mutants
+    }
+}
+
+impl Stage {
+    /// Leaves out what takes long, for `cargo test` and for what hands its last arguments on to it. Nothing is random: a mutant
+    /// that was found once is found again.
+    fn limit<'a>(&self, test: &'a mut Command) -> &'a mut Command {
+        test.env("PROPTEST_CASES", self.cases)
+            .env("PROPTEST_RNG_SEED", "1")
+            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
+            .arg("--")
+            .args(self.skipped.iter().flat_map(|name| ["--skip", name]))
+    }
+}
+
+/// How far cargo-mutants has come, from what it has printed.
+fn progress(printed: &str) -> String {
+    let count = |word: &str| printed.lines().filter(|line| line.trim_start().starts_with(word)).count();
+    let all = printed.lines().find_map(|line| line.strip_prefix("Found ")?.split_once(' '));
+    let [caught, survived, stopped, unviable] = ["caught", "MISSED", "TIMEOUT", "unviable"].map(count);
+    format!(
+        "{} of {} mutants, {survived} have survived",
+        caught + survived + stopped + unviable,
+        all.map_or("?", |(all, _)| all)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_survivor_fails_unless_it_is_explained() {
+        let list = serde_json::json!([{ "reason": "Nobody sees it.", "mutants": ["a.rs: 1"] }]);
+        let explained = Explained::parse(&list).unwrap();
+        let names = ["a.rs: 1", "a.rs: 2"].map(Name::new);
+        let existing = names.iter().collect();
+        let judged = |outcomes: [Outcome; 2]| {
+            judge(&explained, &existing, &names.clone().into_iter().zip(outcomes).collect())
+        };
+        assert!(judged([Outcome::Survived, Outcome::Caught]).is_ok());
+        let stop = judged([Outcome::Survived, Outcome::Survived]).unwrap_err();
+        assert!(stop.sentence().ends_with("does not explain: a.rs: 2"), "{stop:?}");
+        let stop = judged([Outcome::Caught, Outcome::TimedOut]).unwrap_err();
+        assert!(stop.sentence().ends_with("explains a.rs: 1"), "{stop:?}");
+    }
+
+    #[test]
+    fn progress_is_counted_from_what_was_printed() {
+        let printed = "Found 12 mutants to test\ncaught   core/src/a.rs:1:2: replace f with () in 1s build\n\
+             MISSED   core/src/a.rs:1:3: replace g with () in 1s build + 2s test\n";
+        assert_eq!(progress(printed), "2 of 12 mutants, 1 have survived");
+    }
+}

@@ -1,0 +1,140 @@
+//! The page of results: a row for each file, as it was last tried.
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::outcome::Counts;
+use crate::job::Stop;
+
+/// Where it is, from the root.
+const PAGE: &str = "docs/mutants.md";
+
+const INTRODUCTION: &str = "\
+# Mutants
+
+A mutant is the code with one small change: a comparison turned round, a function that returns a constant, a match arm left
+out. A test should notice each. `cargo xtask prove mutants` tries all of them, and writes this page after each file.
+[CONTRIBUTING.md](../CONTRIBUTING.md#mutants) says how. What no test can notice stands in
+[tests/data/mutants.json](../tests/data/mutants.json), with the reason.
+
+";
+
+const HEADER: &str = "\
+| file | mutants | caught | timed out | do not compile | explained | not explained | date | commit |
+|---|---|---|---|---|---|---|---|---|
+";
+
+/// The row of a file that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) counts: Counts,
+    pub(crate) date: String,
+    pub(crate) commit: String,
+}
+
+/// The rows of the page, by file. A file without one was not tried yet.
+#[derive(Debug)]
+pub(crate) struct Results(BTreeMap<String, File>);
+
+#[derive(Debug)]
+struct File {
+    /// How many it has now.
+    mutants: usize,
+    row: Option<Row>,
+}
+
+impl Results {
+    /// The results so far of these files, which have so many mutants now. A result is left out if its file does not exist any
+    /// more, or has another number of mutants.
+    pub(crate) fn read<'a>(root: &Path, files: impl Iterator<Item = (&'a str, usize)>) -> Self {
+        let page = std::fs::read_to_string(root.join(PAGE)).unwrap_or_default();
+        Self::parse(&page, files)
+    }
+
+    fn parse<'a>(page: &str, files: impl Iterator<Item = (&'a str, usize)>) -> Self {
+        let mut known: BTreeMap<String, Row> = page.lines().filter_map(parse_row).collect();
+        let file = |(path, mutants): (&str, usize)| {
+            let row = known.remove(path).filter(|row| row.counts.all() == mutants);
+            (path.to_owned(), File { mutants, row })
+        };
+        Self(files.map(file).collect())
+    }
+
+    pub(crate) fn set(&mut self, file: &str, row: Row) {
+        self.0.insert(file.to_owned(), File { mutants: row.counts.all(), row: Some(row) });
+    }
+
+    pub(crate) fn write(&self, root: &Path) -> Result<(), Stop> {
+        std::fs::write(root.join(PAGE), self.page()).map_err(|error| Stop::Failed(format!("{PAGE}: {error}")))
+    }
+
+    fn page(&self) -> String {
+        let tried: Vec<_> =
+            self.0.iter().filter_map(|(path, file)| Some((path, file.row.as_ref()?))).collect();
+        let waiting: Vec<_> = self.0.iter().filter(|(_, file)| file.row.is_none()).collect();
+        let all = tried.iter().fold(Counts::default(), |sum, (_, row)| sum.plus(row.counts));
+        let mut page = INTRODUCTION.to_owned();
+        let _ = writeln!(
+            page,
+            "{} of {} files were tried, with {} of {} mutants.\n",
+            tried.len(),
+            self.0.len(),
+            all.all(),
+            self.0.values().map(|file| file.mutants).sum::<usize>()
+        );
+        page.push_str(HEADER);
+        for (path, row) in tried {
+            let _ = writeln!(page, "| {path} | {} | {} | {} |", numbers(row.counts), row.date, row.commit);
+        }
+        let _ = writeln!(page, "| together | {} | | |", numbers(all));
+        if !waiting.is_empty() {
+            page.push_str("\nNot tried yet:\n\n| file | mutants |\n|---|---|\n");
+            for (path, file) in waiting {
+                let _ = writeln!(page, "| {path} | {} |", file.mutants);
+            }
+        }
+        page
+    }
+}
+
+fn numbers(counts: Counts) -> String {
+    let Counts { caught, timed_out, unviable, explained, unexplained } = counts;
+    format!("{} | {caught} | {timed_out} | {unviable} | {explained} | {unexplained}", counts.all())
+}
+
+/// Returns the file and its row. Other lines of the page are none: `together` has no date.
+fn parse_row(line: &str) -> Option<(String, Row)> {
+    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let [file, all, numbers @ .., date, commit] = cells.as_slice() else { return None };
+    let numbers = numbers.iter().map(|number| number.parse().ok()).collect::<Option<Vec<usize>>>()?;
+    let [caught, timed_out, unviable, explained, unexplained] = *numbers.as_slice() else { return None };
+    let counts = Counts { caught, timed_out, unviable, explained, unexplained };
+    let row = Row { counts, date: (*date).to_owned(), commit: (*commit).to_owned() };
+    (all.parse() == Ok(counts.all())).then(|| ((*file).to_owned(), row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_keeps_the_rows_of_other_shards_and_names_what_was_not_tried() {
+        let counts = Counts { caught: 5, timed_out: 1, unviable: 2, explained: 3, unexplained: 0 };
+        let row = Row { counts, date: "2026-01-31".to_owned(), commit: "abc1234".to_owned() };
+        let mut results = Results::parse("", [("a.rs", 11), ("b.rs", 4), ("gone.rs", 11)].into_iter());
+        results.set("a.rs", row.clone());
+        results.set("gone.rs", row.clone());
+        let page = results.page();
+        assert!(
+            page.contains("\n| b.rs | 4 |\n") && page.contains("2 of 3 files were tried, with 22 of 26"),
+            "{page}"
+        );
+        let again = Results::parse(&page, [("a.rs", 11), ("b.rs", 4)].into_iter());
+        assert_eq!(again.0.get("a.rs").and_then(|file| file.row.clone()), Some(row));
+        assert_eq!(again.0.len(), 2);
+        assert!(again.page().contains("| together | 11 | 5 | 1 | 2 | 3 | 0 | | |"), "{}", again.page());
+        let changed = Results::parse(&page, [("a.rs", 12)].into_iter());
+        assert!(changed.page().contains("\n| a.rs | 12 |\n"), "{}", changed.page());
+    }
+}
