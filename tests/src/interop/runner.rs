@@ -20,6 +20,7 @@ pub struct Case {
     name: String,
     run: Run,
     ignored: Option<&'static str>,
+    limit: Duration,
 }
 
 impl Case {
@@ -29,7 +30,7 @@ impl Case {
         F: FnOnce(Log) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        Self { name: name.into(), run: Box::new(move |log| Box::pin(run(log))), ignored: None }
+        Self { name: name.into(), run: Box::new(move |log| Box::pin(run(log))), ignored: None, limit: LIMIT }
     }
 
     /// Lists the case with the reason why it is not run.
@@ -38,18 +39,24 @@ impl Case {
         Self { ignored: Some(reason), ..self }
     }
 
+    /// Returns this case, which may take this long, and not only 90 s.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Returns this case, which waits for its turn: of those that share it, one runs at a time.
     #[must_use]
     pub fn in_turn(self, turn: &Arc<Mutex<()>>) -> Self {
         let turn = Arc::clone(turn);
-        let Self { name, run, ignored } = self;
+        let Self { name, run, ignored, limit } = self;
         let waits = move |log| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move {
                 let _turn = turn.lock().await;
                 run(log).await;
             })
         };
-        Self { name, run: Box::new(waits), ignored }
+        Self { name, run: Box::new(waits), ignored, limit }
     }
 }
 
@@ -59,7 +66,7 @@ impl core::fmt::Debug for Case {
     }
 }
 
-/// A case that takes longer hangs.
+/// A case that takes longer hangs, unless it says otherwise.
 const LIMIT: Duration = Duration::from_secs(90);
 
 tokio::task_local! {
@@ -90,7 +97,7 @@ pub fn run_in_turn(lists: impl IntoIterator<Item = (Vec<Case>, usize)>) -> ExitC
         arguments.test_threads.get_or_insert(at_once);
         let tests = cases.into_iter().map(|case| {
             let runtime = Arc::clone(&runtime);
-            let trial = Trial::test(case.name, move || runtime.block_on(hold(case.run)));
+            let trial = Trial::test(case.name, move || runtime.block_on(hold(case.run, case.limit)));
             match case.ignored {
                 None => trial,
                 Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
@@ -111,15 +118,15 @@ pub fn run_in_turn(lists: impl IntoIterator<Item = (Vec<Case>, usize)>) -> ExitC
 }
 
 /// Runs a case in a task of its own. Its log is the failure.
-async fn hold(run: Run) -> Result<(), Failed> {
+async fn hold(run: Run, limit: Duration) -> Result<(), Failed> {
     let log = Log::start();
     let mut task = tokio::spawn(LOG.scope(log.clone(), run(log.clone())));
-    match tokio::time::timeout(LIMIT, &mut task).await {
+    match tokio::time::timeout(limit, &mut task).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(_)) => {}
         Err(_) => {
             task.abort();
-            log.line("runner", &format!("stopped after {LIMIT:?}"));
+            log.line("runner", &format!("stopped after {limit:?}"));
         }
     }
     Err(log.text().into())
