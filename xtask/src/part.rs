@@ -6,8 +6,8 @@ use crate::need::Need;
 use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    advisories, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths, lints,
-    long, mutants, packages, page, panic_free, planted,
+    advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
+    lints, long, mutants, packages, page, panic_free, planted,
 };
 
 /// One thing that must hold.
@@ -266,6 +266,15 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::attacks,
     },
     Part {
+        name: "autobahn",
+        about: "Autobahn's 247 cases about correctness against the core, the tokio adapter and the client for boards, in both roles",
+        verb: Verb::Test,
+        load: Load::Measures,
+        needs: &[Need::PythonEnvironments],
+        limit_minutes: 20,
+        run: autobahn::correctness,
+    },
+    Part {
         name: "real-peers",
         about: "other people's clients and a browser with our servers, and our clients with their servers",
         verb: Verb::Test,
@@ -401,6 +410,15 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[],
         limit_minutes: 60,
         run: long::months,
+    },
+    Part {
+        name: "autobahn-limits",
+        about: "Autobahn's 54 cases about size and speed, the same way",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[Need::PythonEnvironments],
+        limit_minutes: 60,
+        run: autobahn::limits,
     },
     Part {
         name: "soak",

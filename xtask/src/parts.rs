@@ -1,6 +1,7 @@
 //! What each part does. They are listed in [`part`](crate::part).
 
 pub(crate) mod advisories;
+pub(crate) mod autobahn;
 pub(crate) mod bare_metal;
 pub(crate) mod coverage;
 pub(crate) mod firmware;

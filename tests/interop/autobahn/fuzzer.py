@@ -27,6 +27,8 @@ from cases import to_bytes, to_text
 
 # Most cases give the peer a second for everything. A machine with other things to do may be slower.
 PATIENCE = 5
+# The suite gives a handshake some seconds. A peer that never ends one fails after these.
+HANDSHAKE = 30
 # Engine.IO's heartbeat must not come into a case.
 OPEN = b'0{"sid":"autobahn","upgrades":[],"pingInterval":3600000,"pingTimeout":3600000,"maxPayload":67108864}'
 
@@ -172,8 +174,8 @@ def factory(kind, protocol, dialect, **settings):
     made = kind(**settings)
     made.protocol = type("Protocol", (EngineIo, protocol), {}) if dialect == "engine.io" else protocol
     made.logFrames = True
-    # As the suite has it. The limits of the closing handshake grow with the others.
-    made.setProtocolOptions(failByDrop=False, openHandshakeTimeout=30, closeHandshakeTimeout=PATIENCE)
+    # As the suite has it: a broken rule is answered by a close frame.
+    made.setProtocolOptions(failByDrop=False, openHandshakeTimeout=HANDSHAKE, closeHandshakeTimeout=HANDSHAKE)
     return made
 
 
@@ -185,7 +187,7 @@ async def client(dialect, numbers, url, at_once):
         async with turn:
             to_server = factory(WebSocketClientFactory, ToServer, dialect, url=url)
             to_server.number = number
-            to_server.setProtocolOptions(serverConnectionDropTimeout=PATIENCE)
+            to_server.setProtocolOptions(serverConnectionDropTimeout=HANDSHAKE)
             _, protocol = await loop.create_connection(to_server, host, port)
             await protocol.over
 
