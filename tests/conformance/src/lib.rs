@@ -1,7 +1,7 @@
 //! What the specifications demand of eio, and the tests that hold it: `data/` lists it, `docs/conformance.md` shows it.
 //!
 //! Each file of `data/` is one [`Specification`]. It has the number of words such as MUST in each section, and the
-//! clauses that these words stand in, in words of our own. The words that no clause accounts for are [`faults`], and so
+//! clauses that these words stand in, in words of our own. The words that no clause accounts for are [`faults()`], and so
 //! is a clause that names neither a test nor a reason.
 
 mod data;
