@@ -9,6 +9,7 @@
 //! ```
 
 mod crates;
+mod difference;
 mod listing;
 #[path = "../../../xtask/src/metadata.rs"]
 mod metadata;
@@ -67,7 +68,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 
 fn check(path: &Path, text: &str) -> Result<(), String> {
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    match listing::difference(&committed, text) {
+    match difference::difference(&committed, text) {
         None => Ok(()),
         Some(difference) => Err(format!(
             "the public API differs from {}. If the change is meant, run `{RENEW}` and commit the file.\n{difference}",
