@@ -7,7 +7,7 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
-    lints, long, mutants, packages, page, panic_free, planted,
+    lints, long, mutants, packages, page, panic_free, planted, reproducible,
 };
 
 /// One thing that must hold.
@@ -240,7 +240,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "package",
-        about: "what will be published packs, and builds from its packages",
+        about: "what will be published packs, to the same bytes in another folder, and builds from its packages",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[],
@@ -446,6 +446,15 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &COVERAGE_NEEDS,
         limit_minutes: 120,
         run: coverage::measure,
+    },
+    Part {
+        name: "same-tool",
+        about: "the tool that is handed out has the same bytes when it is built in another folder",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[CC],
+        limit_minutes: 120,
+        run: reproducible::same_tool,
     },
     Part {
         name: "properties",

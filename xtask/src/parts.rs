@@ -19,3 +19,4 @@ pub(crate) mod packages;
 pub(crate) mod page;
 pub(crate) mod panic_free;
 pub(crate) mod planted;
+pub(crate) mod reproducible;

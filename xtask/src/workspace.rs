@@ -1,5 +1,6 @@
 //! What `cargo metadata` says about the workspace.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -31,6 +32,12 @@ pub(crate) struct Package {
     pub(crate) is_published: bool,
     /// The oldest compiler it promises to work with.
     pub(crate) rust_version: Option<String>,
+}
+
+/// The folder in which cargo keeps what it downloads.
+pub(crate) fn cargo_home() -> PathBuf {
+    let named = env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.unwrap_or_else(|| env::home_dir().unwrap_or_default().join(".cargo"))
 }
 
 impl Workspace {

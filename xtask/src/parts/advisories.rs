@@ -1,11 +1,11 @@
 //! Whether a dependency has a known vulnerability, by the database of <https://rustsec.org>.
 
 use core::time::Duration;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::job::{Job, Stop, command};
+use crate::workspace::cargo_home;
 
 /// Where cargo-deny fetches the database from.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
@@ -68,9 +68,7 @@ fn verdict(printed: &str, has_network: bool) -> Stop {
 
 /// The database that cargo-deny keeps, if it has fetched one. Its name ends in a hash of the address.
 fn fetched_before() -> Option<PathBuf> {
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")))?;
-    newest_database(&home.join("advisory-dbs"))
+    newest_database(&cargo_home().join("advisory-dbs"))
 }
 
 fn newest_database(folder: &Path) -> Option<PathBuf> {
@@ -104,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_database_is_a_repository_in_cargo_denys_folder() {
-        let folder = env::temp_dir().join(format!("eio-advisories-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("eio-advisories-{}", std::process::id()));
         assert_eq!(newest_database(&folder), None);
         fs::create_dir_all(folder.join("advisory-db-1/.git")).unwrap();
         fs::write(folder.join("db.lock"), "").unwrap();

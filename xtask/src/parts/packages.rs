@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::job::{Job, Stop, command};
+use crate::parts::reproducible;
 
-/// Packs the packages that are published, and checks what is in them. Cargo can do both in one step, but builds a
+/// Packs the packages that are published, twice, and checks what is in them. Cargo can do both in one step, but builds a
 /// package against a copy of the others' packages that it keeps by their versions, and so against an older state of the
 /// same version.
 ///
@@ -17,7 +18,9 @@ pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
     // A workspace of what would be downloaded, in which each finds the others, and the versions that are locked here.
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"eio-*\"]\n\n[patch.crates-io]";
     let mut manifest = vec![workspace.to_owned()];
-    for (name, unpacked) in unpack(job, &names, &folder)? {
+    let unpacked = unpack(job, &names, &folder)?;
+    reproducible::same_packages(job, &names)?;
+    for (name, unpacked) in unpacked {
         manifest.push(format!("{name} = {{ path = \"{}\" }}", unpacked.display()));
     }
     // With the profiles and in the folder of our own workspace, other people's crates have been checked already.
