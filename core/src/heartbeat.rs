@@ -432,6 +432,10 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::format;
+
     use super::*;
 
     fn at(millis: u64) -> Instant {
@@ -455,6 +459,26 @@ mod tests {
             machine.handle_reading_resumed(at(13));
             assert_eq!(machine.poll_timeout(), Some(at(25)));
         }
+    }
+
+    #[test]
+    fn a_cap_of_the_timeout_is_at_least_a_millisecond_and_one_beyond_32_bits_changes_nothing() {
+        let beyond_32_bits = Duration::from_millis(u64::from(u32::MAX) + 2);
+        for (cap, timeout) in
+            [(Duration::ZERO, 1), (Duration::from_micros(1), 1), (beyond_32_bits, 2), (Duration::MAX, 2)]
+        {
+            let mut client = Machine::eio4_client_opening(at(0), at(10));
+            client.cap_timeout(cap);
+            client.open(at(1), brisk());
+            assert_eq!(client.heartbeat(), Heartbeat::from_millis(10, timeout).ok(), "{cap:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_for_people_names_the_rules_and_shows_no_addresses_of_functions() {
+        let machine = Machine::eio4_server(brisk(), Liveness::AnyPacket, at(0));
+        let printed = format!("{machine:?}");
+        assert!(printed.contains("rules: Rules,") && !printed.contains("0x"), "{printed}");
     }
 
     #[test]
