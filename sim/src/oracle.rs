@@ -66,9 +66,11 @@ impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { session, side, .. } = self;
         match self.what {
+            Wrong::Late { by: Duration::ZERO } => {
+                write!(f, "{session} is still open on the {side} at its bound")
+            }
             Wrong::Late { by } => {
-                let by = Seconds(micros(by));
-                write!(f, "{session} was still open on the {side} at its bound, or ended {by} after it")
+                write!(f, "{session} passed its bound on the {side} by {}", Seconds(micros(by)))
             }
             Wrong::Early { by } => {
                 write!(f, "{session} ended on the {side} {} before its bound", Seconds(micros(by)))

@@ -33,6 +33,7 @@ mod places;
 mod report;
 
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use options::Options;
 use report::Report;
@@ -61,9 +62,10 @@ fn main() -> ExitCode {
 /// Runs all places, or the one that is asked for.
 fn run(options: &Options) -> Result<Report, places::Failure> {
     let worlds = if options.place.is_some() { 1 } else { options.worlds };
+    let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let worlds: Vec<_> =
-            (0..worlds).map(|world| scope.spawn(move || places::run(options, world))).collect();
+        let run = |world| places::run(options, world, &failed);
+        let worlds: Vec<_> = (0..worlds).map(|world| scope.spawn(move || run(world))).collect();
         let mut report = Report::new(options);
         for world in worlds {
             report.add(&world.join().expect("a world that reports its failure")?);

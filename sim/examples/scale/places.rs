@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::ToString;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use eio_sim::{Message, Random, SessionId, Side, World};
 
@@ -58,8 +59,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs the places of one of the worlds.
-pub(crate) fn run(options: &Options, number: u32) -> Result<Share, Failure> {
+/// Runs the places of one of the worlds. It stops when another one has failed, and the others when this one does.
+pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result<Share, Failure> {
     let mut world = World::new(options.seed);
     world.shorten_bounds(options.shorten);
     world.keep_lines(if options.place.is_some() { 4_096 } else { 0 });
@@ -79,11 +80,15 @@ pub(crate) fn run(options: &Options, number: u32) -> Result<Share, Failure> {
     }
     let mut longest = Duration::ZERO;
     let mut progress = Progress::begin(options, number);
-    while let Some(Reverse((at, index))) = agenda.pop().filter(|Reverse((at, _))| *at < options.time) {
-        let Some(place) = places.get_mut(index) else { break };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run_until(at))) {
+    loop {
+        let next = agenda.pop().filter(|Reverse((at, _))| *at < options.time);
+        let until = next.map_or(options.time, |Reverse((at, _))| at);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run_until(until))) {
+            failed.store(true, Ordering::Relaxed);
             return Err(failure(options, &world, &places, &*panic));
         }
+        let Some(Reverse((at, index))) = next.filter(|_| !failed.load(Ordering::Relaxed)) else { break };
+        let Some(place) = places.get_mut(index) else { break };
         if place.is_over(&world) {
             longest = longest.max(place.lived(&world));
             place.begin(&fleet, &mut world);
@@ -93,13 +98,8 @@ pub(crate) fn run(options: &Options, number: u32) -> Result<Share, Failure> {
         agenda.push(Reverse((at + place.pause(options), index)));
         progress.show(&world);
     }
-    match catch_unwind(AssertUnwindSafe(|| world.run_until(options.time))) {
-        Ok(()) => {
-            let lived = places.iter().map(|place| place.lived(&world));
-            Ok(Share::of(&world, lived.fold(longest, Duration::max)))
-        }
-        Err(panic) => Err(failure(options, &world, &places, &*panic)),
-    }
+    let lived = places.iter().map(|place| place.lived(&world));
+    Ok(Share::of(&world, lived.fold(longest, Duration::max)))
 }
 
 impl Place {
