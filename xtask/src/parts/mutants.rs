@@ -289,8 +289,8 @@ impl File {
 }
 
 impl Stage {
-    /// Leaves out what takes long, for `cargo test` and for what hands its last arguments on to it. Nothing is random: a mutant
-    /// that was found once is found again.
+    /// Leaves out what takes long, for `cargo test` and for what hands its last arguments on to it. The properties' cases are
+    /// always the same: a mutant that was found once is found again.
     fn limit<'a>(&self, test: &'a mut Command) -> &'a mut Command {
         test.env("PROPTEST_CASES", self.cases)
             .env("PROPTEST_RNG_SEED", "1")

@@ -8,7 +8,7 @@ use super::outcome::Counts;
 use crate::job::Stop;
 
 /// Where it is, from the root.
-const PAGE: &str = "docs/mutants.md";
+pub(crate) const PAGE: &str = "docs/mutants.md";
 
 const INTRODUCTION: &str = "\
 # Mutants

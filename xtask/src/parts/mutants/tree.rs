@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::results::PAGE;
 use crate::job::{Job, Stop, command};
 
 /// The commit that is tried, checked out where nobody works. What was built there before is kept.
@@ -25,7 +26,8 @@ impl Tree {
         let mut fetch = tree.command("git fetch --quiet");
         job.run(fetch.arg(&job.workspace.root).arg("HEAD"))?;
         job.run(&mut tree.command("git checkout --quiet --force --detach FETCH_HEAD"))?;
-        if !job.run(&mut command("git status --porcelain --untracked-files=no"))?.is_empty() {
+        let mut status = command("git status --porcelain --untracked-files=no -- .");
+        if !job.run(status.arg(format!(":!{PAGE}")))?.is_empty() {
             job.note("what is not committed was not tried".to_owned());
         }
         Ok(tree)
