@@ -39,6 +39,8 @@
 pub mod eio3;
 pub mod eio4;
 mod rules;
+#[cfg(test)]
+mod steps;
 
 use core::time::Duration;
 

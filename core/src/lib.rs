@@ -150,6 +150,8 @@ mod server;
 pub mod session;
 pub mod settings;
 pub mod socketio;
+#[cfg(test)]
+mod steps;
 mod text;
 mod time;
 pub mod transports;

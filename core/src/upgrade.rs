@@ -16,6 +16,9 @@
 //!
 //! Each machine has one deadline and ends with an [`UpgradeOutcome`].
 
+#[cfg(test)]
+mod steps;
+
 use core::fmt;
 use core::time::Duration;
 

@@ -7,7 +7,7 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
-    lints, long, mutants, packages, page, panic_free, planted, reproducible,
+    lints, long, mutants, packages, page, panic_free, planted, proof, reproducible,
 };
 
 /// One thing that must hold.
@@ -228,6 +228,15 @@ pub(crate) const PARTS: &[Part] = &[
         ],
         limit_minutes: 15,
         run: panic_free::prove,
+    },
+    Part {
+        name: "rules-proof",
+        about: "a solver proves the rules of time for models of heartbeat and upgrade, at all times, and the code's first steps are theirs",
+        verb: Verb::Test,
+        load: Load::Compiles,
+        needs: &[Need::PythonEnvironments],
+        limit_minutes: 30,
+        run: proof::quick,
     },
     Part {
         name: "page",
@@ -455,6 +464,15 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[CC],
         limit_minutes: 120,
         run: reproducible::same_tool,
+    },
+    Part {
+        name: "every-step",
+        about: "as `rules-proof`, and the code takes every step of the models, at each time around a deadline; about ten minutes",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[Need::PythonEnvironments],
+        limit_minutes: 120,
+        run: proof::whole,
     },
     Part {
         name: "properties",

@@ -19,4 +19,5 @@ pub(crate) mod packages;
 pub(crate) mod page;
 pub(crate) mod panic_free;
 pub(crate) mod planted;
+pub(crate) mod proof;
 pub(crate) mod reproducible;

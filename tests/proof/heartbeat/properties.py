@@ -1,0 +1,117 @@
+"""What is proven of the heartbeat, besides the rules of every machine."""
+
+from heartbeat import machine as model
+from heartbeat.invariant import invariant
+from logic import both, either, larger, lasting, negate, same, smaller
+from rules import WAKING, deadline, has_ended, is_due, only_the_clock, rules_of
+from subject import Property
+
+
+def every_call_but(*names):
+    return tuple(call.name for call in model.CALLS if call.name not in names)
+
+
+def whole_silence(machine):
+    return (machine.interval + machine.timeout) * 1_000
+
+
+PROPERTIES = [
+    *rules_of(invariant),
+    Property(
+        "deadline in reach",
+        2,
+        "While the application reads, an open or closing machine's deadline is at most an interval and a timeout away.",
+        lambda step: deadline(step, step.after) <= step.time + whole_silence(step.after),
+        calls=every_call_but("end"),
+        given=lambda step: both(step.after.phase <= model.CLOSING, negate(step.after.stalled)),
+    ),
+    Property(
+        "stalled in bounds",
+        2,
+        "A machine whose application stops reading has a deadline within the stall timeout.",
+        lambda step: deadline(step, step.after) <= lasting(step.time, *step.arguments),
+        calls=("handle_reading_paused",),
+        given=lambda step: both(model.is_running(step.before), negate(step.before.stalled)),
+    ),
+    Property(
+        "closing in bounds",
+        2,
+        "A machine that begins to close has a deadline within the close timeout.",
+        lambda step: deadline(step, step.after) <= lasting(step.time, *step.arguments),
+        calls=("begin_close",),
+        given=lambda step: model.is_running(step.before),
+    ),
+    Property(
+        "ended for good",
+        2,
+        "A machine that has ended has no deadline, and no call changes anything but its clock.",
+        lambda step: both(only_the_clock(step), has_ended(step, step.after)),
+        calls=every_call_but("open"),
+        given=lambda step: has_ended(step, step.before),
+    ),
+    Property(
+        "due does something",
+        3,
+        "A `handle_timeout` at the deadline or later pings or ends the machine, and says which.",
+        lambda step: either(
+            both(step.outcome == model.WRITE_PING, step.after.phase == model.AWAITING),
+            both(step.outcome >= model.PING_TIMEOUT, has_ended(step, step.after)),
+        ),
+        calls=WAKING,
+        given=is_due,
+    ),
+    Property(
+        "backwards is not expired",
+        4,
+        "Whether the peer has run out of time is judged at the latest time, too.",
+        lambda step: same(
+            model.is_expired(step.before, step.now), model.is_expired(step.before, step.before.clock)
+        ),
+        ("handle_clock",),
+        lambda step: step.now <= step.before.clock,
+    ),
+    Property(
+        "evidence before expiry",
+        5,
+        "Only `handle_timeout` ends a machine for silence, and `end` by the caller's wish: no other call ends it.",
+        lambda step: same(has_ended(step, step.after), has_ended(step, step.before)),
+        calls=every_call_but("handle_timeout", "end"),
+    ),
+    Property(
+        "late is not shorter",
+        6,
+        "However late a ping is sent, its pong has the whole timeout from then.",
+        lambda step: deadline(step, step.after) == step.time + step.after.timeout * 1_000,
+        calls=WAKING,
+        given=lambda step: both(step.outcome == model.WRITE_PING, negate(step.before.stalled)),
+    ),
+    Property(
+        "no early timeout",
+        6,
+        "No pong is given up before the whole timeout has passed since its ping.",
+        lambda step: step.time >= step.before.mark + step.before.timeout * 1_000,
+        calls=WAKING,
+        given=lambda step: both(
+            step.before.phase == model.AWAITING, step.outcome == model.PING_TIMEOUT
+        ),
+    ),
+    Property(
+        "next ping",
+        11,
+        "On an EIO4 server, the ping after a pong is due at min(pong + I, ping + I + T/2), and never before now.",
+        lambda step: step.after.timer
+        == larger(
+            step.time,
+            smaller(
+                step.time + step.before.interval * 1_000,
+                step.before.mark + step.before.interval * 1_000 + step.before.timeout * 500,
+            ),
+        ),
+        calls=("handle_packet",),
+        given=lambda step: both(
+            step.before.role == model.SERVER4,
+            step.outcome == model.ANSWERED,
+            negate(step.before.stalled),
+        ),
+    ),
+]
