@@ -4,9 +4,9 @@
 
 use eio_core::packet::{Data, Packet, WebSocketMessage};
 use eio_core::payload::{DEFAULT_MAX_PACKETS, Format, v3::Framing};
-use eio_core::polling::{Limits, Refusal, ServerPolling};
+use eio_core::polling::{ClientPolling, Hold, Limits, Refusal, Request, ServerPolling};
 use eio_core::session::CLOSE_TIMEOUT;
-use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession};
+use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_micros(0);
@@ -135,4 +135,29 @@ proptest! {
             prop_assert_eq!((session.has_ended(), polling.is_idle()), (ended, !poll && !post));
         }
     }
+}
+
+/// A server may hold the answer to a post until its application has sent something, for which it needs a poll.
+#[test]
+fn a_client_whose_upgrade_pauses_polls_as_long_as_its_post_is_in_flight() {
+    let (mut session, mut polling) =
+        (ClientSession::eio4(CLOSE_TIMEOUT, NOW), ClientPolling::new(Revision::V4));
+    let open = br#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
+    for packet in polling.format().decode(Framing::Text, open, 16) {
+        session.handle_packet(NOW, packet);
+    }
+    let queue = [Packet::message(WebSocketMessage::Text("x"))];
+    let goes_on = Hold::default();
+    let pauses = Hold { upgrade_pauses: true, ..goes_on };
+    let limits = Limits::DEFAULT;
+    assert_eq!(polling.poll_request(NOW, &mut session, queue, &limits, goes_on), Some(Request::Poll));
+    let post = polling.poll_request(NOW, &mut session, queue, &limits, goes_on);
+    assert!(matches!(post, Some(Request::Post(_))), "{post:?}");
+    polling.handle_poll_answered();
+    assert_eq!(polling.poll_request(NOW, &mut session, queue, &limits, pauses), Some(Request::Poll));
+    assert_eq!(polling.poll_request(NOW, &mut session, queue, &limits, pauses), None);
+    polling.handle_poll_answered();
+    polling.handle_post_answered(NOW, &mut session);
+    assert_eq!(polling.poll_request(NOW, &mut session, queue, &limits, pauses), None);
+    assert!(polling.is_idle());
 }

@@ -17,7 +17,7 @@ use crate::{ClientSession, Instant, Revision};
 /// | request | when |
 /// |---|---|
 /// | the first poll | at once, without a `sid`: its answer opens the session |
-/// | a poll | whenever none is in flight, but not while the inbox is full, while an upgrade pauses polling, or beside the post that closes the session |
+/// | a poll | whenever none is in flight, but not while the inbox is full, while an upgrade pauses polling and no post is in flight, or beside the post that closes the session |
 /// | a post | when none is in flight and there is something to send: heartbeats first, then as many messages as fit, and a `close` packet behind the last one |
 /// | the last post | when the session has ended and the server must be told |
 ///
@@ -112,8 +112,8 @@ pub enum Request {
     reason = "the two sides of polling: the other transport, and the application"
 )]
 pub struct Hold {
-    /// An upgrade pauses polling: [`ClientUpgrade::wants_pause`](crate::upgrade::ClientUpgrade::wants_pause). No
-    /// request starts. Once [`ClientPolling::is_idle`] returns true, call
+    /// An upgrade pauses polling: [`ClientUpgrade::wants_pause`](crate::upgrade::ClientUpgrade::wants_pause). No post
+    /// starts, and polls go on only as long as a post is in flight. Once [`ClientPolling::is_idle`] returns true, call
     /// [`handle_polling_paused`](crate::upgrade::ClientUpgrade::handle_polling_paused).
     pub upgrade_pauses: bool,
     /// The application does not take its messages. No poll starts.
@@ -163,7 +163,8 @@ impl ClientPolling {
         if session.has_ended() {
             return self.last_post(now, session);
         }
-        if self.moved || hold.upgrade_pauses {
+        // A server may keep a post's answer until its application has sent something, which takes a poll.
+        if self.moved || hold.upgrade_pauses && self.post == Post::None {
             return None;
         }
         if !self.poll_in_flight && !hold.inbox_full && self.post != Post::Closing {
