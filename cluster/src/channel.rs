@@ -3,7 +3,7 @@
 use core::fmt;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::bus::NotPublished;
 use crate::node::Node;
 use crate::request::{Reply, Responses};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 use crate::targets;
 
 /// To whom a message goes. The node that publishes it does not get it: it serves its own sessions by itself.

@@ -15,6 +15,7 @@ use crate::frame::{MAX_ADDRESS, Phase};
 use crate::link::Link;
 use crate::node::{self, Node, Receiver};
 use crate::sessions::Sessions;
+use crate::sync::spawn;
 
 /// How long [`Cluster::leave`] waits for the bus.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -122,7 +123,7 @@ impl ClusterBuilder {
             let link = Link::new(name, incarnation, subjects, sending);
             Node::new(self.server, link, heartbeat, self.address)
         });
-        tokio::spawn(node::run(Arc::downgrade(&node), node.link.sending.clone()));
+        spawn(node::run(Arc::downgrade(&node), node.link.sending.clone()));
         let sessions = Sessions::open(&node);
         node.server
             .set_extension(WeakCluster { node: Arc::downgrade(&node), sessions: Arc::downgrade(&sessions) });

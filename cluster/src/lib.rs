@@ -19,6 +19,7 @@ mod once;
 mod orders;
 mod request;
 mod sessions;
+mod sync;
 mod targets;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.

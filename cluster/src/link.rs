@@ -1,13 +1,14 @@
 //! How frames leave a program: what a node and an emitter have in common.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use crate::bus::{NotPublished, Sending, Subject, Subjects};
 use crate::channel::To;
 use crate::frame::{Body, Frame, MAX_TOPICS, Publisher};
+use crate::sync::AtomicU64;
 
 /// The copies of a message take at most this part of the queue.
 const SHARE_OF_COPIES: usize = 8;

@@ -1,13 +1,13 @@
 //! This node: what its handles, its task and the bus share.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use eio_core::{Heartbeat, Instant};
 use eio_tokio::Server;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::bus::{Receive, Sending};
 use crate::channel::{Incoming, Services};
@@ -18,6 +18,7 @@ use crate::members::{Change, Members, Why};
 use crate::metrics;
 use crate::once::Taken;
 use crate::request::{NoAnswer, Reply, Requests, Responses};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Mutex, MutexGuard, Notify};
 use crate::targets;
 
 /// This node, as long as anybody has a handle.

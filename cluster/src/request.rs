@@ -1,16 +1,16 @@
 //! Questions to other nodes, and their answers.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::bus::NotPublished;
 use crate::frame::{Body, Outcome};
 use crate::link::Link;
 use crate::members::MAX_NODES;
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// How many bytes of answers to one question wait to be taken.
 const MAX_WAITING: usize = 16 * 1024 * 1024;

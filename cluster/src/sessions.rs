@@ -1,6 +1,6 @@
 //! The sessions of all nodes: messages to groups, to one session, and who is where.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use eio_tokio::{Audience, Broadcast, GroupChanges, Message, Sender, Server, SessionId, TrySendBatchError};
@@ -12,6 +12,7 @@ use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::orders::{self, Order, SERVICE};
 use crate::request::{NoAnswer, Reply};
+use crate::sync::{Mutex, spawn};
 
 /// How many bytes one part of an answer about members has, more or less.
 const PART: usize = 32 * 1024;
@@ -218,7 +219,7 @@ impl Sessions {
             }
         });
         let sessions = Arc::new(Self { channel, server: node.server.clone(), looking: Mutex::default() });
-        tokio::spawn(follow_groups(Arc::downgrade(&sessions), node.server.group_changes(), node.ended()));
+        spawn(follow_groups(Arc::downgrade(&sessions), node.server.group_changes(), node.ended()));
         sessions
     }
 
@@ -283,7 +284,7 @@ fn answer(server: &Server, payload: &[u8], mut reply: Reply) -> bool {
         return true;
     }
     // There may be many, and the bus does not wait.
-    tokio::spawn(async move {
+    spawn(async move {
         let mut members = members.iter().peekable();
         while members.peek().is_some() {
             let mut part: Vec<(String, Vec<String>)> = Vec::new();

@@ -15,6 +15,7 @@ mod packet;
 mod parser;
 #[cfg(feature = "server")]
 mod server;
+mod sync;
 mod targets;
 mod value;
 

@@ -17,6 +17,11 @@ pub mod guide;
 #[cfg(feature = "server")]
 mod server;
 mod session;
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod sync {
+    pub use crate::wire::sync::*;
+}
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod web;

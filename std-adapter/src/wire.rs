@@ -14,6 +14,7 @@ pub(crate) mod rough;
 #[cfg(feature = "server")]
 pub(crate) mod session_id;
 pub(crate) mod small;
+pub(crate) mod sync;
 pub(crate) mod targets;
 pub(crate) mod text;
 #[cfg(feature = "tls")]

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::bus::port::Port;
 use crate::bus::subject::Subject;
 use crate::bus::{Bus, Command};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A bus within a process: for tests of applications, also in paused time, and for programs that have one node. Cloning
 /// returns another handle to the same bus.

@@ -10,6 +10,7 @@ use crate::bus::port::Port;
 use crate::bus::state::{BusState, Limits, OVERHEAD, Shared};
 use crate::bus::subject::Subject;
 use crate::metrics;
+use crate::sync::spawn;
 
 /// What receives the messages of the bus, in the bus's task.
 pub(crate) trait Receive: Send + Sync {
@@ -92,7 +93,7 @@ impl Sending {
     /// Starts a bus in a task of its own.
     pub(crate) fn start(bus: Box<impl Bus + ?Sized>, limits: Limits, receive: Arc<dyn Receive>) -> Self {
         let (sending, port) = Self::open(limits, receive);
-        tokio::spawn(bus.run(port));
+        spawn(bus.run(port));
         sending
     }
 

@@ -1,13 +1,14 @@
 //! What both halves of a bus share: the queue, the subscriptions, and the counts.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::bus::Command;
 use crate::bus::subject::Subject;
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// Whether a bus is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use serde_json::{Map, Value};
-use tokio::runtime::Handle as Runtime;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::args::RawArgs;
@@ -21,6 +19,7 @@ use crate::client::shared::{Mark, REJOIN_PAUSE, Shared, State};
 use crate::client::target::Target;
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
+use crate::sync::{Notify, Runtime};
 use crate::targets;
 
 /// A namespace that an application has joined, or is joining. It is left when this is dropped.

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::acks::Acks;
@@ -18,6 +17,7 @@ use crate::client::recovery::Recovery;
 use crate::client::retries::Parcels;
 use crate::client::target::Target;
 use crate::errors::AckError;
+use crate::sync::Notify;
 
 /// What names a namespace that an application has joined. After it has left and joined again, the number is another.
 #[derive(Clone, Debug)]

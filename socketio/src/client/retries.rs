@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::args::RawArgs;
@@ -16,6 +16,7 @@ use crate::client::sending::NotPosted;
 use crate::client::settings::Retries;
 use crate::client::shared::{Shared, State};
 use crate::errors::{AckError, EmitError};
+use crate::sync::Notify;
 use crate::targets;
 
 /// How many events wait for their turn if none are kept while the client is away.

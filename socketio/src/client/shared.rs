@@ -6,18 +6,17 @@
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytestring::ByteString;
 use eio_tokio::{ClientSender, HandshakeInfo};
-use tokio::runtime::Handle as Runtime;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::client::namespace::{Key, Namespace, Phase};
 use crate::client::outbox::{Limit, NotTaken, Outbox, Outgoing};
 use crate::client::settings::Settings;
 use crate::errors::{AckError, EmitError};
+use crate::sync::{Mutex, MutexGuard, Notify, Runtime};
 use crate::targets;
 
 /// What a client, its sockets and the task of its connection share.

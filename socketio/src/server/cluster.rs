@@ -12,7 +12,7 @@ pub(crate) mod topics;
 
 use core::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use crate::server::guard::guarded;
 use crate::server::rooms::Target;
 use crate::server::socket::Socket;
 use crate::server::space::Space;
+use crate::sync::AtomicU64;
 use crate::targets;
 
 /// The name of the service in a cluster.

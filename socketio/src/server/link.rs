@@ -2,8 +2,8 @@
 
 use core::task::{Context, Waker};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use bytestring::ByteString;
 use eio_tokio::{Revision, Sender, TrySendBatchError, TrySendError};
@@ -13,6 +13,7 @@ use crate::packet::{Body, Packet};
 use crate::parser::Encoded;
 use crate::server::refusal::Refusal;
 use crate::server::shared::{Shared, WhenFull};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::targets::{self, shown};
 
 /// The connection of some sockets.
@@ -192,7 +193,7 @@ impl Link {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Desk> {
+    fn lock(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,8 @@
 //! What all connections of a server share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -15,6 +15,7 @@ use crate::server::namespace::Definition;
 use crate::server::recovery::Recovery;
 use crate::server::space::Space;
 use crate::server::spaces::Spaces;
+use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
 /// What the server does when there is something to send to a client that does not read, so that its outbox is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 mod life;
 
 use core::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytestring::ByteString;
 use eio_tokio::Sender;
@@ -23,6 +23,7 @@ use crate::server::refusal::Refusal;
 use crate::server::rooms::{JoinError, Member};
 use crate::server::socket_id::SocketId;
 use crate::server::space::Space;
+use crate::sync::Mutex;
 
 /// A client that has joined a namespace. Clones are the same socket, and may be used from anywhere: they do not keep the
 /// connection open.

@@ -3,14 +3,13 @@
 mod listening;
 
 use core::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytestring::ByteString;
 use eio_tokio::Broadcast;
 use http::Extensions;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::{EncodeError, RawArgs};
@@ -26,6 +25,7 @@ use crate::server::rooms::{JoinError, Rooms, Target};
 use crate::server::socket::Socket;
 use crate::server::socket_id::SocketId;
 use crate::server::space::listening::Listening;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Runtime};
 
 /// A namespace of a running server.
 pub(crate) struct Space {
@@ -304,7 +304,7 @@ impl Space {
             return;
         }
         // Without a runtime, what is too old goes with the next event.
-        let (Ok(runtime), Some(mut due)) = (Handle::try_current(), inner.expire()) else { return };
+        let (Ok(runtime), Some(mut due)) = (Runtime::try_current(), inner.expire()) else { return };
         inner.is_tidied = true;
         let space = Arc::downgrade(self);
         runtime.spawn(async move {

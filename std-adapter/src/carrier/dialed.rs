@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, ready};
 use std::io;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::carrier::delegate::{read_from_variants, write_to_variants};
 use crate::carrier::raw_socket::{Direct, RawSocket};
 #[cfg(feature = "tls")]
 use crate::carrier::tls;
+use crate::wire::sync::AtomicBool;
 
 /// A connection that this client has opened.
 #[derive(Debug)]

@@ -1,14 +1,15 @@
 //! Counts the open connections, in total and per address.
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use eio_core::Instant;
-use tokio::sync::Notify;
+
+use crate::wire::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Notify};
 
 /// How long room counts as short after a connection could not be accepted.
 const PRESSURE: Duration = Duration::from_secs(5);

@@ -16,6 +16,7 @@ use crate::client::route::RouteSetting;
 use crate::client::secrets::Secrets;
 use crate::client::session;
 use crate::client::socket::ClientSocket;
+use crate::wire::sync;
 
 /// Opens a session, within the open timeout, however many attempts it takes.
 pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> {
@@ -32,7 +33,7 @@ pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> 
         };
         let open_timeout = until.saturating_duration_since(client.clock.now());
         let (shared, running) = session::start(dialer, open_timeout);
-        tokio::spawn(running);
+        sync::spawn(running);
         let error = match ClientSocket::open(shared).await {
             Ok(socket) => return Ok(socket),
             Err(error) => error,

@@ -5,13 +5,14 @@
 //! cookie is kept.
 
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use eio_core::Instant;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::client::refusal::date;
+use crate::wire::sync::Mutex;
 
 /// The largest number of bytes of cookies that are kept and sent with every request: servers accept that much for a whole
 /// head.

@@ -4,7 +4,6 @@
 //! that has been opened so far.
 
 use core::future::poll_fn;
-use core::sync::atomic::AtomicBool;
 use std::io;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use crate::client::proxy::error::ProxyError;
 use crate::client::route::Route;
 
 use crate::carrier::dialed::{Dialed, Link};
+use crate::wire::sync::AtomicBool;
 
 /// Connects to the server of `config`.
 ///

@@ -4,7 +4,6 @@
 //! session drops all connections.
 
 use core::pin::Pin;
-use core::sync::atomic::AtomicBool;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::borrow::Cow;
@@ -23,6 +22,7 @@ use crate::client::events;
 use crate::client::http_connection::{Body, HttpConnection, ReadError, Unsent};
 use crate::client::secrets::Secrets;
 use crate::wire::clock::Clock;
+use crate::wire::sync::AtomicBool;
 
 /// The parts that all requests of a session share.
 #[derive(Clone)]

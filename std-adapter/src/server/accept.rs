@@ -14,6 +14,7 @@ use crate::server::connection::{self, Answers};
 use crate::server::incident::{CannotAccept, Incident};
 use crate::server::listener::Listener;
 use crate::server::sessions::ServerShared;
+use crate::wire::sync;
 
 /// How long the server waits before it tries to accept again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +44,7 @@ where
                     server.tell(&Incident::ConnectionRefused(peer));
                     continue;
                 };
-                tokio::spawn(connection::serve(
+                sync::spawn(connection::serve(
                     Arc::clone(&server),
                     stream,
                     peer,

@@ -24,6 +24,7 @@ use crate::web::compression::{Encoding, compress_large};
 use crate::web::request::{Query, is_internet_explorer, take};
 use crate::web::respond::{BadRequest, Body, Refusal, append_all, empty, respond};
 use crate::wire::outgoing::Outgoing;
+use crate::wire::sync;
 use crate::wire::targets;
 
 const HTML: &str = "text/html";
@@ -130,7 +131,7 @@ async fn handshake(
     callback("on_initial_headers", || server.http.add_initial_headers(head, response.headers_mut()))?;
     let span = span(&session);
     if let Some(engine) = session.hand_over() {
-        tokio::spawn(run_polling(engine, span, take(head)));
+        sync::spawn(run_polling(engine, span, take(head)));
     }
     Ok(response)
 }

@@ -1,15 +1,14 @@
 //! The sessions of one server, and the state that they share with its connections and requests.
 
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use eio_core::handshake::Transport;
 use eio_core::{DisconnectReason, Heartbeat, Instant, Revision, ServerSession};
 use http::Extensions;
-use tokio::sync::Notify;
 
 use crate::carrier::gate::Gate;
 use crate::server::config::HttpConfig;
@@ -28,6 +27,7 @@ use crate::web::unknown_session::UnknownSession;
 use crate::wire::clock::Clock;
 use crate::wire::node::Node;
 use crate::wire::session_id::SessionId;
+use crate::wire::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Notify};
 
 /// One session of a server, as its task, application, handles and requests share it.
 pub(crate) type Session = Shared<ServerKind>;

@@ -10,6 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use crate::server::sessions::Session;
 use crate::server::websocket::websocket;
 use crate::session::departing::{CLOSING_TIME, ClosingWebSocket};
+use crate::wire::sync;
 
 /// Closes the WebSocket as soon as the answer that switches protocols has been sent. Each session closes at most one at a
 /// time, for no longer than a WebSocket whose session has ended. Returns `false` while one is being closed.
@@ -18,7 +19,7 @@ pub(crate) fn turn_away(session: &Arc<Session>, upgrade: OnUpgrade) -> bool {
         return false;
     }
     let surplus = Surplus(Arc::clone(session));
-    tokio::spawn(async move {
+    sync::spawn(async move {
         // A client that does not take the answer gets no close frame.
         let _ = tokio::time::timeout(CLOSING_TIME, surplus.close(upgrade)).await;
     });

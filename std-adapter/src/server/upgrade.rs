@@ -17,6 +17,7 @@ use crate::web::opening_handshake::OpeningHandshake;
 use crate::web::request::NamedSession;
 use crate::web::request::{Query, take};
 use crate::web::respond::{BadRequest, Body, Refusal, append_all};
+use crate::wire::sync;
 use crate::wire::targets;
 
 /// Answers a WebSocket request, for a new session or as a candidate for an open one. All checks come before the answer that
@@ -70,7 +71,7 @@ pub(super) async fn answer(
         if let Some(CameOn(activity)) = came_on {
             activity.opens_websocket();
         }
-        tokio::spawn(run_websocket(engine, span, opening, take(parts)));
+        sync::spawn(run_websocket(engine, span, opening, take(parts)));
     }
     Ok(response)
 }

@@ -6,11 +6,10 @@
 
 use core::ops::{Deref, DerefMut};
 use core::task::{Context, Poll};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use eio_core::Instant;
 use eio_core::handshake::Transport;
-use tokio::sync::Notify;
 
 use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
@@ -24,6 +23,7 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::payload::separator;
+use crate::wire::sync::{Mutex, MutexGuard, Notify};
 
 /// One session, as its task, application, handles and requests share it.
 pub(crate) struct Shared<K: Kind> {

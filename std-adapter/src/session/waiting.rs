@@ -3,11 +3,11 @@
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::session::send::{SendError, TrySendError};
 use crate::wire::message::Message;
+use crate::wire::sync::Notify;
 
 /// A future that calls a function now and after every change, until it returns a value.
 ///

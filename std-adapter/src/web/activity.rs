@@ -1,14 +1,15 @@
 //! The activity of a connection, which decides how long the connection is kept.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use eio_core::Instant;
 
 use crate::wire::clock::Clock;
 use crate::wire::clock::LATE;
 use crate::wire::session_id::SessionId;
+use crate::wire::sync::{AtomicBool, Mutex, MutexGuard};
 
 /// How much longer a connection is kept than announced: a request that the client sends at the last moment is still on
 /// its way when that moment passes here.

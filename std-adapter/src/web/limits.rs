@@ -4,11 +4,12 @@ use core::hash::BuildHasher as _;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::hash::RandomState;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use eio_core::Instant;
 
 use crate::carrier::gate::network_of;
+use crate::wire::sync::Mutex;
 
 /// The number of places in each of the two tables, which take 1 MiB together.
 const PLACES: usize = 1 << 16;

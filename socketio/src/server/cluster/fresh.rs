@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use tokio::time::Instant;
+
+use crate::sync::Mutex;
 
 /// How long a node may take to listen to a room that its sockets have joined.
 const TIME: Duration = Duration::from_secs(5);

@@ -14,6 +14,7 @@ use crate::server::delivery;
 use crate::server::rooms::Target;
 use crate::server::shared::Shared;
 use crate::server::space::Space;
+use crate::sync::spawn;
 use crate::targets;
 
 /// Takes the messages of other nodes.
@@ -77,7 +78,7 @@ fn handle(server: &Arc<Shared>, incoming: Incoming<'_>) -> Result<(), Refused> {
         Message::Sockets(to) => {
             let reply = asked()?;
             if let Some((space, target)) = addressed(server, &to) {
-                tokio::spawn(fetch::tell_sockets(Arc::clone(server), space, target, reply));
+                spawn(fetch::tell_sockets(Arc::clone(server), space, target, reply));
             }
         }
         Message::Rooms(to) => {
@@ -149,5 +150,5 @@ fn ask(space: &Space, target: &Target, id: u64, encoded: &Encoded, timeout: Dura
     for socket in &sockets {
         answers.ask(socket.clone(), id, encoded);
     }
-    tokio::spawn(answers::tell(sockets, answers, reply));
+    spawn(answers::tell(sockets, answers, reply));
 }

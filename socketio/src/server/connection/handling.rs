@@ -14,6 +14,7 @@ use crate::server::handler::{Erased, HandlerError, Replied};
 use crate::server::refusal::Refusal;
 use crate::server::running::{Done, Outcome, Task, Work};
 use crate::server::socket::Socket;
+use crate::sync::Runtime;
 use crate::targets::{self, shown};
 
 impl Connection {
@@ -232,7 +233,7 @@ fn log_end(socket: &Socket, end: &Disconnect) {
 pub(super) fn tell_end_elsewhere(socket: Socket) {
     let Some(end) = socket.take_end() else { return };
     log_end(&socket, &end);
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let Ok(runtime) = Runtime::try_current() else { return };
     runtime.spawn(async move {
         let input = Input::Disconnect(end);
         run_elsewhere(
@@ -248,7 +249,7 @@ pub(super) fn tell_end_elsewhere(socket: Socket) {
 
 /// Runs the last handler of an end as [`tell_end_elsewhere`] does, after the first one was cut off.
 pub(super) fn tell_disconnect_elsewhere(socket: Socket) {
-    let (Some(end), Ok(runtime)) = (socket.end(), tokio::runtime::Handle::try_current()) else { return };
+    let (Some(end), Ok(runtime)) = (socket.end(), Runtime::try_current()) else { return };
     runtime.spawn(async move { run_last_elsewhere(&socket, &Input::Disconnect(end)).await });
 }
 

@@ -1,9 +1,11 @@
 //! Offsets: the places of packets in the history of a namespace, as clients see them.
 
 use core::hash::BuildHasher;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use std::hash::RandomState;
 use std::sync::Arc;
+
+use crate::sync::AtomicU64;
 
 /// Numbers the packets of a namespace, and reads the numbers that clients hand back. Clones are handles of the same
 /// numbering.

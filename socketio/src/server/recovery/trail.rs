@@ -1,12 +1,13 @@
 //! What the history needs to know of one session.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::server::random_id::{self, random_id};
 use crate::server::recovery::offset::Offset;
 use crate::server::rooms::{Target, surplus};
+use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
 /// How many of the rooms that a session has left are remembered.
 const MAX_LEFT: usize = 100;

@@ -1,6 +1,6 @@
 //! The life of a socket, as its connection and its namespace see it.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use http::Extensions;
 
@@ -12,6 +12,7 @@ use crate::server::link::Link;
 use crate::server::recovery::{Offset, Trail};
 use crate::server::socket::{Inner, Phase, Socket, Stage};
 use crate::server::space::{Kept, Space};
+use crate::sync::MutexGuard;
 use crate::targets;
 
 impl Socket {

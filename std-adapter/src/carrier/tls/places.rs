@@ -5,12 +5,13 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::carrier::gate::{Gate, Permit};
+use crate::wire::sync::{Mutex, MutexGuard};
 
 /// How long a handshake keeps its place while others wait for one. It is enough for a client that answers.
 const PRESSURE: Duration = Duration::from_secs(1);
