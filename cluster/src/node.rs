@@ -217,14 +217,16 @@ impl Node {
         timeout: Duration,
     ) -> Responses {
         let deadline = deadline_after(tokio::time::Instant::now(), timeout);
-        let asked: Vec<_> = self
-            .members()
+        // A node cannot be gone before the question is open, which would then never hear of it.
+        let members = self.members();
+        let mut asked = members
             .others()
             .filter(|(_, member)| node.is_none_or(|node| *member.name == *node))
             .map(|(incarnation, member)| (incarnation, Arc::clone(&member.name)))
-            .collect();
-        let is_nobody = asked.is_empty();
-        let (id, responses) = self.requests.open(asked.into_iter(), node.is_none(), deadline);
+            .peekable();
+        let is_nobody = asked.peek().is_none();
+        let (id, responses) = self.requests.open(asked, node.is_none(), deadline);
+        drop(members);
         if is_nobody {
             if let Some(node) = node {
                 responses.fail(node, NoAnswer::Gone);
