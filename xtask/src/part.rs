@@ -7,7 +7,7 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
-    lints, long, mutants, packages, page, panic_free, planted, proof, reproducible,
+    lints, long, miri, mutants, packages, page, panic_free, planted, proof, reproducible, schedules,
 };
 
 /// One thing that must hold.
@@ -135,6 +135,15 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[],
         limit_minutes: 10,
         run: fuzz::replay,
+    },
+    Part {
+        name: "schedules",
+        about: "no wake-up or message is lost, and nothing ends twice, in a few thousand orders of what tasks do",
+        verb: Verb::Test,
+        load: Load::Compiles,
+        needs: &[],
+        limit_minutes: 10,
+        run: schedules::few,
     },
     Part {
         name: "deny",
@@ -484,13 +493,22 @@ pub(crate) const PARTS: &[Part] = &[
         run: long::properties,
     },
     Part {
+        name: "shuttle",
+        about: "no wake-up or message is lost, and nothing ends twice, in more than a hundred thousand orders of what tasks do",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[],
+        limit_minutes: 120,
+        run: schedules::many,
+    },
+    Part {
         name: "miri",
-        about: "the unit tests of core and legacy meet no undefined behaviour",
+        about: "core, legacy, the simulated world, and what needs no socket of the adapters meet no undefined behaviour",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[Need::Nightly(&["miri", "rust-src"])],
         limit_minutes: 120,
-        run: long::miri,
+        run: miri::search,
     },
     Part {
         name: "mutants",

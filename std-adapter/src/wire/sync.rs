@@ -17,7 +17,7 @@ pub(crate) use {
 #[cfg(shuttle)]
 pub use {
     self::scheduled::{Notify, Runtime, spawn},
-    shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+    shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize},
     shuttle::sync::{Mutex, MutexGuard, RwLock},
 };
 

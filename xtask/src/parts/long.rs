@@ -11,16 +11,6 @@ pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test.env("PROPTEST_CASES", "10000")).map(drop)
 }
 
-/// Not in every change, because it takes minutes and finds little: the crates themselves forbid unsafe code, and only
-/// their dependencies do not. Property tests are cut short: Miri is about a thousand times slower than the processor.
-pub(crate) fn miri(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut test = command(
-        "rustup run nightly cargo miri test --package eio-core --package eio-legacy --lib --no-fail-fast --target-dir",
-    );
-    test.arg(job.workspace.target.join("miri"));
-    job.run(test.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "4")).map(drop)
-}
-
 /// What the simulated worlds print begins with this, and what they print while they run with the longer one.
 const WORLDS: &str = "scale: ";
 const PROGRESS: &str = "scale: world ";

@@ -55,9 +55,9 @@ fn tests(job: &Job<'_>) -> Command {
 fn schedules(printed: &str) -> u64 {
     let of_line = |line: &str| {
         let (_, numbers) = line.strip_prefix(PRINTED)?.rsplit_once(": ")?;
-        numbers.trim_start_matches("all ").split(' ').next()?.parse().ok()
+        numbers.trim_start_matches("all ").split(' ').next()?.parse::<u64>().ok()
     };
-    printed.lines().filter_map(of_line).sum::<u64>()
+    printed.lines().filter_map(of_line).sum()
 }
 
 #[cfg(test)]

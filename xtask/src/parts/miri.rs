@@ -1,0 +1,60 @@
+//! Undefined behaviour, searched for by Miri.
+
+use crate::job::{Job, Stop, command};
+
+/// Tests that Miri runs.
+struct Run {
+    package: &'static str,
+    /// The arguments that choose features and programs.
+    programs: &'static str,
+    /// The arguments that choose tests of these programs.
+    tests: &'static str,
+}
+
+/// What runs, what finds most first. The unsafe code of the host's crates is in `wire/text.rs` and `wire/small.rs` of
+/// `eio-tokio`; everything else is about dependencies, such as `bytes`, `simdutf8` and `tokio`.
+///
+/// Left out, and why:
+/// - whatever needs a socket, epoll or a process, which Miri does not have: the other tests of the adapters, the core's
+///   examples on runtimes (`runtimes`), the tool;
+/// - tests that count what 10,000 clients do, or visit all of a million values: they take the same way through the code each
+///   time, and Miri is about a thousand times slower than the processor. For the same reason, properties get two cases;
+/// - cryptography (TLS, sids of nodes), which is C and assembler.
+const RUNS: &[Run] = &[
+    Run { package: "eio-tokio", programs: "--lib", tests: "wire:: session::" },
+    Run { package: "eio-socketio", programs: "--lib", tests: "acks args packet parser value" },
+    Run { package: "eio-core", programs: "--features serde --lib", tests: "" },
+    Run {
+        package: "eio-core",
+        programs: "--features serde --test auto_traits --test handshake --test polling --test settings \
+                   --test settings_serde --test sizes --test socketio_properties --test socketio_vectors \
+                   --test stories --test vectors --test ws",
+        tests: "",
+    },
+    Run {
+        package: "eio-core",
+        programs: "--features serde --test backoff",
+        tests: "--skip ten_thousand_clients_are_spread_over_the_window",
+    },
+    Run { package: "eio-core", programs: "--features serde --test codec_properties --test model", tests: "" },
+    Run { package: "eio-legacy", programs: "--features serde --lib --tests", tests: "" },
+    Run { package: "eio-sim", programs: "--lib --tests", tests: "" },
+];
+
+/// Runs each of [`RUNS`], also after one has failed.
+///
+/// Not in every change, because it takes long and finds little: nearly all of the code is safe.
+pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut result = Ok(());
+    for Run { package, programs, tests } in RUNS {
+        println!("[miri] {package} {programs} {tests}");
+        let mut test = command(&format!(
+            "rustup run nightly cargo miri test --no-fail-fast --package {package} {programs} --target-dir"
+        ));
+        test.arg(job.workspace.target.join("miri")).arg("--").args(tests.split_whitespace());
+        // The tests read their data from files.
+        test.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
+        result = result.and(job.run(&mut test).map(drop));
+    }
+    result
+}
