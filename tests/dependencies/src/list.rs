@@ -25,6 +25,7 @@ pub(crate) struct Keeper {
     /// Why we trust them.
     pub(crate) trust: String,
     /// What each package does for us.
+    #[serde(default)]
     pub(crate) packages: BTreeMap<String, String>,
 }
 
@@ -78,8 +79,8 @@ impl List {
             at_build.insert(name);
             if !self.at_build.contains_key(name) {
                 sentences.push(format!(
-                    "{name} {version} has {runs}, which run while a user's program is built: read them, and write \
-                     what they do under `at-build`"
+                    "{name} {version} has code that runs while a user's program is built ({runs}): read it, and write \
+                     what it does under `at-build`"
                 ));
             }
         }
@@ -154,7 +155,7 @@ mod tests {
     fn a_new_package_and_its_build_script_are_noticed() {
         let sentences = differences("new", "example.org/ann", true);
         assert!(sentences[0].starts_with("new 1.0.0 of example.org/ann is new"), "{sentences:?}");
-        assert!(sentences[1].starts_with("new 1.0.0 has a build script"), "{sentences:?}");
+        assert!(sentences[1].starts_with("new 1.0.0 has code that runs while"), "{sentences:?}");
         assert!(
             sentences.contains(
                 &"old-macro has neither a build script nor macros any more: delete its line under `at-build`"

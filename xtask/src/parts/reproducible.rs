@@ -24,7 +24,7 @@ pub(super) fn same_packages(job: &mut Job<'_>, names: &[&str]) -> Result<(), Sto
     Ok(())
 }
 
-/// Builds the tool in two copies of the tree, as CONTRIBUTING.md says, and compares.
+/// Builds the tool in two copies of the tree, as docs/releasing.md says, and compares.
 pub(crate) fn same_tool(job: &mut Job<'_>) -> Result<(), Stop> {
     let folder = job.workspace.target.join("reproducible");
     let mut tools = Vec::new();
@@ -40,7 +40,10 @@ pub(crate) fn same_tool(job: &mut Job<'_>) -> Result<(), Stop> {
         tools.push(copy.join("target/dist/eio"));
     }
     let [one, another] = tools.as_slice() else { return failed("expected two builds") };
-    compare(one, another)
+    compare(one, another)?;
+    // Two builds of everything take gigabytes.
+    let broken = |error: io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
+    fs::remove_dir_all(&folder).map_err(broken)
 }
 
 /// Copies what git knows of the tree, with the changes that are not committed, into a folder whose files are younger and that
@@ -54,8 +57,9 @@ fn copy(job: &mut Job<'_>, folder: &Path) -> Result<PathBuf, Stop> {
     let mut clone = command("sh -c");
     clone.arg("umask 077 && git clone --quiet --shared \"$0\" \"$1\"").arg(root).arg(folder);
     job.run(&mut clone)?;
-    let changed = job.run(&mut command("git ls-files -z --modified --others --exclude-standard"))?;
-    for name in changed.split_terminator('\0') {
+    let changed = job.run(&mut command("git diff --name-only --no-renames -z HEAD"))?;
+    let new = job.run(&mut command("git ls-files --others --exclude-standard -z"))?;
+    for name in changed.split_terminator('\0').chain(new.split_terminator('\0')) {
         let (from, to) = (root.join(name), folder.join(name));
         let done = if from.exists() {
             let parent = to.parent().unwrap_or(folder);
