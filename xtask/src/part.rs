@@ -507,7 +507,7 @@ pub(crate) const PARTS: &[Part] = &[
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[Need::Nightly(&["miri", "rust-src"])],
-        limit_minutes: 120,
+        limit_minutes: 240,
         run: miri::search,
     },
     Part {
