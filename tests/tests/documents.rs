@@ -55,6 +55,13 @@ fn every_failure_of_a_peer_names_tests_that_exist() {
 }
 
 #[test]
+fn every_failure_of_a_peer_was_tried_on_its_newest_version() {
+    let failures = table(&read("docs/peers.md"), "\n## Failures\n");
+    let today = table(&read("docs/peers-today.md"), "# Failures of other implementations today\n");
+    assert!(failures.keys().eq(today.keys()), "`cargo xtask prove peers-table` writes the page: {today:?}");
+}
+
+#[test]
 fn every_diagnosis_of_eio_connect_names_tests_that_exist() {
     let page = read("docs/diagnoses.md");
     let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")).collect();

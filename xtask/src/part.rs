@@ -7,7 +7,7 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
-    lints, long, miri, mutants, packages, page, panic_free, planted, proof, reproducible, schedules,
+    lints, long, miri, mutants, packages, page, panic_free, peers, planted, proof, reproducible, schedules,
 };
 
 /// One thing that must hold.
@@ -437,6 +437,15 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[Need::PythonEnvironments],
         limit_minutes: 60,
         run: autobahn::limits,
+    },
+    Part {
+        name: "peers-table",
+        about: "what the newest versions of other implementations do with each failure of docs/peers.md: writes docs/peers-today.md",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[NODE, NPM, Need::PythonEnvironments],
+        limit_minutes: 60,
+        run: peers::table,
     },
     Part {
         name: "soak",

@@ -19,6 +19,7 @@ pub(crate) mod nest;
 pub(crate) mod packages;
 pub(crate) mod page;
 pub(crate) mod panic_free;
+pub(crate) mod peers;
 pub(crate) mod planted;
 pub(crate) mod proof;
 pub(crate) mod reproducible;

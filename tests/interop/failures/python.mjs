@@ -1,0 +1,91 @@
+// python-engineio: its server, and its client with a server of a few lines.
+import http from "node:http";
+import { Polling, Program, Raw, mended, need, python, pythonEngineIo, sleep, still, within } from "./tools.mjs";
+
+const FAST = { pingInterval: 2000, pingTimeout: 2000 };
+
+// A server of polling whose first poll is answered by these packets.
+const answerBy = (packets) =>
+  new Promise((resolve) => {
+    const open = { sid: "probe", upgrades: [], pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1_000_000 };
+    let polls = 0;
+    const server = http.createServer((request, response) => {
+      if (request.method === "POST") return request.resume().on("end", () => response.end("ok"));
+      if (!request.url.includes("sid=")) return response.end(`0${JSON.stringify(open)}`);
+      if (polls++ === 0) response.end(packets);
+    });
+    server.listen(0, "127.0.0.1", () => resolve(server.address().port));
+  });
+
+export const probes = [
+  ["B17", "python-engineio", async () => {
+    const server = await pythonEngineIo({});
+    const raw = Raw.open(server);
+    need(await server.next("open"), "a session");
+    server.tell({ command: "close" });
+    for (let i = 0; i < 20; i++) {
+      raw.send("4late");
+      await sleep(50);
+    }
+    const close = need(await server.next("close"), "an end");
+    await within(5000, raw.closed);
+    const late = server.all("message").filter(({ at }) => at > close.at).length;
+    const saw = `close packet: ${raw.count("1") ? "sent" : "not sent"}; messages after the end: ${late}`;
+    return raw.count("1") && !late ? mended(saw) : still(saw);
+  }],
+  ["B18", "python-engineio", async () => {
+    const server = await pythonEngineIo({ ...FAST, connectDelay: 12_000 });
+    const raw = Raw.open(server);
+    raw.answer = (message) => message === "2" && raw.send("3");
+    const close = await server.next("close");
+    const pings = raw.count("2");
+    if (close && !pings) return still(`closed: ${close.reason}, and no ping was sent`);
+    need(pings, "a ping");
+    return mended(`${pings} pings`);
+  }],
+  ["B19", "python-engineio", async () => {
+    const server = await pythonEngineIo({ pingInterval: 3000, pingTimeout: 3000 });
+    const raw = Raw.open(server);
+    raw.answer = (message) => message === "2" && setTimeout(() => raw.send("3"), 2000);
+    need(await raw.hears("2"), "a ping");
+    // The client answers in two seconds. Meanwhile the clock steps, and a message shows that the client lives.
+    server.tell({ command: "step", ms: 3_600_000 });
+    await sleep(500);
+    raw.send("4alive");
+    const close = await server.next("close", 15_000);
+    if (close) return still(`a live client, and an hour's step of the clock: ${close.reason}`);
+    need(await server.next("message"), "a message");
+    return mended("open for 15 s");
+  }],
+  ["B20", "python-engineio", async () => {
+    const announced = async (pingInterval) =>
+      (await Polling.open(await pythonEngineIo({ pingInterval }))).handshake.pingInterval;
+    const [half, most] = [await announced(500), await announced(1900)];
+    const saw = `500 ms is announced as ${half} ms, and 1900 ms as ${most} ms`;
+    return half === 500 && most === 1900 ? mended(saw) : still(saw);
+  }],
+  ["B31", "python-engineio", async () => {
+    const server = await pythonEngineIo({});
+    const polling = await Polling.open(server);
+    const answer = await polling.post(Array(17).fill("4x").join("\u001e"));
+    await sleep(2000);
+    const saw = `of 17 packets ${server.all("message").length} arrive, and the answer is ${answer}`;
+    return server.all("message").length === 17 ? mended(saw) : still(saw);
+  }],
+  ["B32", "python-engineio", async () => {
+    const port = await answerBy(Array(17).fill("4x").join("\u001e"));
+    const client = new Program(python, ["client.py"]);
+    client.tell({ command: "open", id: 1, url: `http://127.0.0.1:${port}`, options: { transports: ["polling"] } });
+    const close = await client.next("close");
+    const arrived = client.all("message").length;
+    if (arrived === 17) return mended("all 17 packets arrive");
+    return still(`of 17 packets ${arrived} arrive, and then: ${need(close, "an end").reason}`);
+  }],
+  ["B33", "python-engineio", async () => {
+    const server = await pythonEngineIo({});
+    const polling = await Polling.open(server);
+    await polling.post("b");
+    const message = need(await server.next("message"), "a message");
+    return "hex" in message ? mended("an empty binary message is bytes") : still("an empty binary message is text");
+  }],
+];

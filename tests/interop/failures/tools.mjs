@@ -1,0 +1,211 @@
+// What the probes share: another project's program as a child process that says lines of JSON, and a client that sends
+// what no client of Engine.IO would.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import path from "node:path";
+import readline from "node:readline";
+
+// Where the newest versions are installed.
+export const PEERS = path.resolve(process.argv[2]);
+export const require = createRequire(path.join(PEERS, "package.json"));
+const { WebSocket } = require("ws");
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Long, so that a machine with other things to do does not decide.
+export const PATIENCE = 20_000;
+
+const interop = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+export const npm = (name) => path.join(PEERS, "node_modules", name);
+export const python = path.join(PEERS, "venv/bin/python");
+export const inRust = (what) => path.join(PEERS, `debug/eio-${what}-of-today`);
+
+// The value, or `undefined` after so many milliseconds.
+export const within = (ms, promise) => {
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+
+// The version of a peer that is installed, by the registry that it comes from.
+export const version = (peer) => {
+  const words = (file) => {
+    try {
+      return readFileSync(path.join(PEERS, file), "utf8");
+    } catch {
+      return "";
+    }
+  };
+  const [, crate] = words("crates.txt").match(new RegExp(`\\b${peer} v([\\d.]+)`)) ?? [];
+  const [, wheel] = words("pypi.txt").match(new RegExp(`^${peer}==(.+)$`, "m")) ?? [];
+  const manifest = words(`node_modules/${peer}/package.json`);
+  return (manifest && JSON.parse(manifest).version) || wheel || crate;
+};
+
+const processes = new Set();
+export const endProcesses = () => processes.forEach((child) => child.kill("SIGKILL"));
+
+export class Program {
+  static async start(command, ...args) {
+    const program = new Program(command, args);
+    program.port = (await program.next("listening"))?.port;
+    need(program.port, `a port: ${program.errors.slice(-200)}`);
+    return program;
+  }
+
+  constructor(command, args) {
+    this.events = [];
+    this.errors = "";
+    this.waiting = new Set();
+    const where = { cwd: interop, env: { ...process.env, NODE_PATH: npm("") } };
+    this.child = spawn(command, args, where);
+    processes.add(this.child);
+    this.child.on("error", (error) => (this.errors += error.message));
+    this.child.stdin.on("error", () => {});
+    this.child.stderr.on("data", (text) => (this.errors += text));
+    readline.createInterface({ input: this.child.stdout }).on("line", (line) => {
+      try {
+        this.events.push({ at: Date.now(), ...JSON.parse(line) });
+      } catch {
+        this.errors += line;
+      }
+      this.waiting.forEach((look) => look());
+    });
+    this.exited = new Promise((resolve) => {
+      this.child.on("exit", (code) => resolve(code ?? "signal"));
+      this.child.on("error", resolve);
+    });
+  }
+
+  tell(command) {
+    this.child.stdin.write(JSON.stringify(command) + "\n");
+  }
+
+  all(event) {
+    return this.events.filter((told) => told.event === event);
+  }
+
+  // The first event of this kind, or `undefined` if there is none in time.
+  async next(event, ms = PATIENCE) {
+    const found = () => this.all(event)[0];
+    if (found()) return found();
+    let look;
+    const told = new Promise((resolve) => {
+      look = () => found() && resolve(found());
+      this.waiting.add(look);
+    });
+    return within(ms, Promise.race([told, this.exited])).then(found).finally(() => this.waiting.delete(look));
+  }
+}
+
+// engine.io, by the program that the tests drive, too.
+export const engineIo = (options) => Program.start("node", "server.cjs", npm("engine.io"), JSON.stringify(options));
+export const engineIoxide = (options) => Program.start(inRust("peers"), "engineioxide", JSON.stringify(options));
+export const socketIoxide = (options) => Program.start(inRust("peers"), "socketioxide", JSON.stringify(options));
+// socket.io, in this process. `welcome` is called with each socket.
+export const socketIo = async (welcome) => {
+  const { Server } = require("socket.io");
+  const [http, io] = [createServer(), new Server()];
+  io.attach(http);
+  io.on("connection", welcome);
+  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  return { port: http.address().port, close: () => io.close() };
+};
+
+export const pythonEngineIo = (options) => Program.start(python, "failures/engineio_server.py", JSON.stringify(options));
+
+export class Polling {
+  static async open({ port }, { eio = 4, path = "/engine.io/" } = {}) {
+    const polling = new Polling(`http://127.0.0.1:${port}${path}?EIO=${eio}&transport=polling`);
+    polling.handshake = JSON.parse((await polling.get()).replace(/^[^{]*/, "").replace(/[^}]*$/, ""));
+    polling.url += `&sid=${polling.handshake.sid}`;
+    return polling;
+  }
+
+  constructor(url) {
+    this.url = url;
+  }
+
+  // The body of an answer, or `undefined` if there is none.
+  get() {
+    return fetch(this.url).then((answer) => answer.text(), () => undefined);
+  }
+
+  post(body) {
+    return fetch(this.url, { method: "POST", body }).then((answer) => answer.text(), () => undefined);
+  }
+
+  websocket(eio = 4) {
+    return new Raw(this.url.replace("http", "ws").replace("polling", "websocket").replace(/EIO=\d/, `EIO=${eio}`));
+  }
+}
+
+// A WebSocket. `answer` is called with each message.
+export class Raw {
+  static open({ port }, { eio = 4, path = "/engine.io/" } = {}) {
+    return new Raw(`ws://127.0.0.1:${port}${path}?EIO=${eio}&transport=websocket`);
+  }
+
+  constructor(url) {
+    this.messages = [];
+    this.waiting = new Set();
+    this.answer = () => {};
+    this.socket = new WebSocket(url);
+    this.opened = new Promise((resolve) => {
+      this.socket.on("open", () => resolve(true));
+      this.socket.on("unexpected-response", (_, { statusCode }) => {
+        resolve(false);
+        this.refused = statusCode;
+      });
+      this.socket.on("error", () => resolve(false));
+    });
+    this.closed = new Promise((resolve) => this.socket.on("close", (code) => resolve(code)));
+    this.socket.on("message", (data) => {
+      const message = data.toString();
+      this.messages.push(message);
+      this.answer(message);
+      this.waiting.forEach((look) => look());
+    });
+  }
+
+  send(text) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
+  }
+
+  count(text) {
+    return this.messages.filter((message) => message === text).length;
+  }
+
+  // Whether this message has come in time.
+  async hears(text, ms = PATIENCE) {
+    if (this.count(text)) return true;
+    let look;
+    const heard = new Promise((resolve) => {
+      look = () => this.count(text) && resolve(true);
+      this.waiting.add(look);
+    });
+    return (await within(ms, heard).finally(() => this.waiting.delete(look))) ?? false;
+  }
+}
+
+// Moves a session to a WebSocket, as a client does.
+export const upgrade = async (polling, eio = 4) => {
+  const raw = polling.websocket(eio);
+  if (!(await raw.opened)) return raw;
+  raw.send("2probe");
+  need(await raw.hears("3probe"), "the answer to the probe");
+  raw.send("5");
+  return raw;
+};
+
+// What a probe needs before it can say anything.
+export const need = (value, what) => {
+  if (!value) throw new Error(`in vain: ${what}`);
+  return value;
+};
+
+export const still = (saw) => ({ outcome: "still so", saw });
+export const mended = (saw) => ({ outcome: "mended", saw });
