@@ -58,7 +58,9 @@ pub enum Wrong {
     },
     /// A session has ended for silence although nothing silenced its peer: both machines ran, no segment was lost or held
     /// back, and the delays of the link are far below the timeout. The time that counts begins with the unanswered ping,
-    /// or with the last ping heard. It does not matter whether the side that judges stalled while it waited for a pong.
+    /// or with the last ping heard. On a WebSocket, it does not matter whether the side that judges stalled while it waited
+    /// for a pong: what has arrived is read before silence is judged. In a session that began on long-polling it does,
+    /// because its ping may have waited for the answer to an earlier request.
     Groundless,
 }
 

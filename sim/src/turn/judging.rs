@@ -83,12 +83,14 @@ impl<'a> Turn<'a> {
         let link = self.scenery.link(self.connection.link);
         let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
         let drift = bounds.silence().saturating_mul(drift[0] + drift[1]) / 1_000_000;
+        // On long-polling, a ping waits for the answer to an earlier request, which the program has to read.
+        let is_read_late = !bounds.pings() || self.scenery.plan(self.connection.plan).plan.polling;
         let slow = ROUND_TRIPS * link.longest_round_trip() + SLACK + drift;
         !answers
             || self.connection.disturbed_at >= since
             || self.connection.streams.iter().any(Stream::has_lost)
             || was_idle(side.other())
-            || (!bounds.pings() && was_idle(side))
+            || (is_read_late && was_idle(side))
             || slow >= bounds.patience()
     }
 }
