@@ -142,6 +142,15 @@ impl Parcel {
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 
+    /// Whether it brings a ping.
+    pub(crate) fn has_ping(&self) -> bool {
+        match self {
+            Self::Control(Control::Ping) => true,
+            Self::Payload(packets) => packets.iter().any(Self::has_ping),
+            _ => false,
+        }
+    }
+
     /// Its bytes in a body of long-polling: binary data is written in base64.
     fn text_len(&self) -> usize {
         match self {

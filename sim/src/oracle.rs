@@ -58,9 +58,8 @@ pub enum Wrong {
     },
     /// A session has ended for silence although nothing silenced its peer: both machines ran, no segment was lost or held
     /// back, and the delays of the link are far below the timeout. The time that counts begins with the unanswered ping,
-    /// or with the last ping heard. On a WebSocket, it does not matter whether the side that judges stalled while it waited
-    /// for a pong: what has arrived is read before silence is judged. In a session that began on long-polling it does,
-    /// because its ping may have waited for the answer to an earlier request.
+    /// or with the last ping heard. It does not matter whether the side that judges stalled while it waited for a pong, once
+    /// its ping has left: on long-polling, a ping may have to wait for the answer to an earlier request.
     Groundless,
 }
 
@@ -215,6 +214,8 @@ pub(crate) struct Watch {
     heard: Micros,
     /// The ping that is not answered yet.
     asked: Moment,
+    /// When it was handed to the kernel; [`NEVER`] while it waits for a request of long-polling.
+    left: Micros,
     /// The last packet that counts, since the heartbeat or the ping; [`NEVER`] if there was none.
     counted: Micros,
     /// How long a test kept the program from running since the heartbeat.
@@ -229,6 +230,7 @@ impl Watch {
         beat: Moment::NEVER,
         heard: NEVER,
         asked: Moment::NEVER,
+        left: NEVER,
         counted: NEVER,
         kept: 0,
         latest: NEVER,
@@ -264,7 +266,17 @@ impl Watch {
     }
 
     pub(crate) const fn ask(&mut self, now: Moment) {
-        (self.asked, self.counted) = (now, NEVER);
+        (self.asked, self.left, self.counted) = (now, NEVER, NEVER);
+    }
+
+    /// The ping is handed to the kernel.
+    pub(crate) const fn leave(&mut self, now: Micros) {
+        self.left = now;
+    }
+
+    /// When it was; [`NEVER`] if it was not.
+    pub(crate) const fn asking_left(&self) -> Micros {
+        self.left
     }
 
     /// The program will not run for so long.

@@ -417,16 +417,16 @@ fn how_close_sessions_come_to_their_bounds_is_counted() {
 #[test]
 fn on_long_polling_a_program_that_stalls_may_keep_its_own_ping_from_leaving() {
     let mut world = World::new(1);
-    let link = world.add_link(Link::new(secs(1)));
-    let client = world.add_host(Host::new().stalls(Spells::once(ms(25_500), secs(30))));
+    let link = world.add_link(Link::new(ms(500)));
+    let client = world.add_host(Host::new().stalls(Spells::once(ms(25_200), secs(12))));
     let plan = Plan::new(Heartbeat::DEFAULT).revision(Revision::V3).polling().link(link);
-    let plan = world.add_plan(plan.host(Side::Client, client));
+    let plan = world.add_plan(plan.host(Side::Client, client).client_timeout_at_most(secs(10)));
     let session = world.open(plan);
     world.run_until(ms(24_500));
     // The ping of 25 s waits until this is answered, and the answer is read only after the stall.
     assert_eq!(world.send(session, Side::Client, "hello"), Ok(()));
-    world.run_until(secs(60));
+    world.run_until(secs(40));
     let end = world.assert_ended(session, Side::Client, DisconnectReason::PingTimeout);
-    assert_eq!(end.at, ms(55_500));
+    assert_eq!(end.at, ms(37_200));
     assert_eq!(world.breach(), None);
 }

@@ -76,21 +76,22 @@ impl<'a> Turn<'a> {
         let peer = self.peer(side.other());
         let answers = peer.socket == Socket::Open && peer.is_open();
         let now = self.ledger.now;
-        let was_idle = |side: Side| {
+        let was_idle = |side: Side, by: Micros| {
             let host = self.connection.host(self.scenery, side);
-            host.idle(now) > host.idle(since)
+            host.idle(by) > host.idle(since)
         };
+        // What has arrived is read before silence is judged. But on long-polling, a ping may have to wait until the program
+        // reads the answer to an earlier request.
+        let own_delay = if bounds.pings() { self.peer(side).watch.asking_left().min(now) } else { now };
         let link = self.scenery.link(self.connection.link);
         let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
         let drift = bounds.silence().saturating_mul(drift[0] + drift[1]) / 1_000_000;
-        // On long-polling, a ping waits for the answer to an earlier request, which the program has to read.
-        let is_read_late = !bounds.pings() || self.scenery.plan(self.connection.plan).plan.polling;
         let slow = ROUND_TRIPS * link.longest_round_trip() + SLACK + drift;
         !answers
             || self.connection.disturbed_at >= since
             || self.connection.streams.iter().any(Stream::has_lost)
-            || was_idle(side.other())
-            || (is_read_late && was_idle(side))
+            || was_idle(side.other(), now)
+            || was_idle(side, own_delay)
             || slow >= bounds.patience()
     }
 }
