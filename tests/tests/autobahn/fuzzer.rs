@@ -121,7 +121,13 @@ impl Fuzzer {
             }
         }
         let counts: Vec<_> = counts.iter().map(|(behavior, count)| format!("{count} {behavior}")).collect();
-        let sum = format!("{}: {} cases: {}", self.peer, self.numbers.len(), counts.join(", "));
+        let as_expected = self.numbers.len() - surprises;
+        let sum = format!(
+            "{}: {} cases: {}; {as_expected} as expected",
+            self.peer,
+            self.numbers.len(),
+            counts.join(", ")
+        );
         println!("autobahn: {sum}");
         self.log.line("test", &sum);
         assert_eq!(surprises, 0, "verdicts are not as expected, see above");
