@@ -120,7 +120,7 @@ impl Page<'_> {
     /// What runs on the machine of whoever builds a program.
     fn at_build(&self, page: &mut String) {
         page.push_str("\n## What runs while your program is built\n\n");
-        page.push_str("Build scripts and macros run with the rights of whoever starts cargo.\n\n");
+        page.push_str("Build scripts and macros run with the rights of the user who starts cargo.\n\n");
         page.push_str("| package | has | what it does then |\n|---|---|---|\n");
         for (name, version) in self.sizes.keys() {
             let id = (name.clone(), version.clone());
