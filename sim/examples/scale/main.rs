@@ -14,7 +14,7 @@
 //!
 //! Both transports and upgrades between them, both revisions, many heartbeats; clocks that are ahead and drift; links that
 //! lose, delay and are cut; programs that stall, machines that sleep, die or are unplugged, programs that are killed.
-//! Whoever has ended connects again. All processors take part, each with a world of its own.
+//! A session that has ended is followed by a new one. All processors take part, each with a world of its own.
 //!
 //! Whatever happens to a place, which has one session after the other, follows from the seed and the number of the place
 //! alone. So a failure prints a command that runs this place by itself:

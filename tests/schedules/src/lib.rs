@@ -2,7 +2,7 @@
 //! clients are those of production: with `--cfg shuttle`, they take locks, atomics and notifications at which the
 //! scheduler may let another task go on.
 //!
-//! A scenario in which everybody waits fails. The [clock](Clock) helps nobody out: it stands still, or moves a few seconds
+//! A scenario in which everybody waits fails. The clock helps nobody out: it stands still, or moves a few seconds
 //! at most. A failure prints the command that plays its batch of schedules again, which takes the same course.
 #![cfg(shuttle)]
 
