@@ -8,8 +8,11 @@ use crate::workspace::cargo_home;
 
 /// Packs the packages once more, from a copy of the tree, and compares them with those in the target folder.
 pub(super) fn same_packages(job: &mut Job<'_>, names: &[&str]) -> Result<(), Stop> {
-    if !job.workspace.root.join(".git").exists() {
-        job.note("package: not packed twice, because this folder is no repository of git".to_owned());
+    // Not one of another user, either, which git does not read.
+    let head = job.outcome(&mut command("git rev-parse --quiet --verify HEAD"));
+    let is_repository = head.is_ok_and(|(status, _)| status.success());
+    if !is_repository || !job.workspace.root.join(".git").exists() {
+        job.note("not packed twice: git does not take this folder for a repository of this user".to_owned());
         return Ok(());
     }
     let packages = job.workspace.target.join("package");
