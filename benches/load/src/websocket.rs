@@ -171,7 +171,7 @@ impl Session {
 }
 
 /// Appends what has arrived, and waits if nothing has.
-fn read_some(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn read_some(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<()> {
     let mut buffer = [0; 4096];
     match stream.read(&mut buffer) {
         Ok(0) => Err(Failure::server("closed a connection")),

@@ -1,10 +1,11 @@
 //! The opening handshake of the client's role, header by header (RFC 6455 section 4.1), and what every request says.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::{Client, ClientEvent, ClientSocket, ConnectError, Server, Transport};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
 
@@ -45,19 +46,25 @@ async fn connect(
     settings(Way::WebSocket.client(address)).build().unwrap().connect().await
 }
 
-const SWITCHING: &str = "101 Switching Protocols";
-
-#[tokio::test(start_paused = true)]
-async fn the_request_asks_for_a_websocket_as_the_rfc_says_and_with_a_new_key_each_time() {
-    let (seen, mut requests) = mpsc::unbounded_channel();
+/// A server that answers each request with this status. Returns its address and the requests.
+async fn refusing(status: &'static str) -> (SocketAddr, UnboundedReceiver<String>) {
+    let (seen, requests) = mpsc::unbounded_channel();
     let address = scripted(move |mut raw| {
         let seen = seen.clone();
         async move {
             let _ = seen.send(raw.request().await);
-            raw.answer("403 Forbidden", "").await;
+            raw.answer(status, "").await;
         }
     })
     .await;
+    (address, requests)
+}
+
+const SWITCHING: &str = "101 Switching Protocols";
+
+#[tokio::test(start_paused = true)]
+async fn the_request_asks_for_a_websocket_as_the_rfc_says_and_with_a_new_key_each_time() {
+    let (address, mut requests) = refusing("403 Forbidden").await;
     let mut keys = HashSet::new();
     for _ in 0..10 {
         let client = Client::builder(format!("ws://{address}/?room=1")).build().unwrap();
@@ -248,15 +255,7 @@ async fn the_query_of_the_url_arrives_byte_by_byte_in_every_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_path_without_a_slash_at_its_end_is_asked_for_as_it_is() {
-    let (seen, mut requests) = mpsc::unbounded_channel();
-    let address = scripted(move |mut raw| {
-        let seen = seen.clone();
-        async move {
-            let _ = seen.send(raw.request().await);
-            raw.answer("404 Not Found", "").await;
-        }
-    })
-    .await;
+    let (address, mut requests) = refusing("404 Not Found").await;
     let url = |path: &str| format!("http://{address}{path}");
     let cases = [
         (Client::builder(url("")).trailing_slash(false), "/engine.io?"),
@@ -275,15 +274,7 @@ async fn a_path_without_a_slash_at_its_end_is_asked_for_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn the_fragment_of_a_url_is_not_sent() {
-    let (seen, mut requests) = mpsc::unbounded_channel();
-    let address = scripted(move |mut raw| {
-        let seen = seen.clone();
-        async move {
-            let _ = seen.send(raw.request().await);
-            raw.answer("403 Forbidden", "").await;
-        }
-    })
-    .await;
+    let (address, mut requests) = refusing("403 Forbidden").await;
     for (scheme, transport) in [("ws", "websocket"), ("http", "polling")] {
         let client = Client::builder(format!("{scheme}://{address}/?room=%23#part")).build().unwrap();
         client.connect().await.unwrap_err();

@@ -9,6 +9,8 @@
 //! ```
 
 mod cargo;
+#[path = "../../public-api/src/committed.rs"]
+mod committed;
 #[path = "../../public-api/src/difference.rs"]
 mod difference;
 mod list;
@@ -17,11 +19,11 @@ mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
 use crate::cargo::{Id, Known, Published, Way};
+use crate::committed::Handle;
 use crate::list::List;
 use crate::page::Page;
 
@@ -33,23 +35,11 @@ const PAGE: &str = "docs/dependencies.md";
 const RENEW: &str = "cargo run --package eio-dependencies";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.as_slice() {
-        [] => run(write),
-        [verb] if verb == "check" => run(check),
-        _ => Err("expected no argument, or `check`".to_owned()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    committed::main(RENEW, run)
 }
 
 /// Judges what users build by the list, and hands the page and its path to `handle`.
-fn run(handle: fn(&Path, &str) -> Result<(), String>) -> Result<(), String> {
+fn run(handle: Handle<'_>) -> Result<(), String> {
     let known = Known::read()?;
     let path = known.root.join(LIST);
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -84,19 +74,4 @@ fn ways(published: &[Published]) -> Result<BTreeMap<&str, BTreeMap<Id, Way>>, St
             })
             .collect()
     })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn check(path: &Path, text: &str) -> Result<(), String> {
-    let committed = fs::read_to_string(path).unwrap_or_default();
-    match difference::difference(&committed, text) {
-        None => Ok(()),
-        Some(difference) => Err(format!(
-            "{} has other facts than today's. Run `{RENEW}` and commit the file.\n{difference}",
-            path.display()
-        )),
-    }
 }

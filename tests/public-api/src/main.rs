@@ -8,6 +8,7 @@
 //! cargo run --package eio-public-api -- check  # fails if the text differs
 //! ```
 
+mod committed;
 mod crates;
 mod difference;
 mod listing;
@@ -15,9 +16,9 @@ mod listing;
 mod metadata;
 mod rustdoc;
 
-use std::path::Path;
 use std::process::ExitCode;
 
+use crate::committed::Handle;
 use crate::crates::Published;
 
 /// The folder of the texts, from the workspace's root.
@@ -29,23 +30,11 @@ fn main() -> ExitCode {
     if let Some(status) = rustdoc::stand_in() {
         return status;
     }
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.as_slice() {
-        [] => run(write),
-        [verb] if verb == "check" => run(check),
-        _ => Err("expected no argument, or `check`".to_owned()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    committed::main(RENEW, run)
 }
 
 /// Lists the API of every published crate, and hands the text and its path to `handle`.
-fn run(handle: fn(&Path, &str) -> Result<(), String>) -> Result<(), String> {
+fn run(handle: Handle<'_>) -> Result<(), String> {
     let published = Published::read()?;
     rustdoc::describe(&published)?;
     let mut errors = Vec::new();
@@ -58,21 +47,4 @@ fn run(handle: fn(&Path, &str) -> Result<(), String>) -> Result<(), String> {
         errors.extend(handle(&path, &listing.text).err());
     }
     if errors.is_empty() { Ok(()) } else { Err(errors.join("\n\n")) }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, text));
-    written.map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn check(path: &Path, text: &str) -> Result<(), String> {
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    match difference::difference(&committed, text) {
-        None => Ok(()),
-        Some(difference) => Err(format!(
-            "the public API differs from {}. If the change is meant, run `{RENEW}` and commit the file.\n{difference}",
-            path.display()
-        )),
-    }
 }

@@ -1,6 +1,6 @@
 //! A session whose requests reach another node than its own, which forwards them, beside a session that is reached directly.
 
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn upgrade(stream: &mut TcpStream, way: &Target, sid: &str) -> Result<()> {
     write(stream, &way.websocket_request(Some(sid)))?;
     let mut received = Vec::new();
     while websocket::agreed(&received)?.is_none() {
-        read(stream, &mut received)?;
+        websocket::read_some(stream, &mut received)?;
     }
     write(stream, &frames::from_client(&Packet::PING_PROBE))?;
     read_exactly(stream, PROBED)?;
@@ -162,7 +162,7 @@ fn request(stream: &mut TcpStream, request: &[u8]) -> Result<Vec<u8>> {
     write(stream, request)?;
     let mut received = Vec::with_capacity(512);
     loop {
-        read(stream, &mut received)?;
+        websocket::read_some(stream, &mut received)?;
         if let Some(body) = http::answer(&received)? {
             return Ok(received[body].to_vec());
         }
@@ -171,19 +171,6 @@ fn request(stream: &mut TcpStream, request: &[u8]) -> Result<Vec<u8>> {
 
 fn write(stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
     stream.write_all(bytes).map_err(Failure::system("a message cannot be sent"))
-}
-
-/// Appends what arrives.
-fn read(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<()> {
-    let mut buffer = [0; 4096];
-    match stream.read(&mut buffer) {
-        Ok(0) => Err(Failure::server("closed a connection")),
-        Ok(len) => {
-            received.extend_from_slice(&buffer[..len]);
-            Ok(())
-        }
-        Err(source) => Err(Failure::System { what: "the server did not answer", source }),
-    }
 }
 
 /// Reads as many bytes as are expected, and compares them.
