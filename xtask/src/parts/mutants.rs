@@ -69,14 +69,19 @@ const SUBJECTS: [Subject; 2] = [
             Stage {
                 name: "tests that take seconds",
                 programs: &[
-                    "--test=stories",
-                    "--test=model",
+                    "--test=backoff",
                     "--test=codec_properties",
                     "--test=handshake",
+                    "--test=model",
                     "--test=polling",
                     "--test=settings",
                     "--test=settings_serde",
+                    "--test=sizes",
+                    "--test=socketio_properties",
+                    "--test=socketio_vectors",
+                    "--test=stories",
                     "--test=vectors",
+                    "--test=ws",
                 ],
                 skipped: &["in_ten_thousand_worlds", "mistakes::"],
                 left_out: &[],
@@ -252,8 +257,8 @@ impl Laboratory<'_, '_> {
 
     /// How long the tests of a stage may take with a mutant. The first time, runs them without one.
     fn patience(&mut self, subject: &Subject, stage: &Stage) -> Result<Duration, Stop> {
-        const LEAST: Duration = Duration::from_secs(20);
-        const FACTOR: u32 = 10;
+        const LEAST: Duration = Duration::from_secs(10);
+        const FACTOR: u32 = 6;
         if let Some(&patience) = self.patience.get(&(subject.package, stage.name)) {
             return Ok(patience);
         }
