@@ -278,6 +278,21 @@ impl ClientSession {
         self.lifecycle.poll_transmit()
     }
 
+    /// Reports that the ping that [`poll_transmit`](Self::poll_transmit) returned leaves only now, because it had to wait
+    /// until the server answered the post before it: see [`Machine`](Machine::handle_ping_sent). The server may take the whole ping timeout from now to answer.
+    ///
+    /// [`ClientPolling`](crate::polling::ClientPolling) does this by itself. Call it only if you keep packets in a
+    /// queue of your own.
+    pub fn handle_ping_sent(&mut self, now: Instant) {
+        self.lifecycle.machine.handle_ping_sent(now);
+    }
+
+    /// Returns whether a ping is due that [`poll_transmit`](Self::poll_transmit) has not returned yet.
+    #[must_use]
+    pub const fn has_ping_to_send(&self) -> bool {
+        self.lifecycle.pending.ping
+    }
+
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the session
     /// has ended.
     #[must_use]

@@ -291,6 +291,36 @@ impl Machine {
         Due::Ping
     }
 
+    /// Reports that the ping leaves only now, because it had to wait for its transport: on long-polling, a server's ping
+    /// waits for the client's next poll. Its answer may take the whole timeout from now, and the round trip time counts
+    /// from now. The end never comes earlier than without this call.
+    ///
+    /// The wait must have ended by something that the peer did: a poll that arrived, or a post that was answered. Does
+    /// nothing if no pong is awaited.
+    ///
+    /// ```
+    /// use eio_core::heartbeat::{Due, Machine};
+    /// use eio_core::{Heartbeat, Instant, Liveness};
+    ///
+    /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+    /// let mut server = Machine::eio4_server(Heartbeat::DEFAULT, Liveness::ExtendOnce, at(0));
+    /// assert_eq!(server.handle_timeout(at(25_000)), Some(Due::Ping)); // no poll waits
+    /// assert_eq!(server.poll_timeout(), Some(at(45_000)));
+    /// server.handle_ping_sent(at(25_300)); // in the answer to the next poll
+    /// assert_eq!(server.poll_timeout(), Some(at(45_300)));
+    /// ```
+    pub fn handle_ping_sent(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.phase == Phase::Awaiting {
+            self.mark = now;
+            let timeout = now.add_millis(self.timeout_millis);
+            if !self.stalled && self.timer <= timeout {
+                self.timer = timeout;
+                self.extended = false;
+            }
+        }
+    }
+
     /// Checks the deadlines other than that of a usual ping.
     #[cold]
     fn expire(&mut self, now: Instant) -> Option<Due> {
@@ -461,6 +491,39 @@ mod tests {
             machine.handle_reading_resumed(at(13));
             assert_eq!(machine.poll_timeout(), Some(at(25)));
         }
+    }
+
+    #[test]
+    fn a_ping_that_leaves_late_has_its_whole_timeout_and_measures_from_then() {
+        let server = Machine::eio4_server(brisk(), Liveness::ExtendOnce, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            machine.handle_ping_sent(at(5));
+            assert_eq!(machine.poll_timeout(), Some(at(10)), "no pong is awaited");
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            machine.handle_ping_sent(at(15)); // after its deadline, and before anybody has judged it
+            assert_eq!(machine.poll_timeout(), Some(at(17)));
+            assert_eq!(machine.handle_packet(at(16), PacketType::Pong), Reaction::Answered);
+            assert_eq!(machine.rtt(), Some(Duration::from_millis(1)));
+            assert_eq!(machine.poll_timeout(), Some(at(26)));
+        }
+    }
+
+    #[test]
+    fn a_ping_that_leaves_late_takes_away_nothing_that_a_packet_has_allowed() {
+        let mut machine = Machine::eio4_server(brisk(), Liveness::AnyPacket, at(0));
+        assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+        assert_eq!(machine.handle_packet(at(11), PacketType::Message), Reaction::None);
+        machine.handle_ping_sent(at(20));
+        assert_eq!(machine.poll_timeout(), Some(at(23)));
+        machine.handle_ping_sent(at(22));
+        assert_eq!(machine.poll_timeout(), Some(at(24)));
+        // A pause does not give more than the ping does.
+        machine.handle_reading_paused(at(23), Duration::from_millis(12));
+        machine.handle_ping_sent(at(24));
+        assert_eq!(machine.poll_timeout(), Some(at(35)), "the deadline of the stall");
+        machine.handle_reading_resumed(at(25));
+        assert_eq!(machine.poll_timeout(), Some(at(27)));
     }
 
     #[test]

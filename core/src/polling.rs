@@ -99,6 +99,10 @@
 //! | the client sends a `close` packet in a post | is answered with `noop` |
 //! | the client goes away | the session ends: [`DisconnectReason::TransportError`](crate::DisconnectReason::TransportError) |
 //!
+//! A ping that is due while no poll waits leaves with the next poll, or with an upgrade. Its timeout begins again then, once:
+//! a client that polls again and does not answer is gone. On the client, a ping waits in the same way for the answer to
+//! the post before it.
+//!
 //! No poll needs a limit on its waiting time. In revision 4 the server's next ping answers it, and in revision 3 the
 //! pong to the client's next ping. Neither comes later than the deadline after which the session ends.
 //!

@@ -214,6 +214,21 @@ impl ServerSession {
         self.lifecycle.poll_transmit()
     }
 
+    /// Reports that the ping that [`poll_transmit`](Self::poll_transmit) returned leaves only now, because it had to wait
+    /// until the client polled: see [`Machine`](Machine::handle_ping_sent). The client may take the whole ping timeout from now to answer.
+    ///
+    /// [`ServerPolling`](crate::polling::ServerPolling) does this by itself. Call it only if you keep packets in a
+    /// queue of your own.
+    pub fn handle_ping_sent(&mut self, now: Instant) {
+        self.lifecycle.machine.handle_ping_sent(now);
+    }
+
+    /// Returns whether a ping is due that [`poll_transmit`](Self::poll_transmit) has not returned yet.
+    #[must_use]
+    pub const fn has_ping_to_send(&self) -> bool {
+        self.lifecycle.pending.ping
+    }
+
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the session
     /// has ended.
     #[must_use]

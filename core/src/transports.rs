@@ -129,8 +129,8 @@ impl ServerTransports {
         max_message_len: u32,
     ) -> Self {
         let mut transports = Self::on_polling(session, revision, base64_only);
+        transports.polling = transports.polling.elsewhere();
         transports.socket = Some(Connection::server(max_message_len));
-        transports.move_there();
         transports
     }
 
@@ -285,21 +285,17 @@ impl ServerTransports {
                 None => break,
             }
         }
-        match upgrade.outcome() {
-            None => {}
-            Some(UpgradeOutcome::Upgraded) => self.move_there(),
-            Some(failed @ UpgradeOutcome::Failed(_)) => {
-                self.polling.handle_upgrade_ended(failed);
-                self.upgrade = None;
-                self.close_websocket();
-            }
+        if let Some(UpgradeOutcome::Failed(_)) = upgrade.outcome() {
+            self.polling.handle_upgrade_failed();
+            self.upgrade = None;
+            self.close_websocket();
         }
     }
 
     /// The session moves to the WebSocket.
-    fn move_there(&mut self) {
+    fn move_there(&mut self, now: Instant) {
         self.upgrade = None;
-        self.polling.handle_upgrade_ended(UpgradeOutcome::Upgraded);
+        self.polling.handle_upgraded(now, &mut self.session);
         if self.polling.close_pending() {
             self.close_websocket();
         }

@@ -161,3 +161,69 @@ fn a_client_whose_upgrade_pauses_polls_as_long_as_its_post_is_in_flight() {
     assert_eq!(polling.poll_request(NOW, &mut session, queue, &limits, pauses), None);
     assert!(polling.is_idle());
 }
+
+fn after(millis: u64) -> Instant {
+    Instant::from_micros(millis.saturating_mul(1_000))
+}
+
+/// A session whose ping was due after 25 s, when no poll waited.
+fn with_a_ping_that_waits() -> (ServerSession, ServerPolling) {
+    let mut session = session(Revision::V4);
+    session.handle_timeout(after(25_000));
+    assert_eq!(session.poll_timeout(), Some(after(45_000)));
+    (session, ServerPolling::new(Revision::V4, false))
+}
+
+#[test]
+fn a_ping_that_waited_for_a_poll_may_be_answered_for_the_whole_timeout_from_then() {
+    // Also when the caller was away at the deadline: the poll was there.
+    for now in [25_001, 44_999, 45_000, 100_000] {
+        let (mut session, mut polling) = with_a_ping_that_waits();
+        assert_eq!(polling.handle_poll(after(now), &mut session, false), Ok(()));
+        assert_eq!(session.poll_timeout(), Some(after(now + 20_000)));
+        session.handle_timeout(after(now));
+        let batch = polling.poll_answer(after(now), &mut session, [], &Limits::DEFAULT).unwrap();
+        assert!(batch.has_ping() && session.is_open());
+        polling.handle_poll_answered();
+        // The next poll fetches nothing that had to wait.
+        assert_eq!(polling.handle_poll(after(now + 19_999), &mut session, false), Ok(()));
+        assert_eq!(session.poll_timeout(), Some(after(now + 20_000)));
+    }
+}
+
+#[test]
+fn a_ping_that_waited_for_an_upgrade_may_be_answered_for_the_whole_timeout_from_then() {
+    let (mut session, mut polling) = with_a_ping_that_waits();
+    polling.handle_upgrade_failed();
+    assert_eq!(session.poll_timeout(), Some(after(45_000)));
+    polling.handle_upgraded(after(50_000), &mut session);
+    assert_eq!(session.poll_timeout(), Some(after(70_000)));
+}
+
+#[test]
+fn a_clients_ping_that_waited_for_the_answer_to_a_post_has_the_whole_timeout_from_then() {
+    let (mut session, mut polling) =
+        (ClientSession::eio3(CLOSE_TIMEOUT, NOW), ClientPolling::new(Revision::V3));
+    let open =
+        br#"86:0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
+    for packet in polling.format().decode(Framing::Text, open, 16) {
+        session.handle_packet(NOW, packet);
+    }
+    let queue = [Packet::message(WebSocketMessage::Text("x"))];
+    let request =
+        |polling: &mut ClientPolling, session: &mut ClientSession, queue: &[Packet<'static>], now| {
+            polling.poll_request(now, session, queue.iter().copied(), &Limits::DEFAULT, Hold::default())
+        };
+    assert_eq!(request(&mut polling, &mut session, &queue, NOW), Some(Request::Poll));
+    assert!(matches!(request(&mut polling, &mut session, &queue, after(24_900)), Some(Request::Post(_))));
+    session.handle_timeout(after(25_000));
+    assert_eq!(request(&mut polling, &mut session, &[], after(25_000)), None);
+    assert_eq!(session.poll_timeout(), Some(after(45_000)));
+    polling.handle_post_answered(after(60_000), &mut session);
+    assert_eq!(session.poll_timeout(), Some(after(80_000)));
+    let post = request(&mut polling, &mut session, &[], after(60_000));
+    assert!(matches!(post, Some(Request::Post(batch)) if batch.has_ping()), "{post:?}");
+    // Nothing waits for the answer to this one.
+    polling.handle_post_answered(after(61_000), &mut session);
+    assert_eq!(session.poll_timeout(), Some(after(80_000)));
+}

@@ -214,8 +214,6 @@ pub(crate) struct Watch {
     heard: Micros,
     /// The ping that is not answered yet.
     asked: Moment,
-    /// When it was handed to the kernel; [`NEVER`] while it waits for a request of long-polling.
-    left: Micros,
     /// The last packet that counts, since the heartbeat or the ping; [`NEVER`] if there was none.
     counted: Micros,
     /// How long a test kept the program from running since the heartbeat.
@@ -230,7 +228,6 @@ impl Watch {
         beat: Moment::NEVER,
         heard: NEVER,
         asked: Moment::NEVER,
-        left: NEVER,
         counted: NEVER,
         kept: 0,
         latest: NEVER,
@@ -266,17 +263,21 @@ impl Watch {
     }
 
     pub(crate) const fn ask(&mut self, now: Moment) {
-        (self.asked, self.left, self.counted) = (now, NEVER, NEVER);
+        (self.asked, self.counted) = (now, NEVER);
     }
 
-    /// The ping is handed to the kernel.
-    pub(crate) const fn leave(&mut self, now: Micros) {
-        self.left = now;
-    }
-
-    /// When it was; [`NEVER`] if it was not.
-    pub(crate) const fn asking_left(&self) -> Micros {
-        self.left
+    /// The peer has let a ping go that had to wait for it, which is a heartbeat of the peer.
+    pub(crate) fn release(&mut self, now: Moment, bounds: &Bounds) {
+        if self.asked.at == NEVER {
+            return;
+        }
+        // A packet that counts may allow more time than the ping.
+        if self.earliest(bounds) <= now.reading.saturating_add(bounds.after_death_min) {
+            self.counted = NEVER;
+        }
+        (self.beat, self.heard, self.asked) = (now, now.reading, now);
+        self.kept = 0;
+        self.latest = self.bound(bounds);
     }
 
     /// The program will not run for so long.

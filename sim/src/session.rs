@@ -79,6 +79,10 @@ impl Session {
         either!(self, session => session.handle_closed(now));
     }
 
+    pub(crate) fn handle_ping_sent(&mut self, now: Instant) {
+        either!(self, session => session.handle_ping_sent(now));
+    }
+
     pub(crate) fn poll_transmit(&mut self) -> Option<Control> {
         either!(self, session => session.poll_transmit())
     }

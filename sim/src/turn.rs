@@ -202,10 +202,6 @@ impl Turn<'_> {
     /// Hands something to the kernel of this side.
     pub(crate) fn transmit(&mut self, side: Side, parcel: Parcel) -> Carried {
         let word = Word::from(&parcel);
-        if parcel.has_ping() {
-            let now = self.ledger.now;
-            self.peer_mut(side).watch.leave(now);
-        }
         let scenery = self.scenery;
         let bytes = parcel.bytes(side.other(), scenery.plan(self.connection.plan).handshake.len());
         let mut wire = Wire {

@@ -415,7 +415,7 @@ fn how_close_sessions_come_to_their_bounds_is_counted() {
 }
 
 #[test]
-fn on_long_polling_a_program_that_stalls_may_keep_its_own_ping_from_leaving() {
+fn on_long_polling_a_program_that_keeps_its_own_ping_from_leaving_ends_nothing() {
     let mut world = World::new(1);
     let link = world.add_link(Link::new(ms(500)));
     let client = world.add_host(Host::new().stalls(Spells::once(ms(25_200), secs(12))));
@@ -425,8 +425,7 @@ fn on_long_polling_a_program_that_stalls_may_keep_its_own_ping_from_leaving() {
     world.run_until(ms(24_500));
     // The ping of 25 s waits until this is answered, and the answer is read only after the stall.
     assert_eq!(world.send(session, Side::Client, "hello"), Ok(()));
-    world.run_until(secs(40));
-    let end = world.assert_ended(session, Side::Client, DisconnectReason::PingTimeout);
-    assert_eq!(end.at, ms(37_200));
+    world.run_until(secs(120));
+    world.assert_open(session);
     assert_eq!(world.breach(), None);
 }

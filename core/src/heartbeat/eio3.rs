@@ -22,9 +22,12 @@
 //! | opening | `open` | now + I | off | |
 //! | open | next ping due | off | now + T | ping |
 //! | ping outstanding | `pong` | now + I | now + I + T | answered, with its RTT |
+//! | ping outstanding | the ping leaves only now | unchanged | not before now + T | |
 //! | open | any other packet, and a `pong` that no ping awaits | unchanged | now + I + T | |
 //! | open, closing | deadline due | – | – | ping timeout |
 //! | closing | any packet | off | now + I + T | nothing is written |
+//!
+//! A ping leaves late where it has to wait for the server: on long-polling, for the answer to the post before it.
 //!
 //! A ping is sent once: without its pong, no other ping follows. In this revision messages count as a sign of life for
 //! a client, as they do in the reference. A pong that no ping awaits does not postpone the next ping. In the reference

@@ -9,12 +9,16 @@
 //! | open | next ping due | off | now + T | ping |
 //! | ping outstanding | `pong`, with any payload | min(now + I, ping + I + T/2), not before now | off; `AnyPacket`: now + I + T | answered, with its RTT |
 //! | open | `pong` that no ping awaits | unchanged | unchanged; `AnyPacket`: now + I + T | |
+//! | ping outstanding | the ping leaves only now | unchanged | not before now + T | |
 //! | ping outstanding | first other packet since the ping | unchanged | `ExtendOnce`: now + T; `AnyPacket`: now + I + T | |
 //! | open | other packets | unchanged | unchanged; `AnyPacket`: now + I + T | |
 //! | open | `ping` | – | – | wrong direction |
 //! | open, closing | deadline due | – | – | ping timeout |
 //! | closing | any packet | – | unchanged | |
 //! | closing | next ping due | off | now + T | nothing is written |
+//!
+//! A ping leaves late where it has to wait for the client: on long-polling, for the next poll. From then on the client has
+//! its whole T, and `ping` in the table is the time at which the ping left.
 //!
 //! Two rules differ from the reference server on purpose. First, a pong that no ping awaits moves no timer. Otherwise a
 //! client that sends pongs more often than every I would never be pinged (B4). Second, the next ping is also timed from

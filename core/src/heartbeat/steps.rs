@@ -74,6 +74,7 @@ fn take(before: &Machine, call: &str, arguments: &[u128]) -> (String, Machine) {
             outcome = format!("{:?}", machine.handle_packet(now, packet_type(packet)));
         }
         ("handle_activity", _) => machine.handle_activity(now),
+        ("handle_ping_sent", _) => machine.handle_ping_sent(now),
         ("handle_reading_paused", &[_, length]) => machine.handle_reading_paused(now, duration(length)),
         ("handle_reading_resumed", _) => machine.handle_reading_resumed(now),
         ("begin_close", &[_, length]) => machine.begin_close(now, duration(length)),

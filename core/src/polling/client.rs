@@ -5,7 +5,6 @@ use core::time::Duration;
 use super::{Batch, Limits};
 use crate::packet::Packet;
 use crate::payload::Format;
-use crate::upgrade::UpgradeOutcome;
 use crate::{ClientSession, Instant, Revision};
 
 /// The client's side of one session's polling: one poll at a time, one post at a time, and what a post carries. It takes
@@ -220,8 +219,12 @@ impl ClientPolling {
         session.handle_transport_error(now);
     }
 
-    /// Reports that the post was answered with status 200. The answer to the `close` packet is the end of the session.
+    /// Reports that the post was answered with status 200. The answer to the `close` packet is the end of the session. A ping
+    /// that had to wait for the answer leaves now, so the server may take the whole ping timeout from now.
     pub fn handle_post_answered(&mut self, now: Instant, session: &mut ClientSession) {
+        if session.has_ping_to_send() {
+            session.handle_ping_sent(now);
+        }
         self.post_deadline = None;
         if core::mem::replace(&mut self.post, Post::None) == Post::Closing {
             session.handle_closed(now);
@@ -277,11 +280,10 @@ impl ClientPolling {
         self.post_deadline
     }
 
-    /// Reports how an upgrade ended. After [`UpgradeOutcome::Upgraded`] the session lives on another transport, and no
-    /// request starts any more. If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the
-    /// last message.
-    pub fn handle_upgrade_ended(&mut self, outcome: UpgradeOutcome) {
-        self.moved |= outcome == UpgradeOutcome::Upgraded;
+    /// Reports that an upgrade is complete. The session lives on another transport, and no request starts any more. If
+    /// [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
+    pub const fn handle_upgraded(&mut self) {
+        self.moved = true;
     }
 
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because

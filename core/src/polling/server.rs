@@ -5,7 +5,6 @@ use crate::packet::Packet;
 use crate::payload::Format;
 use crate::payload::v3::Framing;
 use crate::session::Violation;
-use crate::upgrade::UpgradeOutcome;
 use crate::{DisconnectReason, Instant, Revision, ServerSession};
 
 /// The server's side of one session's polling: which requests are in flight, and what answers them. It takes 9 bytes.
@@ -94,8 +93,10 @@ impl ServerPolling {
 
     /// Handles a poll that arrived. `jsonp` is true if its query has `j`, which means that the answer is a script.
     ///
-    /// If the session's deadline has passed and no post [is being received](Self::is_receiving), call
-    /// `session.handle_timeout(now)` first: a poll does not count as a sign of life.
+    /// A ping that had to wait for this poll leaves with its answer, so the client may take the whole ping timeout from now.
+    /// Otherwise a poll does not count as a sign of life: if the session's deadline has passed, no post [is being
+    /// received](Self::is_receiving), and the session [has no ping to send](ServerSession::has_ping_to_send), call
+    /// `session.handle_timeout(now)` first.
     ///
     /// # Errors
     /// Returns the [`Refusal`] to answer the poll with. A poll that overlaps another one also ends the session.
@@ -110,6 +111,7 @@ impl ServerPolling {
             session.handle_violation(now, Violation::OverlappingRequests);
             return Err(Refusal::Overlapping);
         }
+        report_ping_sent(now, session);
         let format = Format::new(self.revision, self.base64_only || jsonp);
         self.poll = Poll::Waiting { format, finds_closing: !session.is_open() };
         Ok(())
@@ -384,12 +386,25 @@ impl ServerPolling {
         }
     }
 
-    /// Reports how an upgrade ended. After [`UpgradeOutcome::Upgraded`] the session lives on another transport: a
-    /// waiting poll is answered with `close`, further requests are refused, and requests that fail do not harm the
-    /// session. If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
-    pub fn handle_upgrade_ended(&mut self, outcome: UpgradeOutcome) {
+    /// Reports that an upgrade is complete. The session lives on another transport: a waiting poll is answered with
+    /// `close`, further requests are refused, and requests that fail do not harm the session. A ping that waited for a
+    /// poll leaves there, so the client may take the whole ping timeout from now. If
+    /// [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
+    pub fn handle_upgraded(&mut self, now: Instant, session: &mut ServerSession) {
         self.release = false;
-        self.moved |= outcome == UpgradeOutcome::Upgraded;
+        self.moved = true;
+        report_ping_sent(now, session);
+    }
+
+    /// Reports that an upgrade failed. The session stays on polling.
+    pub const fn handle_upgrade_failed(&mut self) {
+        self.release = false;
+    }
+
+    /// The state of a session that opened on another transport.
+    pub(crate) const fn elsewhere(mut self) -> Self {
+        self.moved = true;
+        self
     }
 
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
@@ -432,5 +447,12 @@ impl ServerPolling {
         if !self.moved {
             session.handle_transport_error(now);
         }
+    }
+}
+
+/// Reports that a ping that is to be sent leaves only now.
+fn report_ping_sent(now: Instant, session: &mut ServerSession) {
+    if session.has_ping_to_send() {
+        session.handle_ping_sent(now);
     }
 }

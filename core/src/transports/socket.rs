@@ -3,7 +3,7 @@
 use super::ServerTransports;
 use crate::packet::{Packet, WebSocketMessage};
 use crate::session::{Control, SessionEvent, Violation};
-use crate::upgrade::UpgradeControl;
+use crate::upgrade::{UpgradeControl, UpgradeOutcome};
 use crate::ws::{Close, ControlFrame, Decoded, FrameOrderError, Item, PacketFrame, Piece};
 use crate::{BufferTooSmall, Instant, ServerSession};
 
@@ -89,6 +89,9 @@ impl ServerTransports {
         let packet = self.polling.revision().decode(message);
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.handle_packet(now, packet);
+            if upgrade.outcome() == Some(UpgradeOutcome::Upgraded) {
+                self.move_there(now);
+            }
             self.settle();
             return None;
         }

@@ -16,6 +16,7 @@ pub(crate) enum Op {
     Packet(PacketType),
     Activity,
     Timeout,
+    PingSent,
     Pause(Span),
     Resume,
 }
@@ -43,8 +44,9 @@ fn op() -> impl Strategy<Value = Op> {
         10 => Just(Op::Timeout),
         3 => Just(Op::Packet(PacketType::Pong)),
         3 => Just(Op::Packet(PacketType::Ping)),
-        3 => packet_type().prop_map(Op::Packet),
+        4 => packet_type().prop_map(Op::Packet),
         1 => Just(Op::Activity),
+        1 => Just(Op::PingSent),
         1 => span().prop_map(Op::Pause),
         1 => Just(Op::Resume),
     ]
@@ -79,6 +81,7 @@ fn call(machine: &mut Machine, now: Micros, op: Op, periods: (Micros, Micros)) -
     match op {
         Op::Packet(packet) => reaction = machine.handle_packet(now, packet),
         Op::Activity => machine.handle_activity(now),
+        Op::PingSent => machine.handle_ping_sent(now),
         Op::Timeout => due = machine.handle_timeout(now),
         Op::Pause(span) => machine.handle_reading_paused(now, lasting(span.micros(periods.0, periods.1))),
         Op::Resume => machine.handle_reading_resumed(now),
@@ -107,6 +110,7 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
             Op::Packet(packet) => Input::Packet(packet),
             Op::Activity => Input::Activity,
             Op::Timeout => Input::Wake,
+            Op::PingSent => Input::PingSent,
             Op::Pause(span) => Input::Pause(span.micros(periods.0, periods.1)),
             Op::Resume => Input::Resume,
         };

@@ -22,6 +22,8 @@ pub(crate) enum Mistake {
     PeriodsCountFromTheMissedDeadline,
     /// After a late wake-up the peer is given up before it was asked.
     SilenceIsJudgedBeforeThePing,
+    /// A ping that leaves late eats the peer's time.
+    LatePingKeepsItsDeadline,
     /// The peer is given up while nobody reads what it sends.
     SilenceIsJudgedWhilePaused,
     /// A peer's `close` packet is ignored, as the references do on WebSocket.
@@ -56,6 +58,7 @@ fn the_comparison_of_machines_notices_every_mistake() {
         Mistake::MessagesCountForAClient,
         Mistake::PeriodsCountFromTheMissedDeadline,
         Mistake::SilenceIsJudgedBeforeThePing,
+        Mistake::LatePingKeepsItsDeadline,
         Mistake::SilenceIsJudgedWhilePaused,
         Mistake::TimeGoesBack,
     ];
@@ -72,6 +75,7 @@ fn the_comparison_of_sessions_notices_every_mistake() {
         Mistake::MessagesCountForAClient,
         Mistake::PeriodsCountFromTheMissedDeadline,
         Mistake::SilenceIsJudgedBeforeThePing,
+        Mistake::LatePingKeepsItsDeadline,
         Mistake::SilenceIsJudgedWhilePaused,
         Mistake::PeerCloseIsIgnored,
         Mistake::SecondHandshakeIsTaken,

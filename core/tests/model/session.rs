@@ -30,6 +30,7 @@ pub(crate) enum Op {
     Garbage(usize),
     Activity,
     Timeout,
+    PingSent,
     Pause(Span),
     Resume,
     Close(Span),
@@ -112,6 +113,7 @@ fn op(role: Role) -> impl Strategy<Value = Op> {
         2 => Just(Op::Binary),
         2 => Just(Op::Packet(PacketType::Noop, 0)),
         3 => Just(Op::Activity),
+        2 => Just(Op::PingSent),
         4 => span().prop_map(Op::Pause),
         4 => Just(Op::Resume),
         2 => (span(), any::<bool>()).prop_map(|(allowance, panicked)| {
@@ -188,6 +190,7 @@ impl Session {
             Op::Transmit => return (Told::Nothing, either!(self, session => session.poll_transmit())),
             Op::Activity => either!(self, session => session.handle_activity(now)),
             Op::Timeout => either!(self, session => session.handle_timeout(now)),
+            Op::PingSent => either!(self, session => session.handle_ping_sent(now)),
             Op::Pause(allowance) => {
                 either!(self, session => session.handle_reading_paused(now, span(allowance)));
             }
@@ -278,6 +281,7 @@ fn input(op: Op, life: &Life) -> Input {
         Op::Garbage(_) => Input::Garbage,
         Op::Activity => Input::Activity,
         Op::Timeout => Input::Wake,
+        Op::PingSent => Input::PingSent,
         Op::Pause(allowance) => Input::Pause(span(allowance)),
         Op::Resume => Input::Resume,
         Op::Close(allowance) => Input::Close(span(allowance)),

@@ -46,6 +46,8 @@ pub(crate) enum Input {
     Garbage,
     /// A part of a packet.
     Activity,
+    /// A ping that had to wait leaves now.
+    PingSent,
     /// The clock moved.
     Wake,
     /// The application stopped reading, and may for so long.
@@ -54,9 +56,9 @@ pub(crate) enum Input {
     Resume,
     /// This side closes, and waits for so long.
     Close(Micros),
-    /// This side's `close` was written.
     /// The same, because the application panicked.
     Panicked(Micros),
+    /// This side's `close` was written.
     Closed,
     TransportClosed,
     /// The peer's close frame came, with this code.
@@ -212,24 +214,16 @@ impl Model {
         match input {
             Input::Take => Said::Nothing,
             Input::Wake => state.wake(now),
+            Input::PingSent => state.ping_sent(now),
             Input::Pause(allowance) => {
                 if state.phase == Phase::Open && state.stalled_by.is_none() {
                     state.stalled_by = Some(now.saturating_add(allowance));
                 }
                 Said::Nothing
             }
-            Input::Resume => {
-                state.resume(now);
-                Said::Nothing
-            }
-            Input::Close(allowance) => {
-                state.close(now, allowance, Cause::LocalClose);
-                Said::Nothing
-            }
-            Input::Panicked(allowance) => {
-                state.close(now, allowance, Cause::Panicked);
-                Said::Nothing
-            }
+            Input::Resume => state.resume(now),
+            Input::Close(allowance) => state.close(now, allowance, Cause::LocalClose),
+            Input::Panicked(allowance) => state.close(now, allowance, Cause::Panicked),
             Input::Closed => {
                 if state.phase == Phase::Closing {
                     state.owed.retain(|owed| *owed != Owed::Close);

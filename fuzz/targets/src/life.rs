@@ -35,7 +35,8 @@ pub(crate) fn of_machine(bytes: &mut Unstructured<'_>) -> Result<machine::Life> 
         epoch: epoch(bytes)?,
         calls: calls(bytes, |bytes| {
             Ok(match bytes.int_in_range(0..=9_u8)? {
-                0..=3 => Op::Timeout,
+                0..=2 => Op::Timeout,
+                3 => Op::PingSent,
                 4..=6 => {
                     // A `close` ends a session; a machine does not handle it.
                     let packet = packet_type(bytes)?;
@@ -65,7 +66,8 @@ pub(crate) fn of_session(bytes: &mut Unstructured<'_>) -> Result<session::Life> 
 fn session_op(bytes: &mut Unstructured<'_>) -> Result<session::Op> {
     use session::{CLOSE_CODES, GARBAGE, Op, TEXTS, VIOLATIONS};
     Ok(match bytes.int_in_range(0..=23_u8)? {
-        0..=3 => Op::Timeout,
+        0..=2 => Op::Timeout,
+        3 => Op::PingSent,
         4..=7 => Op::Packet(packet_type(bytes)?, bytes.choose_index(TEXTS.len())?),
         8 => Op::Binary,
         9 => Op::Handshake,

@@ -76,13 +76,12 @@ impl<'a> Turn<'a> {
         let peer = self.peer(side.other());
         let answers = peer.socket == Socket::Open && peer.is_open();
         let now = self.ledger.now;
-        let was_idle = |side: Side, by: Micros| {
+        let was_idle = |side: Side| {
             let host = self.connection.host(self.scenery, side);
-            host.idle(by) > host.idle(since)
+            host.idle(now) > host.idle(since)
         };
-        // What has arrived is read before silence is judged. But on long-polling, a ping may have to wait until the program
-        // reads the answer to an earlier request.
-        let own_delay = if bounds.pings() { self.peer(side).watch.asking_left().min(now) } else { now };
+        // What has arrived is read before silence is judged. But a client that does not run does not poll, and no ping leaves.
+        let was_away = !bounds.pings() && was_idle(side);
         let link = self.scenery.link(self.connection.link);
         let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
         let drift = bounds.silence().saturating_mul(drift[0] + drift[1]) / 1_000_000;
@@ -90,8 +89,8 @@ impl<'a> Turn<'a> {
         !answers
             || self.connection.disturbed_at >= since
             || self.connection.streams.iter().any(Stream::has_lost)
-            || was_idle(side.other(), now)
-            || was_idle(side, own_delay)
+            || was_idle(side.other())
+            || was_away
             || slow >= bounds.patience()
     }
 }

@@ -41,6 +41,16 @@ impl Turn<'_> {
         }
     }
 
+    /// The peer has let go what this side sends. If a ping had to wait for that, its timeout begins now.
+    fn release_ping(&mut self, side: Side) {
+        let (moment, bounds) = (self.moment(side), self.bounds(side));
+        let Some(polling) = self.polling(side) else { return };
+        if polling.ways[side.index()].queue.iter().any(Parcel::has_ping) {
+            self.on_session(side, Session::handle_ping_sent);
+            self.peer_mut(side).watch.release(moment, bounds);
+        }
+    }
+
     /// The client asks for packets, unless it has asked already or is about to move.
     pub(super) fn ask(&mut self) {
         let is_open = self.peer(Side::Client).session.as_ref().is_some_and(Session::is_open);
@@ -58,6 +68,7 @@ impl Turn<'_> {
     pub(super) fn hear_polling(&mut self, side: Side, parcel: Parcel) {
         match parcel {
             Parcel::Poll | Parcel::Taken => {
+                self.release_ping(side);
                 if let Some(polling) = self.polling(side) {
                     polling.ways[side.index()].is_free = true;
                 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use eio_core::handshake::Transport;
 use eio_core::payload::v3::Framing;
 use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request as Due};
-use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{DisconnectReason, Instant, Revision};
 use http::{HeaderValue, Method, Request, header};
 
@@ -173,13 +172,11 @@ impl Polling {
         }
     }
 
-    /// The session has moved to a WebSocket, or stays.
-    pub(crate) fn handle_upgrade_ended(&mut self, engine: &mut Engine<ClientKind>, outcome: UpgradeOutcome) {
-        self.requests.handle_upgrade_ended(outcome);
-        if outcome == UpgradeOutcome::Upgraded {
-            engine.is_close_due |= self.requests.close_pending();
-            self.clear();
-        }
+    /// The session has moved to a WebSocket.
+    pub(crate) fn handle_upgraded(&mut self, engine: &mut Engine<ClientKind>) {
+        self.requests.handle_upgraded();
+        engine.is_close_due |= self.requests.close_pending();
+        self.clear();
     }
 
     /// Whether no request is in flight.

@@ -65,9 +65,12 @@ impl Shared<ServerKind> {
         self.lock().view.end.is_none()
     }
 
+    /// Returns whether something is due that the task has not handled. A ping that waits for a poll is none: the request may be
+    /// the poll that it waits for.
     fn is_due(&self) -> bool {
         let now = self.now();
-        self.lock().view.session.poll_timeout().is_some_and(|due| due <= now)
+        let session = &self.lock().view.session;
+        session.poll_timeout().is_some_and(|due| due <= now) && !session.has_ping_to_send()
     }
 
     /// Begins a poll. Returns `None` and ends the session if another poll is in flight.

@@ -239,7 +239,10 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
     }
     let Some(outcome) = outcome else { return };
     let io = candidate.take().and_then(Candidate::into_io);
-    requests.handle_upgrade_ended(outcome);
+    match outcome {
+        UpgradeOutcome::Upgraded => requests.handle_upgraded(now, &mut engine.session),
+        UpgradeOutcome::Failed(_) => requests.handle_upgrade_failed(),
+    }
     engine.is_close_due |= requests.close_pending();
     match io {
         Some(io) if outcome == UpgradeOutcome::Upgraded => {

@@ -78,6 +78,44 @@ async fn silence_on_polling_ends_while_the_poll_hangs_and_the_server_is_told() {
     assert_eq!(bodies, ["4hello", "1"]);
 }
 
+/// In revision 3 the client pings, and on polling its ping waits until the post before it is answered.
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_waited_for_the_answer_to_a_post_may_be_answered_for_the_whole_timeout_from_then() {
+    let (address, pings) = noting(|mut raw, noted| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() {
+                break;
+            }
+            if request.starts_with("POST") && request.ends_with("1:2") {
+                noted.lock().unwrap().push(Instant::now());
+                raw.answer("200 OK", "ok").await;
+            } else if request.starts_with("POST") {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                raw.answer("200 OK", "ok").await;
+            } else if !request.contains("sid=") {
+                let open = open_packet(300, 200, "");
+                raw.answer("200 OK", &format!("{}:{open}", open.len())).await;
+            } // the poll hangs
+        }
+    })
+    .await;
+    let client = Client::builder(format!("http://{address}")).eio3(true).build().unwrap();
+    let mut socket = client.connect().await.unwrap();
+    let opened = Instant::now();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    socket.send("hello").await.unwrap();
+    let end = socket.recv().await.unwrap_err();
+    let elapsed = opened.elapsed();
+    assert_eq!(end.reason, DisconnectReason::PingTimeout);
+    let sent = pings.lock().unwrap()[0] - opened;
+    assert!(
+        sent >= Duration::from_millis(450) && sent <= Duration::from_millis(452),
+        "due at 300 ms: {sent:?}"
+    );
+    assert!(elapsed >= Duration::from_millis(650) && elapsed <= Duration::from_millis(652), "{elapsed:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn b21_a_client_sends_no_pong_that_nobody_asked_for() {
     let (address, first) = noting(|mut raw, noted| async move {

@@ -123,14 +123,62 @@ async fn a_poll_after_a_stall_waits_for_what_the_stall_held_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_that_no_poll_waits_for_is_due_within_the_tick() {
+async fn a_poll_that_fetches_a_ping_in_the_last_moment_has_the_whole_timeout_for_the_answer() {
     let (mut harness, mut polling) = between_ticks(4).await;
     move_to(&harness, 300_400).await;
     // T counts from then.
     move_to(&harness, 500_350).await;
     harness.assert_alive();
     move_to(&harness, 500_450).await;
+    assert_eq!(polling.poll().await, ["2"]);
+    move_to(&harness, 700_400).await;
+    harness.assert_alive();
+    assert_eq!(harness.end().await.disconnect.reason, Reason::PingTimeout);
+    assert!((700_450..702_000).contains(&harness.elapsed().as_micros()), "{:?}", harness.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_fetches_nothing_saves_nobody() {
+    let (mut harness, mut polling) = between_ticks(4).await;
+    polling.begin_poll().await;
+    move_to(&harness, 301_000).await;
+    assert_eq!(polling.poll_answer().await, ["2"]);
+    move_to(&harness, 400_000).await;
+    polling.begin_poll().await;
+    harness.assert_ends(501, Reason::PingTimeout).await;
+}
+
+/// The client has done all that it can, and what it sent waits at the server, which does not run.
+#[tokio::test(start_paused = true)]
+async fn a_stall_that_keeps_a_ping_from_leaving_does_not_cost_the_client_its_session() {
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut polling = harness.polling(4).await;
+    harness.at(301).await;
     let query = polling.query();
-    assert_eq!(polling.poll.request("GET", &query, b"").await.0, 400);
-    assert_eq!(harness.end().await.at, Duration::from_micros(500_450));
+    polling.poll.send_request("GET", &query, b"").await;
+    tokio::time::advance(ms(400)).await;
+    assert_eq!(polling.poll_answer().await, ["2"]);
+    harness.at(900).await;
+    harness.assert_alive();
+    assert_eq!(polling.post(&["3"]).await.0, 200);
+    polling.begin_poll().await;
+    harness.at(999).await;
+    harness.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_one_in_the_midst_of_an_upgrade() {
+    let mut harness = Harness::new(Server::builder(listen));
+    let polling = harness.polling(4).await;
+    harness.at(250).await;
+    let mut websocket = harness.probed(&polling).await;
+    harness.at(301).await;
+    websocket.send("5").await;
+    tokio::time::advance(ms(400)).await;
+    assert_eq!(websocket.text().await, "2");
+    harness.at(890).await;
+    harness.assert_alive();
+    websocket.send("3").await;
+    harness.at(1_000).await;
+    harness.assert_alive();
 }

@@ -79,6 +79,12 @@ def schedules_by_the_pong_alone(machine, now):
     return model.schedule_ping(measured, add_millis(now, machine.interval)), model.ANSWERED
 
 
+def shortens_what_a_packet_has_allowed(machine, now):
+    machine, now = advance(machine, now)
+    sent = machine._replace(mark=now, timer=add_millis(now, machine.timeout))
+    return choose(machine.phase == model.AWAITING, lambda: sent, lambda: machine)
+
+
 def keeps_the_pings_own_deadline_when_stalled(machine, now, stall_timeout):
     paused = TRUE["handle_reading_paused"](machine, now, stall_timeout)
     return paused._replace(phase=pick(paused.phase == model.PING_DUE_STALLED, machine.phase, paused.phase))
@@ -97,6 +103,7 @@ FAULTS = [
     ("open", takes_any_timeout),
     ("end", ends_again),
     ("expire", asks_nothing_of_a_stalled_machine),
+    ("handle_ping_sent", shortens_what_a_packet_has_allowed),
     ("answered_server4", schedules_by_the_pong_alone),
     ("handle_reading_paused", keeps_the_pings_own_deadline_when_stalled),
 ]

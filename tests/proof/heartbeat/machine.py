@@ -76,6 +76,7 @@ CALLS = [
     Call("handle_timeout", answers=True),
     Call("handle_packet", ("packet",), answers=True),
     Call("handle_activity"),
+    Call("handle_ping_sent"),
     Call("handle_reading_paused", ("duration",)),
     Call("handle_reading_resumed"),
     Call("begin_close", ("duration",)),
@@ -191,6 +192,19 @@ def handle_timeout(machine, now):
 
 def ping(machine, now):
     return machine._replace(phase=AWAITING, mark=now, extended=False), WRITE_PING
+
+
+def handle_ping_sent(machine, now):
+    machine, now = advance(machine, now)
+    sent = machine._replace(mark=now)
+    timeout = add_millis(now, machine.timeout)
+    postponed = sent._replace(timer=timeout, extended=False)
+    later = both(negate(machine.stalled), machine.timer <= timeout)
+    return choose(
+        machine.phase == AWAITING,
+        lambda: choose(later, lambda: postponed, lambda: sent),
+        lambda: machine,
+    )
 
 
 def expire(machine, now):

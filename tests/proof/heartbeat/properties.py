@@ -86,6 +86,15 @@ PROPERTIES = [
         given=lambda step: both(step.outcome == model.WRITE_PING, negate(step.before.stalled)),
     ),
     Property(
+        "waiting is not shorter",
+        6,
+        "A ping that leaves late has its whole timeout from then, and no earlier deadline than before.",
+        lambda step: deadline(step, step.after)
+        == larger(deadline(step, step.before), step.time + step.before.timeout * 1_000),
+        calls=("handle_ping_sent",),
+        given=lambda step: both(step.before.phase == model.AWAITING, negate(step.before.stalled)),
+    ),
+    Property(
         "no early timeout",
         6,
         "No pong is given up before the whole timeout has passed since its ping.",

@@ -113,6 +113,21 @@ impl State {
         Said::Nothing
     }
 
+    /// The peer has its whole timeout from now to answer, but not less than it had.
+    pub(super) fn ping_sent(&mut self, now: Micros) -> Said {
+        if self.phase != Phase::Open || self.unanswered.is_none() {
+            return Said::Nothing;
+        }
+        self.unanswered = Some(now);
+        let is_later =
+            self.silence.is_none_or(|silence| silence.deadline() <= now.saturating_add(self.timeout));
+        if self.stalled_by.is_none() && is_later && self.mistake != Mistake::LatePingKeepsItsDeadline {
+            self.extended = false;
+            self.listen_for(now, self.timeout);
+        }
+        Said::Nothing
+    }
+
     pub(super) fn listen_for(&mut self, since: Micros, allowance: Micros) {
         self.silence = Some(Silence { since, allowance });
     }
@@ -123,15 +138,16 @@ impl State {
     }
 
     /// Silence counts anew from now, and for as long as it was allowed to last.
-    pub(super) fn resume(&mut self, now: Micros) {
+    pub(super) fn resume(&mut self, now: Micros) -> Said {
         if self.stalled_by.take().is_some()
             && let Some(silence) = &mut self.silence
         {
             silence.since = now;
         }
+        Said::Nothing
     }
 
-    pub(super) fn close(&mut self, now: Micros, allowance: Micros, cause: Cause) {
+    pub(super) fn close(&mut self, now: Micros, allowance: Micros, cause: Cause) -> Said {
         match self.phase {
             Phase::Opening => {
                 self.end(now, cause);
@@ -152,6 +168,7 @@ impl State {
             }
             Phase::Closing | Phase::Ended => {}
         }
+        Said::Nothing
     }
 
     pub(super) fn end(&mut self, now: Micros, cause: Cause) -> Said {
