@@ -279,7 +279,8 @@ impl ClientSession {
     }
 
     /// Reports that the ping that [`poll_transmit`](Self::poll_transmit) returned leaves only now, because it had to wait
-    /// until the server answered the post before it: see [`Machine`](Machine::handle_ping_sent). The server may take the whole ping timeout from now to answer.
+    /// until the server answered the post before it: see [`Machine`](Machine::handle_ping_sent). The server may take the
+    /// whole ping timeout from now to answer.
     ///
     /// [`ClientPolling`](crate::polling::ClientPolling) does this by itself. Call it only if you keep packets in a
     /// queue of your own.

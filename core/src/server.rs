@@ -215,7 +215,8 @@ impl ServerSession {
     }
 
     /// Reports that the ping that [`poll_transmit`](Self::poll_transmit) returned leaves only now, because it had to wait
-    /// until the client polled: see [`Machine`](Machine::handle_ping_sent). The client may take the whole ping timeout from now to answer.
+    /// until the client polled: see [`Machine`](Machine::handle_ping_sent). The client may take the whole ping timeout from
+    /// now to answer.
     ///
     /// [`ServerPolling`](crate::polling::ServerPolling) does this by itself. Call it only if you keep packets in a
     /// queue of your own.

@@ -406,6 +406,18 @@ mod tests {
     }
 
     #[test]
+    fn a_ping_that_waited_until_the_upgrade_was_complete_has_its_whole_timeout_from_then() {
+        let mut transports = on_polling();
+        transports.handle_timeout(at(25_000)); // no poll waits
+        transports.add_websocket(at(40_000), UPGRADE_TIMEOUT, MAX).unwrap();
+        receive(&mut transports, at(44_000), frames(&["2probe"]));
+        assert_eq!(transports.session.poll_timeout(), Some(at(45_000)));
+        receive(&mut transports, at(46_000), frames(&["5"]));
+        assert_eq!(written(&mut transports, at(46_000)), b"\x81\x063probe\x81\x012");
+        assert_eq!(transports.poll_timeout(at(46_000)), Some(at(66_000)));
+    }
+
+    #[test]
     fn a_candidate_that_fails_is_closed_and_the_session_goes_on_and_may_try_again() {
         let fails: [fn(&mut ServerTransports); 4] = [
             |transports| assert!(receive(transports, at(1), frames(&["4hello"])).is_empty()),
