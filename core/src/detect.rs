@@ -13,8 +13,8 @@
 //!   its next heartbeat was due. The shortest time assumes a peer that answered at once. A peer that dies with an
 //!   answer overdue is noticed earlier, by as much as the answer was late.
 //!
-//! On polling, a ping may have to wait until the peer lets it go: by a poll, by an upgrade, or by answering a post. That
-//! counts as the peer's heartbeat and as a packet, too.
+//! A ping may have to wait until the peer lets it go: on polling by a poll, by an upgrade, or by answering a post, and on a
+//! WebSocket by taking the message before it. That counts as the peer's heartbeat and as a packet, too.
 //!
 //! I is `ping_interval` and T is `ping_timeout`. The results for the defaults (25 s, 20 s) are in parentheses:
 //!

@@ -232,7 +232,9 @@ impl<R: Role> Driver<R> {
             if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.read_past_runtime(receiver))? {
                 engine.handle_connection_end(now, end);
             }
-            Some(engine.session.is_expired(now))
+            let is_expired = engine.session.is_expired(now);
+            // Whether the peer has made room for a ping that waits shows when it is written, in this pass.
+            (!is_expired || !engine.session.has_ping_to_send()).then_some(is_expired)
         };
         if silence.permits(now, deadline, is_expired, has_unread, ask) {
             engine.session.handle_timeout(now);

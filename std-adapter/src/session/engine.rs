@@ -209,13 +209,18 @@ impl<K: Reacts> Engine<K> {
         self.session.handle_close_frame(now, close);
     }
 
-    /// Returns the session's own next packet. Only notes its close packet, which is written behind the messages.
+    /// Returns the session's own next packet, for which the WebSocket has room. Only notes its close packet, which is written
+    /// behind the messages.
     pub(crate) fn next_control(&mut self, now: Instant) -> Option<Control> {
         loop {
             let control = self.session.poll_transmit()?;
             match control {
                 Control::Close => self.is_close_due = true,
-                Control::Ping => self.tell(now, Happening::PingSent),
+                Control::Ping => {
+                    // It may have had to wait until the peer took what was written before.
+                    self.session.handle_ping_sent(now);
+                    self.tell(now, Happening::PingSent);
+                }
                 Control::Pong => self.tell(now, Happening::PongSent),
             }
             if control != Control::Close {

@@ -27,6 +27,8 @@ pub(crate) trait Machine: Clone + Send {
     fn handle_closed(&mut self, now: Instant);
     fn close(&mut self, now: Instant, close_timeout: Duration);
     fn poll_transmit(&mut self) -> Option<Control>;
+    fn handle_ping_sent(&mut self, now: Instant);
+    fn has_ping_to_send(&self) -> bool;
     fn poll_timeout(&self) -> Option<Instant>;
     fn check_send(&self, now: Instant) -> Result<(), CheckSendError>;
     fn is_expired(&self, now: Instant) -> bool;
@@ -97,6 +99,14 @@ macro_rules! machine {
 
             fn poll_transmit(&mut self) -> Option<Control> {
                 self.poll_transmit()
+            }
+
+            fn handle_ping_sent(&mut self, now: Instant) {
+                self.handle_ping_sent(now);
+            }
+
+            fn has_ping_to_send(&self) -> bool {
+                self.has_ping_to_send()
             }
 
             fn poll_timeout(&self) -> Option<Instant> {

@@ -2,13 +2,14 @@
 
 use core::time::Duration;
 
-use eio_core::DisconnectReason;
 use eio_core::session::CheckSendError;
-use eio_tokio::{Client, Message, SendErrorKind, Transport, TrySendError};
-use tokio::io::AsyncReadExt as _;
+use eio_core::{DisconnectReason, Heartbeat};
+use eio_tokio::{Client, Message, SendErrorKind, Server, Socket, Transport, TrySendError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::support::{self, Raw, noting, open_packet, scripted};
+use crate::support::{self, Raw, noting, open_packet, scripted, serve};
 
 /// What a connection ended with: bytes to read, an orderly end, or a reset.
 pub(crate) async fn end_of(raw: &mut Raw) -> std::io::Result<Vec<u8>> {
@@ -240,6 +241,35 @@ async fn a_message_for_a_server_past_its_deadline_is_handed_back() {
     }
     assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
     assert_eq!(socket.time_to_deadline(), Duration::ZERO);
+}
+
+/// The client takes a long message while the server's runtime stands still, so its ping has room only after that.
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_a_stalled_server_could_not_write_in_time_is_written_before_silence_is_judged() {
+    const LONG: usize = 20_000_000;
+    let heartbeat = Heartbeat::from_millis(300, 200).unwrap();
+    let application = |socket: Socket| async move {
+        socket.sender().try_send(vec![0; LONG]).unwrap();
+        core::future::pending::<()>().await;
+    };
+    let (server, address) = serve(Server::builder(application).heartbeat(heartbeat).outbox(1, LONG)).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let upgrade = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(upgrade.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(310)).await;
+    tokio::time::advance(Duration::from_millis(400)).await;
+    // The message, and what is around it.
+    let mut received = 0;
+    let mut last = Vec::new();
+    while received < LONG || !last.ends_with(b"\x81\x012") {
+        last.resize(1_000_000, 0);
+        let len = client.read(&mut last).await.unwrap();
+        assert!(len > 0, "the session has ended");
+        last.truncate(len);
+        received += len;
+    }
+    assert_eq!(server.sessions().len(), 1);
 }
 
 #[tokio::test]

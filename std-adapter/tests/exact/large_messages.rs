@@ -5,7 +5,7 @@ use std::time::Duration;
 use eio_core::ws::OpCode;
 use eio_tokio::{Message, Server, Socket};
 
-use crate::support::{Harness, Reason, Received, WebSocket, ms, settle};
+use crate::support::{Harness, Reason, Received, WebSocket, handing_out, ms, settle};
 
 /// Below, at and above the limits of frame headers, of direct reads, of the scratch buffer and of what is read at once.
 const SIZES: [usize; 17] = [
@@ -202,4 +202,30 @@ async fn a_message_outlives_its_session_and_others_that_were_read_with_it() {
         let message = tokio::time::timeout(Duration::from_secs(1), messages.recv()).await.unwrap();
         assert!(message == Some(Message::from(bytes(size))), "{size}");
     }
+}
+
+/// A server's ping overtakes the messages that wait, but not the one that is being written.
+#[tokio::test(start_paused = true)]
+async fn a_ping_behind_a_message_that_is_being_written_may_be_answered_for_the_whole_timeout_from_then() {
+    let (mut harness, mut sockets) = handing_out(|builder| builder);
+    let mut websocket = harness.websocket_with_room(1_000).await;
+    let socket = sockets.recv().await.unwrap();
+    socket.sender().try_send(bytes(5_000)).unwrap();
+    // The ping is due at 300 ms.
+    harness.at(450).await;
+    assert_eq!(websocket.next().await, Received::Binary(bytes(5_000)));
+    assert_eq!(websocket.text().await, "2");
+    harness.at(640).await;
+    websocket.send("3").await;
+    harness.at(700).await;
+    harness.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_it_no_room_is_silent() {
+    let (mut harness, mut sockets) = handing_out(|builder| builder);
+    let _websocket = harness.websocket_with_room(1_000).await;
+    let socket = sockets.recv().await.unwrap();
+    socket.sender().try_send(bytes(5_000)).unwrap();
+    harness.assert_ends(500, Reason::PingTimeout).await;
 }
