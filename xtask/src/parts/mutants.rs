@@ -7,6 +7,7 @@ mod explained;
 mod name;
 mod outcome;
 mod results;
+mod subjects;
 mod tree;
 
 use core::time::Duration;
@@ -18,107 +19,11 @@ use explained::{Explained, LIST};
 use name::Name;
 use outcome::{Counts, Outcome};
 use results::{Results, Row};
+use subjects::{Arguments, SUBJECTS, Stage, Subject};
 use tree::Tree;
 
 use crate::job::{Job, Stop, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
-
-/// A package whose code is changed.
-struct Subject {
-    package: &'static str,
-    manifest: &'static str,
-    features: &'static str,
-    /// Which of its files.
-    files: &'static [&'static str],
-    /// Each tries what the stages before have not found. The first ones find most, in seconds.
-    stages: &'static [Stage],
-}
-
-/// Some tests of a package.
-struct Stage {
-    name: &'static str,
-    /// The arguments of cargo that choose the programs.
-    programs: &'static [&'static str],
-    /// Tests that take long, and are left to a later stage.
-    skipped: &'static [&'static str],
-    /// Dependencies that these programs do not need, and that would be compiled again for each mutant.
-    left_out: &'static [&'static str],
-    /// How many cases each property is tried with.
-    cases: &'static str,
-}
-
-const SUBJECTS: [Subject; 2] = [
-    Subject {
-        package: "eio-core",
-        manifest: "core/Cargo.toml",
-        features: "serde",
-        files: &["core/src/**/*.rs"],
-        stages: &[
-            Stage {
-                name: "unit tests",
-                programs: &["--lib"],
-                skipped: &[
-                    "every_character_is_accepted_at_every_cut",
-                    "all_of_up_to_three_bytes_and_what_borders_on_a_rule_in_four",
-                    "a_short_message_is_found_at_every_length_and_place",
-                    "the_code_for_small_machines_takes_what_the_standard_library_takes",
-                ],
-                left_out: &["eio-tests"],
-                cases: "16",
-            },
-            Stage {
-                name: "tests that take seconds",
-                programs: &[
-                    "--test=backoff",
-                    "--test=codec_properties",
-                    "--test=handshake",
-                    "--test=model",
-                    "--test=polling",
-                    "--test=settings",
-                    "--test=settings_serde",
-                    "--test=sizes",
-                    "--test=socketio_properties",
-                    "--test=socketio_vectors",
-                    "--test=stories",
-                    "--test=vectors",
-                    "--test=ws",
-                ],
-                skipped: &["in_ten_thousand_worlds", "mistakes::"],
-                left_out: &[],
-                cases: "16",
-            },
-            ALL_TESTS,
-        ],
-    },
-    Subject {
-        package: "eio-tokio",
-        manifest: "std-adapter/Cargo.toml",
-        features: "default",
-        files: &[
-            "std-adapter/src/session/**/*.rs",
-            "std-adapter/src/carrier.rs",
-            "std-adapter/src/carrier/**/*.rs",
-            "std-adapter/src/wire/**/*.rs",
-            "std-adapter/src/server/session.rs",
-            "std-adapter/src/server/polling.rs",
-            "std-adapter/src/client/session.rs",
-            "std-adapter/src/client/polling.rs",
-        ],
-        stages: &[
-            Stage {
-                name: "unit tests and tests in virtual time",
-                programs: &["--lib", "--test=exact"],
-                skipped: &[],
-                left_out: &[],
-                cases: "16",
-            },
-            ALL_TESTS,
-        ],
-    },
-];
-
-/// The examples of the documentation, too.
-const ALL_TESTS: Stage = Stage { name: "all tests", programs: &[], skipped: &[], left_out: &[], cases: "64" };
 
 /// Tries the mutants of this shard's files, and writes what became of them into the page of results.
 pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
@@ -221,7 +126,7 @@ struct Laboratory<'a, 'job> {
     job: &'a mut Job<'job>,
     tree: Tree,
     /// How long the tests of a package's stage may take.
-    patience: BTreeMap<(&'static str, &'static str), Duration>,
+    patience: BTreeMap<(&'static str, Arguments), Duration>,
 }
 
 impl Laboratory<'_, '_> {
@@ -231,9 +136,10 @@ impl Laboratory<'_, '_> {
         let _ = std::fs::remove_dir_all(&folder);
         let mut outcomes = BTreeMap::new();
         for stage in file.subject.stages {
+            let Some(programs) = stage.programs.of(&file.path) else { continue };
             self.tree.leave_out(self.job, file.subject.manifest, stage.left_out)?;
-            let patience = self.patience(file.subject, stage)?;
-            let mut mutants = file.try_with(stage, patience, &self.tree, &folder);
+            let patience = self.patience(file.subject, stage, programs)?;
+            let mut mutants = file.try_with(stage, programs, patience, &self.tree, &folder);
             let watch = Stopwatch::start();
             let (status, _) = self.job.outcome_telling(&mut mutants, |printed| {
                 let (progress, took) = (progress(printed), Spoken(watch.elapsed()));
@@ -256,53 +162,47 @@ impl Laboratory<'_, '_> {
     }
 
     /// How long the tests of a stage may take with a mutant. The first time, runs them without one.
-    fn patience(&mut self, subject: &Subject, stage: &Stage) -> Result<Duration, Stop> {
+    fn patience(&mut self, subject: &Subject, stage: &Stage, programs: Arguments) -> Result<Duration, Stop> {
         const LEAST: Duration = Duration::from_secs(10);
         const FACTOR: u32 = 6;
-        if let Some(&patience) = self.patience.get(&(subject.package, stage.name)) {
+        if let Some(&patience) = self.patience.get(&(subject.package, programs)) {
             return Ok(patience);
         }
         println!("[mutants] {}: {}, without a mutant", subject.package, stage.name);
         let cargo_test = |tree: &Tree| {
             let mut test = tree.command("cargo test --package");
-            test.args([subject.package, "--features", subject.features]).args(stage.programs);
+            test.args([subject.package, "--features", subject.features]).args(programs);
             test
         };
         self.job.run(cargo_test(&self.tree).arg("--no-run"))?;
         let watch = Stopwatch::start();
         self.job.run(stage.limit(&mut cargo_test(&self.tree)))?;
         let patience = (watch.elapsed() * FACTOR).max(LEAST);
-        self.patience.insert((subject.package, stage.name), patience);
+        self.patience.insert((subject.package, programs), patience);
         Ok(patience)
     }
 }
 
 impl File {
     /// Tries those of its mutants that no run before has found, with the tests of a stage.
-    fn try_with(&self, stage: &Stage, patience: Duration, tree: &Tree, folder: &Path) -> Command {
+    fn try_with(
+        &self,
+        stage: &Stage,
+        programs: Arguments,
+        patience: Duration,
+        tree: &Tree,
+        folder: &Path,
+    ) -> Command {
         let mut mutants = tree.command(
             "cargo mutants --no-config --in-place --baseline skip --iterate --caught --unviable --colors never",
         );
         let Subject { package, features, .. } = self.subject;
         mutants.args(["--package", package, "--features", features, "--file", &self.path]);
         mutants.args(["--timeout", &patience.as_secs().to_string()]).arg("--output").arg(folder);
-        mutants.args(stage.programs.iter().map(|argument| format!("--cargo-arg={argument}")));
+        mutants.args(programs.iter().map(|argument| format!("--cargo-arg={argument}")));
         mutants.arg("--");
         stage.limit(&mut mutants);
         mutants
-    }
-}
-
-impl Stage {
-    /// Leaves out what takes long, for `cargo test` and for what hands its last arguments on to it. The properties' cases are
-    /// always the same: a mutant that was found once is found again.
-    fn limit<'a>(&self, test: &'a mut Command) -> &'a mut Command {
-        test.env("PROPTEST_CASES", self.cases)
-            .env("PROPTEST_RNG_SEED", "1")
-            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
-            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
-            .arg("--")
-            .args(self.skipped.iter().flat_map(|name| ["--skip", name]))
     }
 }
 
