@@ -82,3 +82,31 @@ pub fn put_event_name(event: &Event<'_>, put: &mut dyn FnMut(&str)) {
 pub fn args(list: &str) -> Args<'_> {
     Args::new(list)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::String;
+
+    use super::*;
+
+    #[test]
+    fn times_are_added_and_subtracted() {
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(3));
+        assert_eq!(add_millis(Instant::from_micros(1), 2), Instant::from_micros(2_001));
+        assert_eq!(
+            (sum(long, short), difference(long, short)),
+            (Duration::from_secs(4), Duration::from_secs(2))
+        );
+    }
+
+    #[test]
+    fn an_event_is_made_of_the_text_of_its_name_and_of_its_arguments() {
+        let read = |name| event_from_json(json::Reader::new(name, 0, 0).next().unwrap(), args(" 1,2 "));
+        let event = read(r#""a\nb""#).unwrap();
+        let mut name = String::new();
+        put_event_name(&event, &mut |part| name.push_str(part));
+        assert_eq!((name.as_str(), event.args().as_str()), (r#""a\nb""#, "1,2"));
+        assert_eq!(read("null"), None);
+    }
+}

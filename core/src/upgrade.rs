@@ -421,10 +421,26 @@ impl ClientUpgrade {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::string::ToString;
+
     use super::*;
 
     fn at(millis: u64) -> Instant {
         Instant::from_micros(millis.saturating_mul(1_000))
+    }
+
+    #[test]
+    fn what_an_upgrade_sends_is_displayed_by_its_name() {
+        let controls = [
+            (UpgradeControl::PingProbe, "ping probe"),
+            (UpgradeControl::PongProbe, "pong probe"),
+            (UpgradeControl::Noop, "noop"),
+            (UpgradeControl::Upgrade, "upgrade"),
+        ];
+        for (control, name) in controls {
+            assert_eq!(control.to_string(), name);
+        }
     }
 
     /// Both ends begin together, the client has left polling at `paused`, and its `5` takes until `arrives`.

@@ -107,6 +107,11 @@ fn settings_that_cannot_work_are_refused() {
     assert_eq!(stable_after, Err(BackoffError::TooLong { setting: BackoffSetting::StableAfter }));
 }
 
+#[test]
+fn a_setting_is_displayed_by_its_name() {
+    assert_eq!(format!("{:>20}", BackoffSetting::Max), "   the longest delay");
+}
+
 /// All lose their session at once; every tenth of the window then gets its tenth of them, give or take 15 %.
 #[test]
 fn ten_thousand_clients_are_spread_over_the_window() {

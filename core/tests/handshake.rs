@@ -440,6 +440,12 @@ fn any_packet() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn keys_and_transports_are_displayed_as_they_are_written() {
+    assert_eq!(format!("{:>6}", Field::Sid), "   sid");
+    assert_eq!(format!("{:>10}", Transport::WebSocket), " websocket");
+}
+
 proptest! {
     #[test]
     fn serde_json_agrees_on_every_packet(json in any_packet()) {

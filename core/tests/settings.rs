@@ -180,6 +180,13 @@ fn refusals_of_old_settings_are_sentences() {
     }
 }
 
+#[test]
+fn names_of_settings_are_displayed_as_they_are_written() {
+    assert_eq!(Limit::MaxPackets.to_string(), "maxPackets");
+    assert_eq!(Period::PingTimeout.to_string(), "pingTimeout");
+    assert_eq!(Liveness::ExtendOnce.to_string(), "extend-once");
+}
+
 proptest! {
     #[test]
     fn no_text_panics(name in any::<String>(), value in "[-+0-9.eE ]{0,12}") {

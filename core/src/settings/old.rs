@@ -198,3 +198,71 @@ impl OldSetting {
         OldSettingsError::Value { name: self.key.name(), problem, expected: self.measure.expected() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    /// A setting of each measure.
+    pub(super) static GENERATION: Generation = Generation {
+        name: "a generation",
+        expected: "an old name",
+        settings: &[
+            OldSetting { key: OldKey::HeartbeatInterval, measure: Measure::Seconds, label: "in seconds" },
+            OldSetting { key: OldKey::HeartbeatTimeout, measure: Measure::Millis, label: "in milliseconds" },
+            OldSetting { key: OldKey::BufferSize, measure: Measure::Bytes, label: "in bytes" },
+            OldSetting { key: OldKey::Heartbeats, measure: Measure::Switch, label: "true or false" },
+        ],
+        had_every_setting: true,
+        interval_millis: 7,
+        timeout_millis: 8,
+        max_payload: 9,
+    };
+
+    #[test]
+    fn values_are_read_in_the_unit_of_their_setting() {
+        let pairs = [("heartbeat interval", "0.3"), ("destroy buffer size", "6"), ("heartbeats", "true")];
+        let values = OldValues::read(&GENERATION, pairs).unwrap();
+        let keys =
+            [OldKey::HeartbeatInterval, OldKey::HeartbeatTimeout, OldKey::BufferSize, OldKey::Heartbeats];
+        assert_eq!(keys.map(|key| values.get(key)), [Some(300), None, Some(6), Some(1)]);
+        let settings = values.server_settings().unwrap();
+        assert_eq!((settings.heartbeat, settings.max_payload), (Heartbeat::from_millis(300, 8).unwrap(), 6));
+        let off = OldValues::read(&GENERATION, [("heartbeats", "false")]).unwrap();
+        assert_eq!(off.get(OldKey::Heartbeats), Some(0));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_name_or_a_value_is_said() {
+        for (name, value, sentence) in [
+            ("heartbeats", "1", "`heartbeats` is neither true nor false: expected true or false"),
+            (
+                "heartbeat interval",
+                "0",
+                "`heartbeat interval` is too small: expected seconds, from 0.001 to 2147483.647, with at most three \
+                 decimals",
+            ),
+            (
+                "ping_interval",
+                "1",
+                "`ping_interval` is a current setting, not one of a generation: expected in seconds",
+            ),
+            (
+                "closeTimeout",
+                "1",
+                "`closeTimeout` is a current setting, not one of a generation: expected an old name",
+            ),
+            (
+                "log level",
+                "1",
+                "`log level` is an old setting of Socket.IO that does not concern sessions: leave it out here",
+            ),
+        ] {
+            let error = OldValues::read(&GENERATION, [(name, value)]).unwrap_err();
+            assert_eq!(error.to_string(), sentence);
+        }
+    }
+}

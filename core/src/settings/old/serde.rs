@@ -147,3 +147,66 @@ fn from_float(number: f64, factor: f64) -> Result<u32, NotU32> {
     let same = f64::from(whole) / factor == number;
     if same { Ok(whole) } else { Err(NotU32::Fraction) }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::{String, ToString as _};
+
+    use ::serde::de::value::{Error as ValueError, MapDeserializer};
+
+    use super::super::tests::GENERATION;
+    use super::*;
+    use crate::settings::names::OldKey;
+
+    fn read(json: &str) -> Result<OldValues, String> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        OldValues::deserialize(&GENERATION, &mut deserializer).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_float_counts_as_the_decimal_that_was_written() {
+        for (number, factor, expected) in [
+            (0.3, 1_000.0, Ok(300)),
+            (2_147_483.647, 1_000.0, Ok(0x7fff_ffff)),
+            (0.0, 1.0, Ok(0)),
+            (-1.0, 1.0, Err(NotU32::Negative)),
+            (60.5, 1.0, Err(NotU32::Fraction)),
+            (4_294_967_295.0, 1.0, Ok(u32::MAX)),
+            (4_294_967_295.5, 1.0, Err(NotU32::TooLarge)),
+        ] {
+            assert_eq!(from_float(number, factor), expected, "{number} times {factor}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_true_or_false_and_everything_else_a_number_without_quotes() {
+        assert_eq!(read(r#"{"heartbeats":true}"#).unwrap().get(OldKey::Heartbeats), Some(1));
+        for (json, sentence) in [
+            (r#"{"heartbeats":1}"#, "`heartbeats` is neither true nor false: expected true or false"),
+            (
+                r#"{"heartbeats":"x"}"#,
+                "invalid type: string \"x\", expected `heartbeats` as true or false at",
+            ),
+            (
+                r#"{"heartbeat timeout":true}"#,
+                "`heartbeat timeout` is not a number: expected whole milliseconds",
+            ),
+            (
+                r#"{"heartbeat timeout":"x"}"#,
+                "invalid type: string \"x\", expected `heartbeat timeout` as whole milliseconds, from 1 to \
+                 2147483647, without quotes",
+            ),
+        ] {
+            let error = read(json).unwrap_err();
+            assert!(error.starts_with(sentence), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_text() {
+        let map = MapDeserializer::<_, ValueError>::new([(1, 2)].into_iter());
+        let error = OldValues::deserialize(&GENERATION, map).unwrap_err();
+        assert_eq!(error.to_string(), "invalid type: integer `1`, expected the name of an old setting");
+    }
+}

@@ -319,6 +319,28 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_begins_with_the_phrase_of_its_status() {
+        for (status, line) in [
+            (200, "HTTP/1.1 200 OK\r\n"),
+            (400, "HTTP/1.1 400 Bad Request\r\n"),
+            (403, "HTTP/1.1 403 Forbidden\r\n"),
+            (404, "HTTP/1.1 404 Not Found\r\n"),
+            (405, "HTTP/1.1 405 Method Not Allowed\r\n"),
+            (408, "HTTP/1.1 408 Request Timeout\r\n"),
+            (411, "HTTP/1.1 411 Length Required\r\n"),
+            (413, "HTTP/1.1 413 Content Too Large\r\n"),
+            (426, "HTTP/1.1 426 Upgrade Required\r\n"),
+            (500, "HTTP/1.1 500 Internal Server Error\r\n"),
+            (503, "HTTP/1.1 503 Service Unavailable\r\n"),
+            (299, "HTTP/1.1 299 \r\n"),
+        ] {
+            let mut out = [0; 128];
+            let answer = write_response(status, &[], "", &mut out).unwrap();
+            assert!(answer.starts_with(line.as_bytes()), "{}", answer.escape_ascii());
+        }
+    }
+
+    #[test]
     fn every_refusal_fits_into_256_bytes() {
         for refusal in [
             OpeningRefusal::Method,
