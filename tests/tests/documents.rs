@@ -34,31 +34,57 @@ fn every_failure_of_a_peer_names_tests_that_exist() {
     assert!(failures.len() >= 31, "the table is not found: {failures:?}");
     assert!(failures.keys().eq(tests.keys()), "{:?} {:?}", failures.keys(), tests.keys());
     for (failure, cell) in tests {
-        let mut named = 0;
-        let mut source = String::new();
-        for word in code(&cell) {
-            if word.contains('/') {
-                source = read(word);
-            } else {
-                // With real peers a test is a case in a list.
-                let is_case = source.contains(&format!("\nasync fn {word}(peer: Peer, log: Log)"))
-                    && source.matches(word).count() > 1;
-                let is_there = source.contains(&format!("]\nfn {word}("))
-                    || source.contains(&format!("]\nasync fn {word}("))
-                    || is_case;
-                assert!(is_there, "{failure}: no test {word}");
-                named += 1;
-            }
-        }
-        assert!(named > 0, "{failure} names no test");
+        names_tests(&failure, &cell);
+    }
+    let attacks = attacks(&document);
+    assert!(attacks.len() >= 16, "the table is not found: {attacks:?}");
+    for row in attacks {
+        let (attack, cell) = row.rsplit_once(" | ").unwrap_or_default();
+        names_tests(attack, cell);
     }
 }
 
+/// The rows of the table of attacks.
+fn attacks(document: &str) -> Vec<&str> {
+    let (_, section) = document.split_once("\n## Attacks\n").expect("a section");
+    section.lines().filter_map(|line| line.strip_prefix("| ")).skip(1).collect()
+}
+
+/// Panics unless each test of the cell exists, and there is one.
+fn names_tests(what: &str, cell: &str) {
+    let mut named = 0;
+    let mut source = String::new();
+    for word in code(cell) {
+        if word.contains('/') {
+            source = read(word);
+        } else {
+            // With real peers, and for an attack, a test is a case in a list.
+            let starts = ["(peer: Peer, log: Log)", "(target: Target, size: usize)"];
+            let is_case = starts.iter().any(|start| source.contains(&format!("\nasync fn {word}{start}")))
+                && source.matches(word).count() > 1;
+            let is_there = source.contains(&format!("]\nfn {word}("))
+                || source.contains(&format!("]\nasync fn {word}("))
+                || is_case;
+            assert!(is_there, "{what}: no test {word}");
+            named += 1;
+        }
+    }
+    assert!(named > 0, "{what} names no test");
+}
+
 #[test]
-fn every_failure_of_a_peer_was_tried_on_its_newest_version() {
-    let failures = table(&read("docs/peers.md"), "\n## Failures\n");
-    let today = table(&read("docs/peers-today.md"), "# Failures of other implementations today\n");
-    assert!(failures.keys().eq(today.keys()), "`cargo xtask prove peers-table` writes the page: {today:?}");
+fn every_failure_was_tried_on_the_newest_version_of_its_peer_and_on_eio_with_all_its_tests() {
+    let (list, page) = (read("docs/peers.md"), read("docs/peers-today.md"));
+    let today = table(&page, "# Failures of other implementations today\n");
+    let tests = table(&list, "\n## Where each is tried\n");
+    let missing = "`cargo xtask prove peers-table` writes the page";
+    assert!(tests.keys().eq(today.keys()), "{missing}: {today:?}");
+    let names =
+        |cell: &str| code(cell).filter(|word| !word.contains('/')).map(str::to_owned).collect::<Vec<_>>();
+    for (failure, cell) in tests {
+        let row = today[&failure].rsplit(" | ").next().unwrap_or_default();
+        assert_eq!(names(row), names(&cell), "{failure}: {missing}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // engine.io, the server.
-import { PATIENCE, Polling, Raw, engineIo, mended, need, sleep, still, upgrade, within } from "./tools.mjs";
+import { PATIENCE, Polling, Raw, against, eio, engineIo, mended, need, sleep, still, upgrade, within } from "./tools.mjs";
 import http from "node:http";
 
 const FAST = { pingInterval: 1000, pingTimeout: 800 };
@@ -11,30 +11,36 @@ const isForgotten = async (server) => {
   return close ? mended(`closed: ${close.reason}`) : still(`still open after ${PATIENCE / 1000} s of silence`);
 };
 
-export const probes = [
-  ["B1", "engine.io", async () => {
-    const server = await engineIo(FAST);
+export const probes = against("engine.io", engineIo, eio.engine, {
+  B1: async (start) => {
+    const server = await start(FAST);
     const polling = await Polling.open(server);
     need((await polling.get()) === "2", "a ping on polling");
     await upgrade(polling);
     return isForgotten(server);
-  }],
-  ["B2", "engine.io", async () => {
-    const server = await engineIo({ ...FAST, allowEIO3: true });
+  },
+  B2: async (start) => {
+    const server = await start({ ...FAST, allowEIO3: true });
     await upgrade(await Polling.open(server, { eio: 3 }), 3);
     return isForgotten(server);
-  }],
-  ["B3", "engine.io", async () => {
-    const server = await engineIo({ ...FAST, blockAfterPing: 4000 });
+  },
+  B3: async (start) => {
+    const server = await start({ ...FAST, blockAfterPing: 4000 });
     const raw = Raw.open(server);
-    raw.answer = (message) => message === "2" && raw.send("3");
+    let pinged;
+    raw.answer = (message) => {
+      if (message !== "2") return;
+      pinged ??= Date.now();
+      raw.send("3");
+    };
     const close = await server.next("close", 10_000);
     if (close) return still(`closed although the pong had come: ${close.reason}`);
     need(raw.count("2") > 1, "a second ping");
+    need(server.all("heartbeat")[0]?.at - pinged > 2000, "a pong that waits");
     return mended("open for 10 s");
-  }],
-  ["B4", "engine.io", async () => {
-    const server = await engineIo(FAST);
+  },
+  B4: async (start) => {
+    const server = await start(FAST);
     const raw = Raw.open(server);
     need(await raw.opened, "a session");
     for (let i = 0; i < 100; i++) {
@@ -43,27 +49,28 @@ export const probes = [
     }
     const pings = raw.count("2");
     return pings ? mended(`${pings} pings in 10 s`) : still("no ping in 10 s, with an interval of 1 s");
-  }],
-  ["B5", "engine.io", async () => {
-    const server = await engineIo({ pingInterval: 1000, pingTimeout: 2 ** 31 });
+  },
+  B5: async (start) => {
+    const server = await start({ pingInterval: 1000, pingTimeout: 2 ** 31 });
+    if (server.refused) return mended(`refused: ${server.refused}`);
     const raw = Raw.open(server);
     raw.answer = (message) => message === "2" && setTimeout(() => raw.send("3"), 1000);
     const close = await server.next("close", 10_000);
     if (close) return still(`closed: ${close.reason}`);
     need(raw.count("2"), "a ping");
     return mended("open for 10 s");
-  }],
-  ["B6", "engine.io", async () => {
-    const server = await engineIo({ allowEIO3: true });
+  },
+  B6: async (start) => {
+    const server = await start({ allowEIO3: true });
     const polling = await Polling.open(server);
     const raw = await upgrade(polling, 3);
     raw.send("2");
     const code = await within(5000, server.exited);
     if (code !== undefined) return still(`the process ended: ${server.errors.match(/\w*Error.*/)?.[0] ?? code}`);
     return mended(raw.refused ? `the upgrade is refused by ${raw.refused}` : "the process lives");
-  }],
-  ["B26", "engine.io", async () => {
-    const server = await engineIo({});
+  },
+  B26: async (start) => {
+    const server = await start({});
     const polling = await Polling.open(server);
     const { hostname, port, pathname, search } = new URL(polling.url);
     const post = http.request({ method: "POST", hostname, port, path: pathname + search, headers: { "content-length": 6 } });
@@ -80,9 +87,9 @@ export const probes = [
     const answer = await within(PATIENCE, answered);
     const message = await server.next("message", 5000);
     return message ? mended(`the message has arrived; the POST: ${answer}`) : still(`the message is lost; the POST: ${answer}`);
-  }],
-  ["B27", "engine.io", async () => {
-    const server = await engineIo({ allowUpgrades: false });
+  },
+  B27: async (start) => {
+    const server = await start({ allowUpgrades: false });
     const polling = await Polling.open(server);
     const raw = polling.websocket();
     const switched = (await raw.opened) && (raw.send("2probe"), await raw.hears("3probe", 5000));
@@ -90,12 +97,13 @@ export const probes = [
     const accepted = await unknown.opened;
     const saw = `upgrades off: ${switched ? "accepted" : `refused by ${raw.refused}`}; EIO=9: ${accepted ? "101" : unknown.refused ?? "an invalid frame after 101, or a closed connection"}`;
     return switched || accepted ? still(saw) : mended(saw);
-  }],
-  ["B29", "engine.io", async () => {
-    const server = await engineIo({});
+  },
+  B29: async (start) => {
+    const server = await start({});
     const polling = await Polling.open(server);
     server.tell({ command: "send", id: polling.handshake.sid, text: "hi\u001e1" });
-    const body = await polling.get();
-    return body.includes("\u001e") ? still(`the client gets ${JSON.stringify(body)}`) : mended(JSON.stringify(body));
-  }],
-];
+    const refused = server.next("not-sent").then((told) => `refused: ${told?.detail}`);
+    const saw = await Promise.race([polling.get(), refused]);
+    return saw.includes("\u001e") ? still(`the client gets ${JSON.stringify(saw)}`) : mended(saw);
+  },
+});

@@ -1,10 +1,10 @@
 // engineioxide, and hyper below it.
 import net from "node:net";
-import { PATIENCE, Polling, Raw, engineIoxide, mended, need, sleep, still, within } from "./tools.mjs";
+import { PATIENCE, Polling, Raw, against, eio, engineIoxide, mended, need, sleep, still, within } from "./tools.mjs";
 
 const SLOW = { pingInterval: 3000, pingTimeout: 2000 };
 
-const says = (close) => close && `closed: ${close.more.reason}`;
+const says = (close) => close && `closed: ${close.reason}`;
 
 // A session on polling, whose first ping is answered: it comes at once.
 const beating = async (server) => {
@@ -13,16 +13,16 @@ const beating = async (server) => {
   return polling;
 };
 
-export const probes = [
-  ["B8", "engineioxide", async () => {
-    const server = await engineIoxide({ pingInterval: 10_000, pingTimeout: 5000 });
+const failures = {
+  B8: async (start) => {
+    const server = await start({ pingInterval: 10_000, pingTimeout: 5000 });
     const raw = Raw.open(server);
     need(await raw.opened, "a session");
     const soon = await raw.hears("2", 4000);
     return soon ? still("a ping within 4 s, with an interval of 10 s") : mended("no ping in 4 s, with an interval of 10 s");
-  }],
-  ["B9", "engineioxide", async () => {
-    const server = await engineIoxide(SLOW);
+  },
+  B9: async (start) => {
+    const server = await start(SLOW);
     const raw = Raw.open(server);
     raw.answer = (message) => {
       if (message !== "2") return;
@@ -37,9 +37,9 @@ export const probes = [
     if (close) return still(`${says(close)}, after ${pings} pings, each answered twice`);
     need(pings > 2, "three pings");
     return mended(`open for 15 s, with ${pings} pings, each answered twice`);
-  }],
-  ["B10", "engineioxide", async () => {
-    const server = await engineIoxide(SLOW);
+  },
+  B10: async (start) => {
+    const server = await start(SLOW);
     const raw = Raw.open(server);
     // Two answers to the first ping, one after the other, and none to those that follow.
     raw.answer = (message) => {
@@ -50,32 +50,32 @@ export const probes = [
     const close = need(await server.next("close"), "an end");
     const pings = raw.count("2");
     return pings > 2 ? still(`${pings} pings before the end, of which one was answered`) : mended(`${says(close)} after ${pings} pings`);
-  }],
-  ["B11", "engineioxide", async () => {
+  },
+  B11: async (start) => {
     const ends = [];
     for (const open of [Raw.open, Polling.open, Raw.open, Polling.open]) {
-      const server = await engineIoxide({ burst: 128 });
+      const server = await start({ burst: 1000 });
       const client = await open(server);
       // A client on polling asks for them at once.
       if (client.get) client.get();
       need(await server.next("open"), "a session");
       const close = await server.next("close", 5000);
-      ends.push(close ? close.more.reason : "open for 5 s");
+      ends.push(close ? close.reason : "open for 5 s");
     }
     const saw = `WebSocket, polling, and again: ${ends.join(", ")}`;
     return ends.every((end) => end.startsWith("open")) ? mended(saw) : still(saw);
-  }],
-  ["B12", "engineioxide", async () => {
-    const server = await engineIoxide({ ...SLOW, burst: 100, size: 500_000 });
+  },
+  B12: async (start) => {
+    const server = await start({ ...SLOW, burst: 100, size: 500_000 });
     const raw = Raw.open(server);
     await raw.opened;
     raw.socket._socket.pause();
     need(await server.next("open"), "a session");
     const close = await server.next("close");
     return close ? mended(says(close)) : still(`no end in ${PATIENCE / 1000} s, of which 5 s were allowed`);
-  }],
-  ["B13", "engineioxide", async () => {
-    const server = await engineIoxide({ pingInterval: 6000, pingTimeout: 2000 });
+  },
+  B13: async (start) => {
+    const server = await start({ pingInterval: 6000, pingTimeout: 2000 });
     const polling = await beating(server);
     const deadline = Date.now() + 8000;
     await sleep(4000);
@@ -92,9 +92,9 @@ export const probes = [
     raw.send("5");
     const pinged = polled.includes("2") || (await raw.hears("2", deadline + 500 - Date.now()));
     return pinged ? mended("a ping comes in time") : still("no ping in the 8 s that a client waits");
-  }],
-  ["B14", "engineioxide", async () => {
-    const server = await engineIoxide({ ...SLOW, upgradeTimeout: 3000 });
+  },
+  B14: async (start) => {
+    const server = await start({ ...SLOW, upgradeTimeout: 3000 });
     const polling = await beating(server);
     const raw = polling.websocket();
     await raw.opened;
@@ -105,34 +105,20 @@ export const probes = [
       if (body?.includes("2")) pings += Boolean(await polling.post("3"));
     }
     const close = server.all("close")[0];
-    if (close) return still(`the polling session ends: ${close.more.reason}`);
+    if (close) return still(`the polling session ends: ${close.reason}`);
     need(pings > 1, "pings on polling");
     return mended("the polling session lives for 15 s");
-  }],
-  ["B15", "engineioxide", async () => {
-    const server = await engineIoxide(SLOW);
+  },
+  B15: async (start) => {
+    const server = await start(SLOW);
     const raw = Raw.open(server);
     need(await server.next("open"), "a session");
     for (const end = Date.now() + 15_000; Date.now() < end && !server.all("close").length; await sleep(200)) raw.send("2");
     const close = server.all("close")[0];
     return close ? mended(says(close)) : still("open for 15 s by pings of the client alone");
-  }],
-  ["B30", "hyper", async () => {
-    const server = await engineIoxide({ pingInterval: 60_000 });
-    const tcp = net.connect(server.port, "127.0.0.1");
-    let head = "";
-    tcp.on("data", (data) => (head += data));
-    const ended = new Promise((resolve) => tcp.on("end", () => resolve(true)));
-    tcp.write("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
-    const start = Date.now();
-    const closed = await within(45_000, ended);
-    const after = Math.round((Date.now() - start) / 1000);
-    need(head.includes(" 200 "), "an answer");
-    const announced = /connection: *close|keep-alive: *timeout/i.test(head);
-    return closed && !announced ? still(`closed after ${after} s, unannounced`) : mended(closed ? "announced" : "open for 45 s");
-  }],
-  ["B40", "engineioxide", async () => {
-    const server = await engineIoxide({ pingInterval: 60_000, pingTimeout: 30_000, upgradeTimeout: 4000 });
+  },
+  B40: async (start) => {
+    const server = await start({ pingInterval: 60_000, pingTimeout: 30_000, upgradeTimeout: 4000 });
     const polling = await beating(server);
     await polling.post("4flood");
     need(await server.next("message"), "a message");
@@ -143,5 +129,27 @@ export const probes = [
     const close = server.all("close")[0];
     if (heard && !close) return mended("the probe is answered");
     return still(`${heard ? "the probe is answered" : "no answer to the probe"}; ${says(close) ?? "the session is open"}`);
-  }],
+  },
+};
+
+const ofHyper = {
+  B30: async (start) => {
+    const server = await start({ pingInterval: 60_000 });
+    const tcp = net.connect(server.port, "127.0.0.1");
+    let head = "";
+    tcp.on("data", (data) => (head += data));
+    const ended = new Promise((resolve) => tcp.on("end", () => resolve(true)));
+    tcp.write("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
+    const asked = Date.now();
+    const closed = await within(45_000, ended);
+    const after = Math.round((Date.now() - asked) / 1000);
+    need(head.includes(" 200 "), "an answer");
+    const announced = /connection: *close|keep-alive: *timeout/i.test(head);
+    return closed && !announced ? still(`closed after ${after} s, unannounced`) : mended(closed ? "announced" : "open for 45 s");
+  },
+};
+
+export const probes = [
+  ...against("engineioxide", engineIoxide, eio.engine, failures),
+  ...against("hyper", engineIoxide, eio.engine, ofHyper),
 ];

@@ -1,6 +1,6 @@
 // python-engineio: its server, and its client with a server of a few lines.
 import http from "node:http";
-import { Polling, Program, Raw, mended, need, python, pythonEngineIo, sleep, still, within } from "./tools.mjs";
+import { Polling, Raw, against, eio, mended, need, pythonClient, pythonEngineIo, sleep, still, within } from "./tools.mjs";
 
 const FAST = { pingInterval: 2000, pingTimeout: 2000 };
 
@@ -17,9 +17,9 @@ const answerBy = (packets) =>
     server.listen(0, "127.0.0.1", () => resolve(server.address().port));
   });
 
-export const probes = [
-  ["B17", "python-engineio", async () => {
-    const server = await pythonEngineIo({});
+const ofServer = {
+  B17: async (start) => {
+    const server = await start({});
     const raw = Raw.open(server);
     need(await server.next("open"), "a session");
     server.tell({ command: "close" });
@@ -28,13 +28,16 @@ export const probes = [
       await sleep(50);
     }
     const close = need(await server.next("close"), "an end");
-    await within(5000, raw.closed);
+    const code = await within(5000, raw.closed);
     const late = server.all("message").filter(({ at }) => at > close.at).length;
-    const saw = `close packet: ${raw.count("1") ? "sent" : "not sent"}; messages after the end: ${late}`;
-    return raw.count("1") && !late ? mended(saw) : still(saw);
-  }],
-  ["B18", "python-engineio", async () => {
-    const server = await pythonEngineIo({ ...FAST, connectDelay: 12_000 });
+    // Without a close frame, the code is 1006.
+    const frame = code && code !== 1006 && "a close frame";
+    const told = (raw.count("1") && "a close packet") || frame;
+    const saw = `the client gets ${told || "no close packet and no close frame"}; messages after the end: ${late}`;
+    return told && !late ? mended(saw) : still(saw);
+  },
+  B18: async (start) => {
+    const server = await start({ ...FAST, connectDelay: 12_000 });
     const raw = Raw.open(server);
     raw.answer = (message) => message === "2" && raw.send("3");
     const close = await server.next("close");
@@ -42,9 +45,34 @@ export const probes = [
     if (close && !pings) return still(`closed: ${close.reason}, and no ping was sent`);
     need(pings, "a ping");
     return mended(`${pings} pings`);
-  }],
-  ["B19", "python-engineio", async () => {
-    const server = await pythonEngineIo({ pingInterval: 3000, pingTimeout: 3000 });
+  },
+  B20: async (start) => {
+    const announced = async (pingInterval) =>
+      (await Polling.open(await start({ pingInterval }))).handshake.pingInterval;
+    const [half, most] = [await announced(500), await announced(1900)];
+    const saw = `500 ms is announced as ${half} ms, and 1900 ms as ${most} ms`;
+    return half === 500 && most === 1900 ? mended(saw) : still(saw);
+  },
+  B31: async (start) => {
+    const server = await start({});
+    const polling = await Polling.open(server);
+    const answer = await polling.post(Array(17).fill("4x").join("\u001e"));
+    await sleep(2000);
+    const saw = `of 17 packets ${server.all("message").length} arrive, and the answer is ${answer}`;
+    return server.all("message").length === 17 ? mended(saw) : still(saw);
+  },
+  B33: async (start) => {
+    const server = await start({});
+    const polling = await Polling.open(server);
+    await polling.post("b");
+    const message = need(await server.next("message"), "a message");
+    return "hex" in message ? mended("an empty binary message is bytes") : still("an empty binary message is text");
+  },
+};
+
+const ofItsClock = {
+  B19: async (start) => {
+    const server = await start({ pingInterval: 3000, pingTimeout: 3000 });
     const raw = Raw.open(server);
     raw.answer = (message) => message === "2" && setTimeout(() => raw.send("3"), 2000);
     need(await raw.hears("2"), "a ping");
@@ -56,36 +84,22 @@ export const probes = [
     if (close) return still(`a live client, and an hour's step of the clock: ${close.reason}`);
     need(await server.next("message"), "a message");
     return mended("open for 15 s");
-  }],
-  ["B20", "python-engineio", async () => {
-    const announced = async (pingInterval) =>
-      (await Polling.open(await pythonEngineIo({ pingInterval }))).handshake.pingInterval;
-    const [half, most] = [await announced(500), await announced(1900)];
-    const saw = `500 ms is announced as ${half} ms, and 1900 ms as ${most} ms`;
-    return half === 500 && most === 1900 ? mended(saw) : still(saw);
-  }],
-  ["B31", "python-engineio", async () => {
-    const server = await pythonEngineIo({});
-    const polling = await Polling.open(server);
-    const answer = await polling.post(Array(17).fill("4x").join("\u001e"));
-    await sleep(2000);
-    const saw = `of 17 packets ${server.all("message").length} arrive, and the answer is ${answer}`;
-    return server.all("message").length === 17 ? mended(saw) : still(saw);
-  }],
-  ["B32", "python-engineio", async () => {
+  },
+};
+
+const ofClient = {
+  B32: async (start) => {
     const port = await answerBy(Array(17).fill("4x").join("\u001e"));
-    const client = new Program(python, ["client.py"]);
-    client.tell({ command: "open", id: 1, url: `http://127.0.0.1:${port}`, options: { transports: ["polling"] } });
+    const client = start(port, { transports: ["polling"] });
     const close = await client.next("close");
     const arrived = client.all("message").length;
     if (arrived === 17) return mended("all 17 packets arrive");
     return still(`of 17 packets ${arrived} arrive, and then: ${need(close, "an end").reason}`);
-  }],
-  ["B33", "python-engineio", async () => {
-    const server = await pythonEngineIo({});
-    const polling = await Polling.open(server);
-    await polling.post("b");
-    const message = need(await server.next("message"), "a message");
-    return "hex" in message ? mended("an empty binary message is bytes") : still("an empty binary message is text");
-  }],
+  },
+};
+
+export const probes = [
+  ...against("python-engineio", pythonEngineIo, eio.engine, ofServer),
+  ...against("python-engineio", pythonEngineIo, "it reads no clock that steps", ofItsClock),
+  ...against("python-engineio", pythonClient, eio.client, ofClient),
 ];

@@ -1,27 +1,35 @@
-// Provokes each failure of docs/peers.md on the newest version of its peer, some at a time.
+// Provokes each failure of docs/peers.md on the newest version of its peer, and in the same way on eio, some at a time.
 //
-//   node run.mjs <folder with the newest versions> [failure ..]
+//   node run.mjs <folder with the newest versions> <eio's program, `probed`> [failure ..]
 //
-// Writes one line of JSON for each: the failure, the peer, its version, the outcome and what was seen.
-import { endProcesses, version } from "./tools.mjs";
+// Writes one line of JSON for each: the failure, the peer, its version, who was tried, the outcome and what was seen.
+import { against, endProcesses, version } from "./tools.mjs";
 
 const AT_ONCE = 6;
 const LIMIT = 120_000;
 
-const files = ["engineio", "engineioxide", "clients", "python", "socketio"];
-const cannot = (saw) => async () => ({ outcome: "cannot be installed", saw });
-const arduino = cannot("a library for Arduino, which is in none of these registries");
-const others = ["B23", "B24", "B25"].map((failure) => [failure, "arduinoWebSockets", arduino]);
-const wanted = process.argv.slice(3);
-const probes = (await Promise.all(files.map((file) => import(`./${file}.mjs`)))).flatMap((module) => module.probes).concat(others);
-const left = probes.filter(([failure]) => !wanted.length || wanted.includes(failure));
+// eio has never had what others still have, or have mended.
+const OF_EIO = { "still so": "seen", mended: "not seen" };
 
-const run = async ([failure, peer, probe]) => {
+const files = ["engineio", "engineioxide", "clients", "python", "socketio"];
+const arduino = async () => ({ outcome: "cannot be installed", saw: "a library for Arduino, which is in none of these registries" });
+const noProbe = "nothing provokes it without the peer's program";
+const others = against("arduinoWebSockets", undefined, noProbe, { B23: arduino, B24: arduino, B25: arduino });
+const wanted = process.argv.slice(4);
+const probes = (await Promise.all(files.map((file) => import(`./${file}.mjs`)))).flatMap((module) => module.probes).concat(others);
+const left = probes
+  .filter(({ failure }) => !wanted.length || wanted.includes(failure))
+  .flatMap(({ eio, start, ...probe }) => [{ ...probe, who: "peer", start }, { ...probe, who: "eio", start: eio }]);
+
+const run = async ({ failure, peer, who, start, probe }) => {
   let timer;
   const late = new Promise((_, reject) => (timer = setTimeout(reject, LIMIT, new Error(`takes more than ${LIMIT / 1000} s`))));
-  const result = await Promise.race([probe(), late]).catch((error) => ({ outcome: "not run", saw: error.message }));
+  const tried = typeof start === "string" ? Promise.resolve({ outcome: "not tried", saw: start }) : probe(start);
+  const result = await Promise.race([tried, late]).catch((error) => ({ outcome: "not run", saw: error.message }));
   clearTimeout(timer);
-  console.log(JSON.stringify({ failure, peer, version: version(peer), ...result }));
+  if (who === "eio") result.outcome = OF_EIO[result.outcome] ?? result.outcome;
+  console.error(`[peers-table] ${failure} ${who === "eio" ? "eio" : peer}: ${result.outcome}: ${result.saw}`);
+  console.log(JSON.stringify({ failure, peer, version: version(peer), who, ...result }));
 };
 
 const worker = async () => {

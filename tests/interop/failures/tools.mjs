@@ -8,8 +8,9 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import readline from "node:readline";
 
-// Where the newest versions are installed.
+// Where the newest versions are installed, and eio's program.
 export const PEERS = path.resolve(process.argv[2]);
+const PROBED = path.resolve(process.argv[3]);
 export const require = createRequire(path.join(PEERS, "package.json"));
 const { WebSocket } = require("ws");
 
@@ -52,7 +53,8 @@ export class Program {
   static async start(command, ...args) {
     const program = new Program(command, args);
     program.port = (await program.next("listening"))?.port;
-    need(program.port, `a port: ${program.errors.slice(-200)}`);
+    program.refused = program.all("refused")[0]?.detail;
+    need(program.port || program.refused, `a port: ${program.errors.slice(-200)}`);
     return program;
   }
 
@@ -112,10 +114,31 @@ export const socketIo = async (welcome) => {
   io.attach(http);
   io.on("connection", welcome);
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
-  return { port: http.address().port, close: () => io.close() };
+  return { port: http.address().port };
 };
 
 export const pythonEngineIo = (options) => Program.start(python, "failures/engineio_server.py", JSON.stringify(options));
+
+// A client that opens a session with the server on this port.
+const opens = (port, options, command, ...args) => {
+  const client = new Program(command, args);
+  client.tell({ command: "open", id: 1, url: `http://127.0.0.1:${port}`, options });
+  return client;
+};
+export const engineIoClient = (port, options) => opens(port, options, "node", "client.cjs", npm("engine.io-client"));
+export const pythonClient = (port, options) => opens(port, options, python, "client.py");
+
+// eio's servers and its client.
+export const eio = {
+  engine: (options) => Program.start(PROBED, "engine", JSON.stringify(options)),
+  socketIo: (options) => Program.start(PROBED, "socketio", JSON.stringify(options)),
+  client: (port, options) => opens(port, options, PROBED, "client"),
+};
+
+// Probes of failures of a peer. Each is called with what starts a program of the peer, and with what starts one of eio's
+// instead, or there is a sentence that says why eio cannot be tried in this way.
+export const against = (peer, start, eio, probes) =>
+  Object.entries(probes).map(([failure, probe]) => ({ failure, peer, start, eio, probe }));
 
 export class Polling {
   static async open({ port }, { eio = 4, path = "/engine.io/" } = {}) {

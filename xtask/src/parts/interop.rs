@@ -17,7 +17,7 @@ const FOLDER: &str = "tests/interop";
 const RUNTIMES: [&str; 3] = ["on_threads", "on_smol", "on_mio"];
 
 /// What brings their tests.
-const INTEROP: &str = "eio-tests/interop";
+pub(crate) const INTEROP: &str = "eio-tests/interop";
 
 /// The test with the clients that only answer heartbeats, and what it prints.
 const SOAK: &str = "soak -- --nocapture";
@@ -69,7 +69,7 @@ pub(crate) fn networks(job: &mut Job<'_>) -> Result<(), Stop> {
 }
 
 /// Installs other people's programs. Returns the interpreter of those in Python.
-fn peers(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
+pub(crate) fn peers(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     install::from_npm(job, FOLDER)?;
     let environment = job.workspace.target.join("interop/venv");
     install::from_pypi(job, &format!("{FOLDER}/requirements.txt"), &environment)
@@ -114,6 +114,7 @@ fn needs_linux(why: &str) -> Result<(), Stop> {
     if cfg!(target_os = "linux") { Ok(()) } else { Err(Stop::NotRun(format!("needs Linux: {why}"))) }
 }
 
-fn test(name: &str) -> Command {
+/// One of their test programs.
+pub(crate) fn test(name: &str) -> Command {
     workspace_test(&format!("--features {INTEROP} --test {name}"))
 }

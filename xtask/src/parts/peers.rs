@@ -1,15 +1,20 @@
-//! What other implementations do today: each failure of `docs/peers.md` is provoked on the newest version of its peer, and the
-//! outcomes become a page.
+//! What other implementations do today, and what eio does: each failure of `docs/peers.md` is provoked on the newest version of
+//! its peer and on eio, the tests that hold it are run, and the outcomes become a page.
 
-use core::fmt::Write as _;
+mod claims;
+mod ours;
+mod page;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::install::npm;
 use crate::job::{Job, Stop, command, failed};
+use crate::parts::interop;
+use crate::stopwatch::{Spoken, Stopwatch};
+use claims::Test;
+use page::Results;
 
 /// The programs that provoke them.
 const FOLDER: &str = "tests/interop/failures";
@@ -24,33 +29,49 @@ const PYPI: [&str; 5] = ["python-engineio", "python-socketio", "requests", "uvic
 /// The packages around the newest versions in Rust.
 const CRATES: [&str; 2] = ["oxide", "rust_engineio"];
 
-/// Installs the newest versions, provokes every failure, and writes the page.
+/// Installs the newest versions, provokes every failure there and here, runs the tests of each, and writes the page.
 pub(crate) fn table(job: &mut Job<'_>) -> Result<(), Stop> {
+    job.show("[peers-table] ");
+    let list = std::fs::read_to_string(job.workspace.root.join(FAILURES))
+        .map_err(|error| Stop::Failed(format!("{FAILURES}: {error}")))?;
+    let failures = claims::failures(&list);
+    let tests: BTreeSet<Test> = failures.iter().flat_map(|claim| claim.tests.clone()).collect();
     let peers = job.workspace.target.join("peers");
     make(&peers)?;
+
+    let watch = Stopwatch::start();
     // What cannot be installed is in no row as tried: its program is missing.
     for installed in [from_npm(job, &peers), from_pypi(job, &peers), from_crates_io(job, &peers)] {
         if let Err(stop) = installed {
             job.note(stop.sentence().to_owned());
         }
     }
-    let run = job.workspace.root.join(FOLDER).join("run.mjs");
-    let printed = job.run(Command::new("node").arg(run).arg(&peers))?;
-    let mut rows = Vec::new();
+    let clean = lint(job, &peers);
+    let python = interop::peers(job)?;
+    ours::build(job, &tests)?;
+    job.note(format!("installed and built in {}", Spoken(watch.elapsed())));
+
+    let watch = Stopwatch::start();
+    let mut run = Command::new("node");
+    run.arg(job.workspace.root.join(FOLDER).join("run.mjs")).arg(&peers);
+    let printed = job.run(run.arg(job.workspace.target.join("debug/probed")))?;
+    let mut lines = Vec::new();
     for line in printed.lines().filter(|line| line.starts_with("{\"failure\"")) {
-        let row = serde_json::from_str(line).map_err(|error| Stop::Failed(format!("{line}: {error}")))?;
-        rows.push(Row::read(&row));
+        lines.push(serde_json::from_str(line).map_err(|error| Stop::Failed(format!("{line}: {error}")))?);
     }
-    rows.sort();
+    job.note(format!("provoked in {}", Spoken(watch.elapsed())));
+
+    let watch = Stopwatch::start();
+    let outcomes = ours::run(job, &tests, &python)?;
+    job.note(format!("tested in {}", Spoken(watch.elapsed())));
+
+    let rows = page::rows(&lines);
+    let results = Results { failures: &failures, rows: &rows, outcomes: &outcomes };
     let today = job.run(&mut command("date --utc +%Y-%m-%d"))?;
-    write(&job.workspace.root.join(PAGE), &page(&rows, today.trim()))?;
-    for (outcome, count) in counts(&rows) {
-        job.note(format!("{outcome}: {count}"));
-    }
-    let list = std::fs::read_to_string(job.workspace.root.join(FAILURES))
-        .map_err(|error| Stop::Failed(format!("{FAILURES}: {error}")))?;
-    let missing = without_a_row(&list, &rows);
-    if missing.is_empty() { Ok(()) } else { failed(format!("nothing provokes {}", missing.join(", "))) }
+    write(&job.workspace.root.join(PAGE), &results.page(today.trim()))?;
+    results.counts().into_iter().for_each(|count| job.note(count));
+    let wrong = results.wrong();
+    if wrong.is_empty() { clean } else { failed(wrong.join("; ")) }
 }
 
 /// npm's packages, with the programs that npm does not let them install by themselves.
@@ -99,66 +120,14 @@ fn from_crates_io(job: &mut Job<'_>, peers: &Path) -> Result<(), Stop> {
     result
 }
 
-/// What became of a failure.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
-    number: u32,
-    peer: String,
-    version: String,
-    outcome: String,
-    saw: String,
-}
-
-impl Row {
-    fn read(line: &Value) -> Self {
-        let text = |name: &str| line[name].as_str().unwrap_or_default().replace('|', "\\|");
-        let number = text("failure").strip_prefix('B').and_then(|number| number.parse().ok());
-        Self {
-            number: number.unwrap_or_default(),
-            peer: text("peer"),
-            version: text("version"),
-            outcome: text("outcome"),
-            saw: text("saw"),
-        }
-    }
-}
-
-/// The failures of the list without a row.
-fn without_a_row(list: &str, rows: &[Row]) -> Vec<String> {
-    let tried: BTreeSet<_> = rows.iter().map(|row| format!("B{}", row.number)).collect();
-    let listed = list.lines().filter_map(|line| line.strip_prefix("| B")?.split_once(" |"));
-    let listed: BTreeSet<_> = listed.map(|(number, _)| format!("B{number}")).collect();
-    listed.difference(&tried).cloned().collect()
-}
-
-fn counts(rows: &[Row]) -> Vec<(&'static str, usize)> {
-    ["still so", "mended", "not run", "cannot be installed"]
-        .map(|kind| (kind, rows.iter().filter(|row| row.outcome == kind).count()))
-        .to_vec()
-}
-
-fn page(rows: &[Row], date: &str) -> String {
-    let counts: Vec<_> = counts(rows).iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
-    let mut page = format!(
-        "\
-# Failures of other implementations today
-
-Each failure of [peers.md](peers.md), provoked on the newest version of its peer. `cargo xtask prove peers-table` installs
-these versions from npm, PyPI and crates.io, runs the programs of `tests/interop/failures`, and writes this page. *Still so*
-means that the failure was seen again. *Mended* means that it was provoked in the same way and did not come. The tests that
-peers.md names show that eio has none of them.
-
-On {date}: {}.
-
-| | peer | version | outcome | what was seen |
-|---|---|---|---|---|
-",
-        counts.join(", ")
-    );
-    for Row { number, peer, version, outcome, saw } in rows {
-        let _ = writeln!(page, "| B{number} | {peer} | {version} | {outcome} | {saw} |");
-    }
-    page
+/// The format and the lints of the packages around the versions in Rust, which are in no workspace.
+fn lint(job: &mut Job<'_>, peers: &Path) -> Result<(), Stop> {
+    job.run_all(CRATES.iter().flat_map(|name| {
+        let manifest = format!("--manifest-path {FOLDER}/{name}/Cargo.toml");
+        let mut clippy = command(&format!("cargo clippy {manifest} --target-dir"));
+        clippy.arg(peers).args(["--", "--deny", "warnings"]);
+        [command(&format!("cargo fmt {manifest} --check")), clippy]
+    }))
 }
 
 fn make(folder: &Path) -> Result<(), Stop> {
@@ -167,21 +136,4 @@ fn make(folder: &Path) -> Result<(), Stop> {
 
 fn write(file: &Path, text: &str) -> Result<(), Stop> {
     std::fs::write(file, text).map_err(|error| Stop::Failed(format!("{}: {error}", file.display())))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn every_outcome_has_a_row_and_a_failure_without_one_is_noticed() {
-        let line =
-            json!({ "failure": "B2", "peer": "a", "version": "1.0", "outcome": "still so", "saw": "x | y" });
-        let rows = [Row::read(&line)];
-        assert!(page(&rows, "2026-11-30").ends_with("| B2 | a | 1.0 | still so | x \\| y |\n"));
-        assert!(page(&rows, "2026-11-30").contains("On 2026-11-30: still so: 1, mended: 0,"));
-        assert_eq!(without_a_row("| B1 | a | seen | x |\n| B2 | a | seen | y |\n", &rows), ["B1"]);
-    }
 }

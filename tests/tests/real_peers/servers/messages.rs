@@ -11,7 +11,7 @@ use super::Peer;
 use crate::samples::{self, AFTER_UPGRADE};
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
-    cases.push(peer.case("every kind of message comes back as it went", every_kind));
+    cases.push(peer.case("every kind of message comes back from the server as it went", every_kind));
     cases.push(peer.case("messages of a megabyte come back as they went", a_megabyte));
     cases.push(peer.case("a thousand messages cross a thousand others", a_thousand_each_way));
     bursts(peer, cases);

@@ -21,7 +21,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("the client closes", closes));
     cases.push(peer.case("the server ends the session without a word", abandoned));
     cases.push(peer.case("the connection is cut", cut));
-    cases.push(peer.case("the cable between them is pulled", pulled));
+    cases.push(peer.case("the cable to the server is pulled", pulled));
     cases.push(peer.case_that_needs(Need::Raw, "the server sends what is no packet", nonsense));
 }
 

@@ -24,7 +24,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
             peer.case(&sentence, run)
         });
     }
-    cases.push(peer.case("events of every name", names));
+    cases.push(peer.case("names of every kind in events", names));
 }
 
 /// Whether JSON has to escape this text.

@@ -22,15 +22,15 @@ impl EngineIoHandler for Echo {
 
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
         let refused = (0..self.burst).filter(|_| socket.emit("x".repeat(self.size)).is_err()).count();
-        say("open", &json!({ "refused": refused }));
+        say("open", json!({ "refused": refused }));
     }
 
     fn on_disconnect(&self, _: Arc<Socket<()>>, reason: DisconnectReason) {
-        say("close", &json!({ "reason": format!("{reason:?}") }));
+        say("close", json!({ "reason": format!("{reason:?}") }));
     }
 
     fn on_message(self: &Arc<Self>, message: Str, socket: Arc<Socket<()>>) {
-        say("message", &json!({ "text": message.as_str() }));
+        say("message", json!({ "text": message.as_str() }));
         // As many as there is room for.
         if message == "flood" {
             while socket.emit("x").is_ok() {}

@@ -36,8 +36,10 @@ impl Options {
     }
 }
 
-fn say(event: &str, more: &Value) {
-    println!("{}", json!({ "event": event, "more": more }));
+/// Writes a line of JSON: the event, and what belongs to it.
+fn say(event: &str, mut more: Value) {
+    more["event"] = event.into();
+    println!("{more}");
 }
 
 /// Serves on a port of its own, with hyper's usual settings and a timer, as axum does.
@@ -52,7 +54,7 @@ where
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let port = listener.local_addr().expect("a bound socket has an address").port();
-    println!("{}", json!({ "event": "listening", "port": port }));
+    say("listening", json!({ "port": port }));
     while let Ok((stream, _)) = listener.accept().await {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new());

@@ -18,17 +18,18 @@ pub(crate) async fn run(options: &Options) {
         .build_svc();
     let burst = options.burst();
     io.ns("/", move |socket: SocketRef| {
-        say("open", &Value::Null);
         socket.on_disconnect(async |reason: DisconnectReason| {
-            say("close", &json!({ "reason": reason.to_string() }))
+            say("leave", json!({ "reason": reason.to_string() }))
         });
-        socket.on("plain", async || say("message", &json!({ "name": "plain" })));
-        socket.on(ESCAPED, async || say("message", &json!({ "name": ESCAPED })));
+        socket.on("plain", async || say("event", json!({ "name": "plain" })));
+        socket.on(ESCAPED, async || say("event", json!({ "name": ESCAPED })));
         socket.on("ask", async move |socket: SocketRef, _: Data<Value>, ack: AckSender| {
             let refused = (0..burst).filter(|_| socket.emit("x", &1).is_err()).count();
             let answered = ack.send(&"answer").is_ok();
-            say("answered", &json!({ "refused": refused, "answered": answered }));
+            say("answered", json!({ "refused": refused, "answered": answered }));
         });
+        // Its handlers are there.
+        say("join", json!({}));
         async {}
     });
     let runtime = tokio::runtime::Handle::current();
