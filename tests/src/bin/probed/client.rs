@@ -24,7 +24,7 @@ async fn open(url: String, options: Options) {
         Some(_) => &[Transport::Polling],
         None => &[Transport::Polling, Transport::WebSocket],
     };
-    let client = Client::builder(url).transports(transports.iter().copied()).on_event(tell);
+    let client = Client::builder(url).transports(transports.iter().copied()).on_event(|event| tell(&event));
     let mut socket = match client.build().expect("the settings are valid").connect().await {
         Ok(socket) => socket,
         Err(error) => return say("close", json!({ "reason": error.to_string() })),
@@ -41,11 +41,10 @@ async fn open(url: String, options: Options) {
     say("close", json!({ "reason": socket.closed().await.reason.as_str() }));
 }
 
-fn tell(event: ClientEvent) {
-    match event {
-        ClientEvent::UpgradeEnded(outcome) if outcome != UpgradeOutcome::Upgraded => {
-            say("upgrade-error", json!({ "detail": outcome.to_string() }));
-        }
-        _ => {}
+fn tell(event: &ClientEvent) {
+    if let ClientEvent::UpgradeEnded(outcome) = event
+        && *outcome != UpgradeOutcome::Upgraded
+    {
+        say("upgrade-error", json!({ "detail": outcome.to_string() }));
     }
 }
