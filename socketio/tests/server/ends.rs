@@ -69,6 +69,22 @@ async fn what_crosses_the_servers_disconnect_on_the_way_closes_nothing() {
     assert!(client.next().await.starts_with("0{\"sid\":"));
 }
 
+/// The client has sent the second event before it can know that the first one ends its socket.
+#[tokio::test(start_paused = true)]
+async fn an_event_right_behind_the_one_whose_handler_disconnects_the_client_closes_nothing() {
+    let leave = async |socket: Socket| socket.disconnect();
+    let server = serve(Namespace::new().on("leave", leave));
+    let mut client = Raw::join(&server).await;
+    client.send("2[\"leave\"]").await;
+    client.send("21[\"late\"]").await;
+    client.send("0").await;
+    client.expect("1").await;
+    assert!(client.next().await.starts_with("0{\"sid\":"));
+    client.send("21[\"early\"]").await;
+    settle().await;
+    assert_eq!((server.engine().len(), server.of("/").sockets().len()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_a_socket_ends_all_sockets_of_its_connection() {
     let diary = Diary::default();

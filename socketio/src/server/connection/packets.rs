@@ -52,6 +52,10 @@ impl Connection {
         let (namespace, auth) = self.address(&packet);
         let mut present = self.sockets.iter().filter(|socket| *socket.namespace() == namespace);
         let socket = present.find_map(|socket| Some((socket.clone(), socket.stage()?)));
+        if socket.is_none() {
+            // A handler of an earlier packet may just have disconnected it.
+            self.tell_ends(cx);
+        }
         match (packet.body, socket) {
             (Body::Connect(_), Some(_)) => {
                 self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice));
@@ -62,9 +66,14 @@ impl Connection {
             }
             (body, Some((socket, Stage::Joined))) => self.handle_joined(&socket, body, cx),
             // The packet crossed the server's disconnect on the way.
-            (_, None) if self.left.contains(&namespace) => {}
+            (_, None) if self.left.contains(&namespace) || self.is_ending(&namespace) => {}
             _ => self.close_because(Reason::UnexpectedPacket(Unexpected::NotJoined)),
         }
+    }
+
+    /// Returns whether another thread is about to end the client's socket in a namespace.
+    fn is_ending(&self, namespace: &ByteString) -> bool {
+        self.sockets.iter().any(|socket| socket.namespace() == namespace && socket.stage().is_none())
     }
 
     /// Returns the namespace of a packet. A client of Socket.IO 2 has its credentials in the query of the namespace.
