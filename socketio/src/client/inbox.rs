@@ -18,8 +18,8 @@ pub(super) enum Item {
         args: RawArgs,
         /// The number to answer with.
         id: Option<u64>,
-        /// How often the client had joined when the event arrived: the number means nothing after a reconnect.
-        join: u64,
+        /// How often the namespace had been disconnected when the event arrived: the number means nothing after another time.
+        ends: u64,
     },
     Connected {
         recovered: bool,
@@ -96,7 +96,7 @@ mod tests {
     const LIMIT: Limit = Limit { count: 4, bytes: 100 };
 
     fn event(text: &str) -> Item {
-        Item::Event { name: "e".into(), args: RawArgs::new(text).unwrap(), id: None, join: 0 }
+        Item::Event { name: "e".into(), args: RawArgs::new(text).unwrap(), id: None, ends: 0 }
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub enum Incoming {
 impl Incoming {
     pub(super) fn new(item: Item, shared: &Arc<Shared>, key: &Key) -> Self {
         match item {
-            Item::Event { name, args, id, join } => {
-                let ack = id.map(|id| Ack { shared: Arc::clone(shared), key: key.clone(), id, join });
+            Item::Event { name, args, id, ends } => {
+                let ack = id.map(|id| Ack { shared: Arc::clone(shared), key: key.clone(), id, ends });
                 Self::Event { name, args, ack }
             }
             Item::Connected { recovered } => Self::Connected { recovered },
@@ -66,7 +66,7 @@ pub struct Ack {
     shared: Arc<Shared>,
     key: Key,
     id: u64,
-    join: u64,
+    ends: u64,
 }
 
 impl Ack {
@@ -79,7 +79,7 @@ impl Ack {
     /// [`EmitError::Encode`] if the answer cannot be written. [`EmitError::Disconnected`] if the client was disconnected
     /// since the event arrived: the server has forgotten its question. [`EmitError::TooLarge`].
     pub fn send(self, args: impl IntoArgs) -> Result<(), EmitError> {
-        self.shared.answer(&self.key, self.join, self.id, args.into_args()?)
+        self.shared.answer(&self.key, self.ends, self.id, args.into_args()?)
     }
 }
 

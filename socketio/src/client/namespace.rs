@@ -80,6 +80,8 @@ pub(super) struct Namespace {
     pub(super) is_joining: bool,
     /// How often the server has let the client in.
     pub(super) joins: u64,
+    /// How often a connection, or the request to join, has ended for the namespace.
+    pub(super) ends: u64,
     /// The id of the socket, while it is connected.
     pub(super) id: Option<ByteString>,
     pub(super) recovered: bool,
@@ -104,6 +106,7 @@ impl Namespace {
             phase: Phase::Waiting,
             is_joining: true,
             joins: 0,
+            ends: 0,
             id: None,
             recovered: false,
             recovery: Recovery::default(),
@@ -141,6 +144,7 @@ impl Namespace {
     /// how many events are lost. Gives up the answers to all that were sent.
     pub(super) fn wait_again(&mut self, unsent: VecDeque<Outgoing>, limit: Option<Limit>) -> usize {
         self.phase = Phase::Waiting;
+        self.ends += 1;
         self.id = None;
         let dropped = match limit {
             Some(limit) => self.away.prepend(unsent, limit),
@@ -153,6 +157,7 @@ impl Namespace {
     /// Leaves the joined state for good.
     pub(super) fn put_out(&mut self, out: Out) {
         self.phase = Phase::Out(out);
+        self.ends += 1;
         self.is_joining = false;
         self.id = None;
         self.away = Packets::default();

@@ -112,15 +112,14 @@ impl Shared {
         id: Option<u64>,
     ) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
-        let join = match namespace.phase {
-            Phase::Connected => namespace.joins,
-            Phase::Connecting { .. } => namespace.joins + 1,
-            Phase::Waiting | Phase::Asking | Phase::Out(_) => return,
-        };
+        if !matches!(namespace.phase, Phase::Connected | Phase::Connecting { .. }) {
+            return;
+        }
         if id.is_none() {
             namespace.recovery.note(&args);
         }
-        self.deliver(state, name, Item::Event { name: event, args, id, join });
+        let ends = namespace.ends;
+        self.deliver(state, name, Item::Event { name: event, args, id, ends });
     }
 
     /// Begins to join all namespaces that wait, in the order in which the application has named them.

@@ -129,14 +129,14 @@ impl Shared {
         }
     }
 
-    /// Answers an event that arrived when the client had joined for the time `join`.
-    pub(super) fn answer(&self, key: &Key, join: u64, id: u64, args: RawArgs) -> Result<(), EmitError> {
+    /// Answers an event that arrived when the namespace had been disconnected `ends` times.
+    pub(super) fn answer(&self, key: &Key, ends: u64, id: u64, args: RawArgs) -> Result<(), EmitError> {
         let packet = Packet { namespace: key.name.clone(), body: Body::Ack { id, args } };
         let packet = Outgoing::control(self.settings.parser.encode(&packet)?);
         let mut state = self.lock();
         let asks_still = state
             .get(key)
-            .is_some_and(|namespace| matches!(namespace.phase, Phase::Connected) && namespace.joins == join);
+            .is_some_and(|namespace| matches!(namespace.phase, Phase::Connected) && namespace.ends == ends);
         if asks_still && state.session.is_some() {
             state.transmit(packet)
         } else {

@@ -1,13 +1,15 @@
 //! Servers that say what no server of ours says.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
+use eio_socketio::EmitError;
 use eio_socketio::client::{Client, Incoming, JoinError};
 use eio_socketio::engine::{self, Backoff, Message};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::support::{args, next, soon};
+use crate::support::{args, event, next, soon};
 
 /// Serves sessions by a script, at the path of Socket.IO. Returns where.
 async fn serve<F, R>(eio3: bool, script: F) -> String
@@ -54,6 +56,36 @@ async fn a_packet_that_cannot_be_read_ends_the_connection_and_the_client_comes_b
         assert!(end.to_string().starts_with("parse error: "), "{end}");
         assert!(matches!(next(&mut socket).await, Incoming::Connected { recovered: false }));
     }
+}
+
+/// The server has forgotten its question, and may have asked another one with the same number.
+#[tokio::test]
+async fn an_event_from_before_the_consent_is_not_answered_on_the_next_connection() {
+    let sessions = AtomicUsize::new(0);
+    let url = serve(false, move |mut socket| {
+        let session = sessions.fetch_add(1, Ordering::Relaxed);
+        async move {
+            expect(&mut socket, "0").await;
+            if session == 0 {
+                say(&socket, r#"27["first"]"#).await;
+                let _ = socket.flush().await;
+                return;
+            }
+            say(&socket, r#"0{"sid":"one"}"#).await;
+            say(&socket, r#"27["second"]"#).await;
+            expect(&mut socket, r#"37["to the second"]"#).await;
+            while socket.recv().await.is_ok() {}
+        }
+    })
+    .await;
+    let client = quick(url).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    let (name, _, ack) = event(&mut socket).await;
+    assert_eq!(name, "first");
+    assert_eq!(ack.expect("a question").send("to the first"), Err(EmitError::Disconnected));
+    let (_, _, ack) = event(&mut socket).await;
+    assert_eq!(ack.expect("a question").send("to the second"), Ok(()));
+    assert!(soon(socket.emitter().flush()).await);
 }
 
 #[tokio::test]
