@@ -102,9 +102,10 @@ impl<R: Read, W: Write, S: State> Socket<'_, '_, R, W, S> {
         attachments: &[&[u8]],
     ) -> Result<(), SocketError> {
         let count = u8::try_from(attachments.len()).unwrap_or(u8::MAX);
-        let mut owed = match *self.state.gate() {
-            Gate::Owing { announced, owed } if announced == count => owed,
-            gate => {
+        let gate = *self.state.gate();
+        let mut owed = match gate {
+            Gate::Owing { announced, owed } if announced == count && self.state.owes_rest() => owed,
+            _ => {
                 gate.check()?;
                 for attachment in attachments {
                     self.client.link.state.check_message(whole(WebSocketMessage::Binary(attachment)))?;

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use eio_core::socketio::{Body, Packet, Received};
+use eio_core::ws::{MessageKind, Piece};
 use embedded_io_async::{Read, Write};
 
 use super::incoming::{Receiving, frame};
@@ -56,6 +57,9 @@ pub struct Namespaces<'c, 'b, R, W, const N: usize, M = NoRecovery> {
     /// The place of the last packet's namespace, or a number without a place if the packet is ignored.
     current: usize,
     gate: Gate,
+    /// The place of the namespace that a binary event is being sent on, or a number without a place if the server has closed
+    /// that namespace.
+    sending: usize,
     last_id: u64,
 }
 
@@ -118,7 +122,15 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// Creates a value without namespaces.
     pub const fn new(client: &'c mut Client<'b, R, W>) -> Self {
         let places = [const { None }; N];
-        Self { client, places, receiving: Receiving::new(), current: N, gate: Gate::Open, last_id: 0 }
+        Self {
+            client,
+            places,
+            receiving: Receiving::new(),
+            current: N,
+            gate: Gate::Open,
+            sending: N,
+            last_id: 0,
+        }
     }
 
     async fn request(&mut self, namespace: &'c str, auth: &str, recovery: M) -> Result<(), SocketError> {
@@ -141,13 +153,16 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// Waits for what arrives next, and keeps the session alive meanwhile. Returns it with its namespace, without a query.
     /// What is returned borrows the receive buffer until the next call.
     ///
-    /// [`Incoming::Refused`] and [`Incoming::Disconnected`] free the place of their namespace: it can be joined again.
+    /// [`Incoming::Refused`] and [`Incoming::Disconnected`] free the place of their namespace: it can be joined again. If a
+    /// binary event had been sent on it only in part, the next call completes it with empty attachments: the server waits
+    /// for them, and until then every call that sends returns [`SendError::Unfinished`](crate::SendError::Unfinished).
     ///
     /// # Errors
     /// A [`SocketError`] about the session, which concerns all namespaces: [`SocketError::Session`],
     /// [`SocketError::Packet`] or [`SocketError::TooLong`].
     pub async fn recv(&mut self) -> Result<(&'c str, Incoming<'_>), SocketError> {
         let (namespace, recovered) = loop {
+            self.complete().await;
             self.leave_unwanted().await;
             self.client.ready().await?;
             if let Some(delivered) = self.judge()? {
@@ -169,9 +184,17 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// # Errors
     /// [`SocketError::NotJoined`] until the server has accepted the client, and after the namespace was left.
     pub fn socket(&mut self, namespace: &str) -> Result<Socket<'_, 'b, R, W, Among<'_>>, SocketError> {
-        let place = self.places.iter().flatten().find(|place| place.is_joined_as(namespace));
-        let namespace = place.ok_or(SocketError::NotJoined)?.namespace;
-        Ok(self.socket_of(namespace))
+        let mut places = self.places.iter().enumerate();
+        let joined = places.find_map(|(at, place)| {
+            Some((at, place.as_ref().filter(|place| place.is_joined_as(namespace))?))
+        });
+        let (at, place) = joined.ok_or(SocketError::NotJoined)?;
+        let namespace = place.namespace;
+        if self.gate == Gate::Open {
+            self.sending = at;
+        }
+        let owes_rest = self.sending == at;
+        Ok(self.socket_of(namespace, owes_rest))
     }
 
     /// Leaves a namespace. What still arrives on it is ignored, and the session stays open.
@@ -207,8 +230,8 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
         self.client
     }
 
-    fn socket_of<'s>(&'s mut self, namespace: &'s str) -> Socket<'s, 'b, R, W, Among<'s>> {
-        let state = Among { gate: &mut self.gate, last_id: &mut self.last_id };
+    fn socket_of<'s>(&'s mut self, namespace: &'s str, owes_rest: bool) -> Socket<'s, 'b, R, W, Among<'s>> {
+        let state = Among { gate: &mut self.gate, last_id: &mut self.last_id, owes_rest };
         Socket { client: self.client, namespace, state }
     }
 
@@ -216,11 +239,30 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     async fn give_up(&mut self, at: usize) -> Result<(), SocketError> {
         let Some(Some(place)) = self.places.get(at) else { return Ok(()) };
         let namespace = place.namespace;
-        self.socket_of(namespace).send(Packet::disconnect()).await?;
+        self.socket_of(namespace, false).send(Packet::disconnect()).await?;
         if let Some(place) = self.places.get_mut(at) {
             *place = None;
         }
         Ok(())
+    }
+
+    /// Completes a binary event whose namespace the server has closed. The server waits for the rest of its attachments
+    /// before it reads anything else, and nobody sends them: they are empty.
+    async fn complete(&mut self) {
+        while let Gate::Owing { announced, owed } = self.gate
+            && self.sending == N
+        {
+            // An attachment may have been sent in part.
+            let first = !self.client.link.state.has_unfinished_message();
+            let rest = Piece { kind: MessageKind::Binary, bytes: &[], first, last: true };
+            if self.client.send_piece(rest).await.is_err() {
+                return;
+            }
+            self.gate = match owed {
+                0 | 1 => Gate::Open,
+                _ => Gate::Owing { announced, owed: owed.saturating_sub(1) },
+            };
+        }
     }
 
     /// Leaves a namespace that the server has accepted too late. If that is not possible now, the next call does it.
@@ -275,7 +317,12 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
                         recovered = recovery.recovered;
                     }
                 }
-                Body::ConnectError(_) | Body::Disconnect => *slot = None,
+                Body::ConnectError(_) | Body::Disconnect => {
+                    *slot = None;
+                    if self.sending == self.current {
+                        self.sending = N;
+                    }
+                }
                 Body::Event(event) => {
                     if packet.id().is_none()
                         && let Some(recovery) = place.recovery.recovery()

@@ -133,6 +133,9 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
     /// Waits for the next event, answer or attachment, and keeps the session alive meanwhile. The returned value borrows
     /// the receive buffer until the next call.
     ///
+    /// After [`SocketError::Disconnected`] nothing more arrives on the namespace: the next call waits for the end of the
+    /// session.
+    ///
     /// # Errors
     /// A [`SocketError`].
     pub async fn recv(&mut self) -> Result<Incoming<'_>, SocketError> {
@@ -184,7 +187,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
             }
         };
         receiving.note(&packet);
-        *ours = packet.namespace() == self.namespace;
+        *ours = packet.namespace() == self.namespace && *gate != Gate::Disconnected;
         if !*ours {
             return Ok(Verdict::Skip);
         }

@@ -13,6 +13,10 @@ pub trait State: sealed::Sealed {
     /// Returns the number of the last event that asked for an acknowledgement.
     #[doc(hidden)]
     fn last_id(&mut self) -> &mut u64;
+
+    /// Returns whether a binary packet of which the rest is owed is one of this socket.
+    #[doc(hidden)]
+    fn owes_rest(&self) -> bool;
 }
 
 /// The state of a socket that has its client for itself. `M` is [`NoRecovery`], or `&mut Recovery`.
@@ -41,6 +45,7 @@ impl<M> Alone<M> {
 pub struct Among<'n> {
     pub(super) gate: &'n mut Gate,
     pub(super) last_id: &'n mut u64,
+    pub(super) owes_rest: bool,
 }
 
 impl<M> State for Alone<M> {
@@ -51,6 +56,10 @@ impl<M> State for Alone<M> {
     fn last_id(&mut self) -> &mut u64 {
         &mut self.last_id
     }
+
+    fn owes_rest(&self) -> bool {
+        true
+    }
 }
 
 impl State for Among<'_> {
@@ -60,6 +69,10 @@ impl State for Among<'_> {
 
     fn last_id(&mut self) -> &mut u64 {
         self.last_id
+    }
+
+    fn owes_rest(&self) -> bool {
+        self.owes_rest
     }
 }
 

@@ -62,14 +62,13 @@ impl End {
     fn wait<T>(&self, mut ready: impl FnMut(&mut Pipe) -> Option<T>) -> impl Future<Output = T> {
         core::future::poll_fn(move |cx| {
             let mut pipe = self.0.borrow_mut();
-            if pipe.stutters {
-                pipe.stuttered = !pipe.stuttered;
-                if pipe.stuttered {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+            if pipe.stutters && !pipe.stuttered {
+                pipe.stuttered = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if let Some(value) = ready(&mut pipe) {
+                pipe.stuttered = false;
                 return Poll::Ready(value);
             }
             pipe.waker = Some(cx.waker().clone());

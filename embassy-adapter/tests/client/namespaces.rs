@@ -4,7 +4,7 @@ use eio_core::DisconnectReason;
 use eio_embassy::SendError;
 use eio_embassy::socketio::{Incoming, Namespaces, Pending, Recovery, SocketError};
 
-use crate::fakes::{self, Reader, Server, TestClient, Writer, done, open, text, waits};
+use crate::fakes::{self, Reader, Sent, Server, TestClient, Writer, done, open, text, waits};
 
 type Two<'c> = Namespaces<'c, 'static, Reader, Writer, 2>;
 
@@ -202,12 +202,51 @@ fn a_binary_event_of_one_namespace_is_finished_before_anything_is_sent_on_anothe
     waits(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[b"one"]));
     let unfinished = Err(SocketError::Send(SendError::Unfinished));
     assert_eq!(done(namespaces.socket("/b").expect("joined").emit("y", "")), unfinished);
+    let another = done(namespaces.socket("/b").expect("joined").emit_binary("y", "", &[b"two"]));
+    assert_eq!(another, unfinished, "it has as many attachments, and is another event");
     assert_eq!(done(namespaces.leave("/b")), unfinished);
     server.set_window(4096);
     waits(namespaces.recv());
     assert_eq!(done(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[b"one"])), Ok(()));
     assert_eq!(done(namespaces.leave("/b")), Ok(()));
     assert_eq!(server.take().len(), 3);
+}
+
+/// The server waits for the attachments that were announced, also after it has closed the namespace.
+#[test]
+fn a_binary_event_whose_namespace_is_closed_meanwhile_does_not_hold_up_the_others() {
+    let _clock = fakes::clock();
+    for (window, end) in [(8, "41/a,"), (100, "41/a,"), (300, "44/a,")] {
+        let (mut client, mut server) = open();
+        let mut namespaces = both(&mut client, &mut server);
+        server.set_window(window);
+        let attachments: [&[u8]; 2] = [&[1; 700], &[2; 30]];
+        waits(namespaces.socket("/a").expect("joined").emit_binary("x", "", &attachments));
+        server.text(end);
+        assert!(done(namespaces.recv()).is_ok());
+        let unfinished = Err(SocketError::Send(SendError::Unfinished));
+        assert_eq!(done(namespaces.socket("/b").expect("joined").emit("y", "")), unfinished);
+        let mut other = namespaces.socket("/b").expect("joined");
+        assert_eq!(done(other.emit_binary("y", "", &attachments)), unfinished, "another event");
+        let mut sent = server.take();
+        server.set_window(4096);
+        server.text("2");
+        waits(namespaces.recv());
+        assert_eq!(done(namespaces.socket("/b").expect("joined").emit("y", "")), Ok(()));
+        assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+        sent.extend(server.take());
+        sent.retain(|sent| *sent != text("3"));
+        let [Sent::Text(_), Sent::Binary(first), Sent::Binary(second), rest @ ..] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        assert!(
+            attachments[0].starts_with(first) && second.is_empty(),
+            "{} and {}",
+            first.len(),
+            second.len()
+        );
+        assert_eq!(rest, [text(r#"42/b,["y"]"#), text("40/a,")]);
+    }
 }
 
 #[test]
@@ -253,7 +292,7 @@ fn a_packet_that_cannot_be_read_closes_the_session_of_all_namespaces() {
     server.text("42/b,{}");
     assert!(matches!(done(namespaces.recv()), Err(SocketError::Packet(_))));
     waits(namespaces.recv());
-    assert_eq!(server.take(), [fakes::Sent::Close(None)]);
+    assert_eq!(server.take(), [Sent::Close(None)]);
     server.hang_up();
     let end = done(namespaces.recv()).map(drop);
     assert!(matches!(end, Err(SocketError::Session(end)) if end.reason == DisconnectReason::LocalClose));

@@ -134,6 +134,22 @@ fn nothing_is_sent_to_a_namespace_that_the_server_has_closed() {
 }
 
 #[test]
+fn nothing_is_heard_of_a_namespace_that_the_server_has_closed() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
+    for late in ["41", r#"42["late"]"#, "431[]", r#"451-["late",{"_placeholder":true,"num":0}]"#] {
+        server.text(late);
+    }
+    server.binary(b"late");
+    server.text("40");
+    assert_eq!(done(socket.recv()).err(), Some(SocketError::Disconnected));
+    waits(socket.recv());
+    server.text("1");
+    assert!(matches!(done(socket.recv()), Err(SocketError::Session(_))));
+}
+
+#[test]
 fn every_end_says_which() {
     let _clock = fakes::clock();
     let after = |message: &str| {
