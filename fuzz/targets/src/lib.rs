@@ -5,6 +5,7 @@
 //! panics because something is wrong.
 
 mod board;
+mod board_socketio;
 mod client;
 mod handshake;
 mod http;
@@ -17,6 +18,7 @@ mod packet;
 mod payload;
 mod recordings;
 mod script;
+mod sessions;
 mod settings;
 mod shared;
 mod socketio;
@@ -72,6 +74,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "http", run: http::run, changed: 4_500, seeds: http::seeds },
     Target { name: "client", run: client::run, changed: 4_500, seeds: client::seeds },
     Target { name: "board", run: board::run, changed: 15_000, seeds: board::seeds },
+    Target {
+        name: "board_socketio",
+        run: board_socketio::run,
+        changed: 15_000,
+        seeds: board_socketio::seeds,
+    },
+    Target { name: "socketio_sessions", run: sessions::run, changed: 1_500, seeds: sessions::seeds },
 ];
 
 impl Target {

@@ -20,6 +20,11 @@ impl<'d> Script<'d> {
         Some(byte)
     }
 
+    /// Whether all steps have been read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Bytes behind their length, which has two bytes. What is missing is missing.
     pub(crate) fn bytes(&mut self) -> &'d [u8] {
         let (low, high) = (self.byte().unwrap_or(0), self.byte().unwrap_or(0));

@@ -82,5 +82,7 @@ targets!(
     transports,
     http,
     client,
-    board
+    board,
+    board_socketio,
+    socketio_sessions
 );

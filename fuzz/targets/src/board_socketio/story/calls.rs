@@ -1,0 +1,175 @@
+//! What the board does in a session.
+
+use core::task::Poll;
+
+use eio_core::socketio::Packet;
+use eio_embassy::SendError;
+use eio_embassy::socketio::{Pending, SocketError};
+
+use super::{PHOTO, Story};
+use crate::board_socketio::expected::{Heard, Membership};
+use crate::board_socketio::sockets::{ALONE, Letter, Sockets};
+use crate::fakes;
+
+/// Where the attachments stand among the arguments.
+const PLACES: &str = "{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}";
+
+impl Story {
+    /// Sends on a namespace, after the rest of a binary event that was sent in part.
+    pub(super) fn send(&mut self, sockets: &mut impl Sockets, namespace: &'static str, letter: Letter<'_>) {
+        if let Some(photo) = self.photo
+            && !self.finish_photo(sockets, photo)
+        {
+            return;
+        }
+        if let Letter::Photo(number, _) = letter {
+            self.photo = Some((namespace, number));
+            let args = format!("{number},{PLACES}");
+            let photo = Packet::event("p", &args).and_then(|packet| packet.with_attachments(2));
+            self.wire.promise(photo.expect("valid"), namespace, &PHOTO);
+            self.finish_photo(sockets, (namespace, number));
+            return;
+        }
+        let is_joined = self.expected.can_send(namespace);
+        match sockets.send(namespace, letter) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(question)) => {
+                self.sent += 1;
+                self.owes = false;
+                assert!(self.is_unsure() || is_joined, "it sends on {namespace}, which it has not joined");
+                if let Some(question) = question {
+                    assert!(question.id() > self.last_question, "no two questions have the same number");
+                    self.last_question = question.id();
+                    self.questions.push(question);
+                }
+                let id = question.map(Pending::id);
+                self.wire.promise(packet(letter, id).expect("a packet that was sent"), namespace, &[]);
+            }
+            Poll::Ready(Err(SocketError::NotJoined | SocketError::Disconnected)) => {
+                assert!(self.is_unsure() || !is_joined, "it has joined {namespace}");
+            }
+            Poll::Ready(Err(SocketError::Packet(_))) => assert!(packet(letter, None).is_none()),
+            Poll::Ready(Err(SocketError::Send(SendError::BufferTooSmall { needed }))) => {
+                assert!(needed > 280, "{needed} bytes fit");
+            }
+            Poll::Ready(Err(error)) => self.fail(error),
+        }
+    }
+
+    /// Sends the rest of a binary event. Returns whether that is done.
+    fn finish_photo(&mut self, sockets: &mut impl Sockets, (namespace, number): (&'static str, u32)) -> bool {
+        let sent = sockets.send(namespace, Letter::Photo(number, &PHOTO));
+        let is_done = sent.is_ready();
+        match sent {
+            Poll::Pending | Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(SocketError::NotJoined | SocketError::Disconnected)) => {
+                let is_joined = self.expected.can_send(namespace);
+                assert!(self.is_unsure() || !is_joined, "it has joined {namespace}");
+                self.give_photo_up();
+            }
+            Poll::Ready(Err(error)) => {
+                self.fail(error);
+                self.give_photo_up();
+            }
+        }
+        if is_done {
+            self.photo = None;
+        }
+        is_done
+    }
+
+    /// Nobody can send the rest of the binary event any more.
+    pub(super) fn give_photo_up(&mut self) {
+        self.wire.give_up(1 + PHOTO.len());
+        (self.photo, self.owes) = (None, true);
+    }
+
+    /// Waits for the answer to the first question.
+    pub(super) fn await_answer(&mut self, sockets: &mut impl Sockets) {
+        let Some(&question) = self.questions.first() else { return };
+        let mut before = Vec::new();
+        let Some(answered) = sockets.answer(question, &mut |heard| before.push(heard)) else { return };
+        for heard in before {
+            self.hear(ALONE, &heard);
+        }
+        match answered {
+            Poll::Pending => return self.expect_nothing(),
+            Poll::Ready(Ok(answer)) => self.hear(ALONE, &answer),
+            Poll::Ready(Err(SocketError::AckTimeout)) => {
+                assert!(fakes::now() >= question.deadline().as_micros(), "it waits for 150 ms");
+                self.expect_nothing();
+            }
+            Poll::Ready(Err(SocketError::Disconnected)) => self.hear(ALONE, &Heard::Disconnected),
+            Poll::Ready(Err(SocketError::Refused)) => {
+                let next = self.next();
+                assert!(self.is_wild || matches!(next, Some((_, Heard::Refused(_)))), "{next:?}");
+            }
+            Poll::Ready(Err(error)) => self.fail(error),
+        }
+        self.questions.remove(0);
+    }
+
+    /// Asks to join a namespace.
+    pub(super) fn ask(&mut self, sockets: &mut impl Sockets, namespace: &'static str) {
+        if let Some(photo) = self.photo
+            && !self.finish_photo(sockets, photo)
+        {
+            return;
+        }
+        let Some(asked) = sockets.join(namespace) else { return };
+        let membership = self.expected.membership(namespace);
+        match asked {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                let is_free = matches!(membership, None | Some(Membership::Unwanted));
+                assert!(self.is_unsure() || is_free, "{membership:?}");
+                self.expected.set(namespace, Some(Membership::Asked));
+                if !(self.usage.is_old && namespace == "/") {
+                    self.wire.promise_join(namespace);
+                }
+            }
+            Poll::Ready(Err(SocketError::AlreadyJoined)) => assert!(self.is_unsure() || membership.is_some()),
+            Poll::Ready(Err(SocketError::TooManyNamespaces { max: 2 })) => {
+                assert!(self.is_unsure() || self.expected.places() >= 2);
+            }
+            Poll::Ready(Err(error)) => self.fail(error),
+        }
+    }
+
+    pub(super) fn leave(&mut self, sockets: &mut impl Sockets, namespace: &'static str) {
+        if let Some(photo) = self.photo
+            && !self.finish_photo(sockets, photo)
+        {
+            return;
+        }
+        let Some(left) = sockets.leave(namespace) else { return };
+        let membership = self.expected.membership(namespace);
+        match (left, membership) {
+            (Poll::Pending, _) => {}
+            (Poll::Ready(Ok(())), Some(Membership::Asked)) => {
+                self.expected.set(namespace, Some(Membership::TakenBack));
+            }
+            (Poll::Ready(Ok(())), membership) => {
+                assert!(self.is_unsure() || membership == Some(Membership::Joined), "{membership:?}");
+                self.expected.set(namespace, None);
+                self.wire.promise(Packet::disconnect(), namespace, &[]);
+            }
+            (Poll::Ready(Err(SocketError::NotJoined)), membership) => {
+                let is_in = matches!(membership, Some(Membership::Asked | Membership::Joined));
+                assert!(self.is_unsure() || !is_in, "{membership:?}");
+            }
+            (Poll::Ready(Err(error)), _) => self.fail(error),
+        }
+    }
+}
+
+/// The packet of a letter without attachments, if it is one.
+fn packet(letter: Letter<'_>, id: Option<u64>) -> Option<Packet<'_>> {
+    let packet = match letter {
+        Letter::Event(args) => Packet::event("e", args),
+        Letter::Question(args) => Packet::event("q", args).and_then(|packet| packet.with_id(id.unwrap_or(0))),
+        Letter::Answer(id) => Packet::ack(id, ""),
+        Letter::Photo(..) => return None,
+    };
+    packet.ok()
+}
