@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use eio_core::DisconnectReason;
 use eio_tokio::{ClientBuilder, ClientSocket};
 use tokio::time::Instant;
 
@@ -152,6 +153,77 @@ async fn b31_another_limit_on_the_packets_of_a_request_is_kept() {
     for most in [1, 2, 3, 101, 1_000] {
         all_arrive(most, |client| client.max_packets_per_payload(most)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_holds_64_kib_of_messages_and_the_rest_follows() {
+    let (address, requests) = takes_at_most(1_000).await;
+    let client = Way::Polling.client(address).max_packets_per_payload(1_000);
+    let socket = client.build().unwrap().connect().await.unwrap();
+    for _ in 0..100 {
+        socket.try_send("x".repeat(1_000)).unwrap();
+    }
+    socket.flush().await.unwrap();
+    let messages = |packets: &Vec<String>| packets.iter().filter(|packet| packet.starts_with('4')).count();
+    let counts: Vec<_> = requests.lock().unwrap().iter().map(messages).filter(|count| *count > 0).collect();
+    // 65 messages, their types and what separates them are 65,129 bytes.
+    assert_eq!(counts, [65, 35]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_without_an_answer_ends_the_session_after_two_intervals_and_two_timeouts() {
+    let address = scripted(|mut raw| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() || request.starts_with("POST") {
+                return tokio::time::sleep(Duration::from_mins(10)).await;
+            } else if request.contains("sid=") {
+                tokio::time::sleep(millis(300)).await;
+                raw.answer("200 OK", "2").await;
+            } else {
+                raw.answer("200 OK", &open_packet(300, 200, "")).await;
+            }
+        }
+    })
+    .await;
+    let socket = connect(address).await;
+    tokio::time::sleep(millis(150)).await;
+    socket.send("x").await.unwrap();
+    let sent = Instant::now();
+    assert_eq!(socket.closed().await.reason, DisconnectReason::TransportError);
+    assert!((1_000..=1_002).contains(&sent.elapsed().as_millis()), "{:?}", sent.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connections_of_polling_end_with_the_upgrade() {
+    let (address, noted) = noting(|mut raw, noted: Notes<&str>| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() {
+                return noted.lock().unwrap().push("end");
+            } else if request.contains("transport=websocket") {
+                raw.switch_protocols(&request).await;
+                assert_eq!(raw.frame().await.as_deref(), Some("2probe"));
+                raw.text("3probe").await;
+                assert_eq!(raw.frame().await.as_deref(), Some("5"));
+                noted.lock().unwrap().push("upgraded");
+                return tokio::time::sleep(Duration::from_mins(10)).await;
+            } else if request.starts_with("POST") {
+                raw.answer("200 OK", "ok").await;
+            } else if request.contains("sid=") {
+                tokio::time::sleep(millis(100)).await;
+                raw.answer("200 OK", "6").await;
+            } else {
+                raw.answer("200 OK", &open_packet(25_000, 20_000, "\"websocket\"")).await;
+            }
+        }
+    })
+    .await;
+    let socket = Way::Upgrade.client(address).build().unwrap().connect().await.unwrap();
+    socket.send("in a request of its own").await.unwrap();
+    tokio::time::sleep(millis(500)).await;
+    assert_eq!(*noted.lock().unwrap(), ["upgraded", "end", "end"]);
+    assert_eq!(socket.end(), None);
 }
 
 #[tokio::test(start_paused = true)]
