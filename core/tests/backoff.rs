@@ -102,6 +102,7 @@ fn settings_that_cannot_work_are_refused() {
     let fine = Duration::from_micros(1_500);
     assert_eq!(Backoff::new(fine, ms(5)), Err(BackoffError::Fraction { setting: BackoffSetting::Min }));
     let long = ms(1 << 32);
+    assert!(Backoff::new(ms(5), ms(u32::MAX.into())).is_ok());
     assert_eq!(Backoff::new(ms(5), long), Err(BackoffError::TooLong { setting: BackoffSetting::Max }));
     let stable_after = Backoff::DEFAULT.with_stable_after(long);
     assert_eq!(stable_after, Err(BackoffError::TooLong { setting: BackoffSetting::StableAfter }));

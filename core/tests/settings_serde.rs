@@ -177,6 +177,13 @@ fn formats_without_unsigned_integers_are_read_too() {
     assert_eq!(settings.heartbeat().ping_interval(), Duration::from_millis(3));
 }
 
+#[test]
+fn a_name_is_text() {
+    let map = MapDeserializer::<_, Error>::new([(1, 2)].into_iter());
+    let error = Heartbeat::deserialize(map).unwrap_err();
+    assert_eq!(error.to_string(), "invalid type: integer `1`, expected the name of a setting");
+}
+
 /// Flattened into an application's own settings, an unknown or old name is still noticed.
 #[test]
 fn flattening_hides_no_mistake() {

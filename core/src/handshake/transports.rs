@@ -135,3 +135,19 @@ impl defmt::Format for Transports {
         defmt::write!(f, "}}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn a_set_is_empty_until_a_transport_is_added_and_shows_its_members() {
+        assert!(Transports::NONE.is_empty());
+        let upgrades = Transports::NONE.with(Transport::WebTransport).with(Transport::WebSocket);
+        assert!(!upgrades.is_empty());
+        assert_eq!(format!("{upgrades:?}"), "{WebSocket, WebTransport}");
+    }
+}

@@ -110,6 +110,7 @@ mod tests {
         };
         assert_eq!(escaped("plain é😀\u{7f}\u{2028}"), "plain é😀\u{7f}\u{2028}");
         assert_eq!(escaped("\"a\\\n\u{1}\u{1f}"), r#"\"a\\\n\u0001\u001f"#);
+        assert_eq!(escaped("\u{8}\u{c}\r\t"), r"\b\f\r\t");
         assert_eq!(escaped(""), "");
         for code in 0..0x80 {
             let text = String::from(char::from(code));

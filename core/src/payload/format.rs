@@ -220,9 +220,11 @@ mod tests {
             Packet::text(PacketType::Message, "0123456789"),
         ];
         for format in [Format::V4, Format::V3, Format::V3Text] {
+            assert!(Layout::new(format).is_empty());
             for count in 1..=packets.len() {
                 let packets = packets.iter().take(count).copied();
                 let layout = format.layout(packets.clone());
+                assert!(!layout.is_empty());
                 let mut out = [0; 128];
                 let payload = layout.encode(packets.clone(), &mut out).expect("128 bytes are enough");
                 assert_eq!(payload.len(), layout.len(), "{format:?} {count}");

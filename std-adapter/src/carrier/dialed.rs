@@ -1,6 +1,5 @@
 //! A connection that the client has opened: a socket or the application's own stream, with TLS above it if requested.
 
-use core::fmt;
 use core::pin::Pin;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, ready};
@@ -18,7 +17,6 @@ use crate::carrier::tls;
 use crate::wire::sync::AtomicBool;
 
 /// A connection that this client has opened.
-#[derive(Debug)]
 pub(crate) enum Dialed {
     Plain(Plain),
     #[cfg(feature = "tls")]
@@ -26,7 +24,6 @@ pub(crate) enum Dialed {
 }
 
 /// A connection without TLS.
-#[derive(Debug)]
 pub(crate) struct Plain {
     link: Link,
     /// Whether anything has been read. The first byte shows whether the server expects TLS.
@@ -46,7 +43,6 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
 /// A socket whose connection is reset when it is dropped, if its session says so.
-#[derive(Debug)]
 pub(crate) struct DialedSocket {
     socket: RawSocket,
     reset: Arc<AtomicBool>,
@@ -86,15 +82,6 @@ impl Link {
         match self {
             Self::Socket(dialed) => Some(dialed.socket.direct()),
             Self::Own(_) => None,
-        }
-    }
-}
-
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Socket(dialed) => dialed.fmt(f),
-            Self::Own(_) => f.write_str("Own(..)"),
         }
     }
 }

@@ -175,7 +175,7 @@ mod tests {
     async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
         for any_http in [true, false] {
             let Taken { stream, received, held } = upgraded(any_http).await;
-            let Stream::Socket { socket: RawSocket::Tcp(socket), .. } = stream else { panic!("{stream:?}") };
+            let Stream::Socket { socket: RawSocket::Tcp(socket), .. } = stream else { panic!("no socket") };
             assert!(socket.nodelay().unwrap());
             assert_eq!(received, b"frame");
             assert_eq!(held, b"");

@@ -1,12 +1,16 @@
 //! How far a client's messages have come: flushing, volatile messages, and the socket as a stream and a sink.
 
+use core::pin::pin;
+use core::task::{Context, Waker};
 use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use eio_core::DisconnectReason;
+use eio_tokio::test_util::Network;
 use eio_tokio::{ClientSocket, Message, Server, Transport};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::support::{Notes, Way, collecting, echo, noting, open_packet, serve};
 
@@ -88,7 +92,7 @@ async fn on_polling_a_flush_waits_for_the_answer_to_the_post() {
     let (address, _) = told(&answers, "200 OK").await;
     let socket = connect(Way::Polling, address).await;
     socket.send("hello").await.unwrap();
-    assert!(tokio::time::timeout(millis(500), socket.flush()).await.is_err());
+    assert!(timeout(millis(500), socket.flush()).await.is_err());
     let flush = tokio::spawn({
         let sender = socket.sender();
         async move { sender.flush().await }
@@ -98,7 +102,7 @@ async fn on_polling_a_flush_waits_for_the_answer_to_the_post() {
     socket.send("later").await.unwrap();
     answers.post.notify_one();
     assert_eq!(flush.await.unwrap(), Ok(()));
-    assert!(tokio::time::timeout(millis(500), socket.flush()).await.is_err());
+    assert!(timeout(millis(500), socket.flush()).await.is_err());
     answers.post.notify_one();
     assert_eq!(socket.flush().await, Ok(()));
 }
@@ -117,7 +121,7 @@ async fn a_flush_fails_when_the_post_is_refused_or_the_session_ends_before_its_a
     let socket = connect(Way::Polling, address).await;
     let sender = socket.sender();
     socket.send("hello").await.unwrap();
-    assert!(tokio::time::timeout(millis(500), socket.flush()).await.is_err());
+    assert!(timeout(millis(500), socket.flush()).await.is_err());
     let flush = tokio::spawn(async move { sender.flush().await });
     drop(socket);
     assert_eq!(flush.await.unwrap().unwrap_err().reason, DisconnectReason::LocalClose);
@@ -182,13 +186,32 @@ async fn while_an_upgrade_pauses_polling_no_volatile_message_is_sent_and_a_flush
     assert_eq!(socket.transport(), Transport::Polling);
     assert!(!socket.send_volatile("lost"));
     socket.send("waits").await.unwrap();
-    assert!(tokio::time::timeout(millis(500), socket.flush()).await.is_err());
+    assert!(timeout(millis(500), socket.flush()).await.is_err());
     answers.poll.notify_one();
     assert_eq!(socket.flush().await, Ok(()));
     assert_eq!(socket.transport(), Transport::WebSocket);
     assert!(socket.send_volatile("hello"));
     tokio::time::sleep(millis(50)).await;
     assert_eq!(*noted.lock().unwrap(), ["2probe", "5", "4waits", "4hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_socket_has_taken_is_flushed_although_a_later_message_waits_for_room() {
+    let network = Network::new();
+    let server = Server::builder(echo).build().unwrap();
+    let listener = network.listen();
+    tokio::spawn(async move { server.serve(listener).await });
+    let link = network.link();
+    let builder = Way::WebSocket.client("10.0.0.1:80".parse().unwrap()).link(&link);
+    let socket = builder.build().unwrap().connect().await.unwrap();
+    link.cut();
+    socket.try_send("first").unwrap();
+    let mut flush = pin!(socket.flush());
+    assert!(flush.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    // Both are written in one pass, and the socket has no room for all of the second.
+    socket.try_send(vec![0; 500_000]).unwrap();
+    assert_eq!(timeout(millis(1), flush).await, Ok(Ok(())));
+    assert!(timeout(millis(1), socket.flush()).await.is_err());
 }
 
 #[cfg(feature = "tls")]

@@ -118,6 +118,27 @@ async fn a_ping_that_waited_for_the_answer_to_a_post_may_be_answered_for_the_who
 }
 
 #[tokio::test(start_paused = true)]
+async fn silence_on_polling_resets_the_connection_of_the_poll() {
+    let (address, reset) = noting(|mut raw, noted| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() {
+                break;
+            } else if request.contains("sid=") {
+                let end = end_of(&mut raw).await;
+                return noted.lock().unwrap().push((request.starts_with("GET"), end.is_err()));
+            }
+            raw.answer("200 OK", &open_packet(300, 200, "")).await;
+        }
+    })
+    .await;
+    let socket = Client::builder(format!("http://{address}")).build().unwrap().connect().await.unwrap();
+    assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(*reset.lock().unwrap(), [(true, true)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn b21_a_client_sends_no_pong_that_nobody_asked_for() {
     let (address, first) = noting(|mut raw, noted| async move {
         let request = raw.request().await;

@@ -1,6 +1,8 @@
 //! Closing, from either side, on either transport: what was sent before arrives, and it never takes longer than allowed.
 
-use eio_tokio::{Server, Socket};
+use std::sync::Mutex;
+
+use eio_tokio::{Observer, Sender, Server, SessionId, Socket};
 
 use crate::support::{Harness, Reason, Received, follow, handing_out, listen, ms, noting, settle};
 
@@ -232,4 +234,35 @@ async fn shutdown_ends_what_does_not_drain_when_half_of_its_limit_has_passed() {
         assert_eq!((end.reason, end.unsent), (Reason::LocalClose, 1));
     }
     assert!(harness.server.is_empty());
+}
+
+/// Sends a message when it hears that one was sent, and panics.
+#[derive(Default)]
+struct Interrupts(Mutex<Option<Sender>>);
+
+impl Observer for Interrupts {
+    fn opened(&self, session: &Sender) {
+        *self.0.lock().unwrap() = Some(session.clone());
+    }
+
+    fn sent(&self, _: SessionId, _: usize, _: usize) {
+        let session = self.0.lock().unwrap().take();
+        if let Some(session) = session {
+            session.try_send("last words").unwrap();
+            panic!("as the test wants it");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_sent_while_others_are_written_comes_before_the_close_frame() {
+    let builder = Server::builder(|mut socket: Socket| async move {
+        socket.try_send("hello").unwrap();
+        while socket.recv().await.is_ok() {}
+    });
+    let harness = Harness::with_observer(builder, Interrupts::default());
+    let mut websocket = harness.websocket(4).await;
+    assert_eq!(websocket.text().await, "4hello");
+    assert_eq!(websocket.text().await, "4last words");
+    assert_eq!(websocket.next().await, Received::Close(None));
 }

@@ -161,3 +161,22 @@ async fn a_client_that_answers_in_the_last_moment_lives_on() {
     }
     harness.assert_alive();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_time_counts_even_behind_more_than_the_server_reads_at_once() {
+    use eio_core::ws::OpCode;
+
+    let mut harness = Harness::new(Server::builder(listen));
+    let connection = harness.connect_with_room(1024 * 1024);
+    let mut websocket = connection.upgrade(4, None).await;
+    assert!(websocket.text().await.starts_with("0{"));
+    assert_eq!(websocket.text().await, "2");
+    harness.at(499).await;
+    let mut frames = WebSocket::frame(OpCode::Ping, b"hello").repeat(40_000);
+    frames.extend(WebSocket::frame(OpCode::Text, b"3"));
+    websocket.connection.write(&frames).await;
+    // The server's turn comes at its deadline.
+    tokio::time::advance(ms(1)).await;
+    harness.at(510).await;
+    harness.assert_alive();
+}

@@ -56,6 +56,19 @@ mod tests {
     use crate::ws::decoder::End;
     use crate::ws::{Decoded, Decoder, Error, FrameHeader, Item};
 
+    #[test]
+    fn the_shortcut_is_for_messages_of_both_kinds_up_to_the_longest_short_one_and_to_the_limit() {
+        for (first, kind) in [(FIN | 1, MessageKind::Text), (FIN | 2, MessageKind::Binary)] {
+            for (len, masked) in [0, 1, 124, 125].into_iter().flat_map(|len| [(len, false), (len, true)]) {
+                let mut input = [0; 131];
+                input[..2].copy_from_slice(&[first, if masked { len | MASK } else { len }]);
+                let found =
+                    ShortMessage::find(&input, masked, len.into()).map(|found| (found.kind, found.end));
+                assert_eq!(found, Some((kind, usize::from(len) + if masked { 6 } else { 2 })));
+            }
+        }
+    }
+
     type Decode = for<'b> fn(&mut Decoder, &'b mut [u8]) -> Result<Decoded<'b>, Error>;
 
     /// The public ways, each with the general one behind it.

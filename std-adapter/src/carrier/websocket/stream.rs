@@ -20,7 +20,6 @@ use crate::carrier::tls::stream::TlsStream;
 use crate::carrier::{gate::Permit, raw_socket::RawSocket};
 
 /// The connection under a WebSocket.
-#[derive(Debug)]
 pub(crate) enum Stream {
     /// A socket, which can be read without the runtime's cached readiness, and reset. A server also holds the permit to
     /// have it open.
@@ -217,6 +216,26 @@ mod tests {
             tokio::time::advance(Duration::from_millis(1)).await;
             let Poll::Ready(read) = receiver.read_now(&mut room) else { panic!("it has arrived") };
             assert_eq!(&room[..read.unwrap()], b"alive");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_plain_socket_passes_each_write_on_to_the_kernel() {
+        let [client, server] = Box::pin(over_tls()).await;
+        assert!(!client.writes_to_kernel() && !server.writes_to_kernel());
+        let own = Dialed::plain(Link::Own(Box::new(tokio::io::duplex(1).0)));
+        assert!(!Stream::Dialed(Box::new(own)).writes_to_kernel());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_what_is_sent_over_tls_is_told_in_both_roles() {
+        for client_ends in [true, false] {
+            let [client, server] = Box::pin(over_tls()).await;
+            let [mut ending, mut other] = if client_ends { [client, server] } else { [server, client] };
+            poll_fn(|cx| ending.poll_close_notify(cx)).await.unwrap();
+            drop(ending);
+            // Without close_notify, this is an unexpected end.
+            assert_eq!(poll_fn(|cx| other.poll_read(cx, &mut [0; 64])).await.unwrap(), 0);
         }
     }
 
