@@ -118,24 +118,30 @@ async fn a_ping_that_waited_for_the_answer_to_a_post_may_be_answered_for_the_who
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_on_polling_resets_the_connection_of_the_poll() {
-    let (address, reset) = noting(|mut raw, noted| async move {
+async fn silence_on_polling_resets_the_connection_of_the_poll_and_the_server_is_told_on_a_new_one() {
+    let (address, noted) = noting(|mut raw, noted: support::Notes<String>| async move {
         loop {
             let request = raw.request().await;
+            let note = |what: &str| noted.lock().unwrap().push(what.to_owned());
             if request.is_empty() {
                 break;
+            } else if request.starts_with("POST") {
+                note(request.split_once("\r\n\r\n").unwrap().1);
+                raw.answer("200 OK", "ok").await;
             } else if request.contains("sid=") {
                 let end = end_of(&mut raw).await;
-                return noted.lock().unwrap().push((request.starts_with("GET"), end.is_err()));
+                return note(if end.is_err() { "reset" } else { "end" });
+            } else {
+                raw.answer("200 OK", &open_packet(300, 200, "")).await;
             }
-            raw.answer("200 OK", &open_packet(300, 200, "")).await;
         }
     })
     .await;
     let socket = Client::builder(format!("http://{address}")).build().unwrap().connect().await.unwrap();
     assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(*reset.lock().unwrap(), [(true, true)]);
+    noted.lock().unwrap().sort();
+    assert_eq!(*noted.lock().unwrap(), ["1", "reset"]);
 }
 
 #[tokio::test(start_paused = true)]
