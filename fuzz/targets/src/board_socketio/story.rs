@@ -45,7 +45,8 @@ pub(super) struct Story {
     sent: u32,
     /// Whether a binary event could not be sent to its end, which the board does by itself.
     owes: bool,
-    /// What the board receives as soon as it has sent something by itself.
+    /// Whether the board may wait for room to send something by itself, and what it receives then.
+    may_lag: bool,
     ahead: Option<(String, Heard)>,
     /// Whether the server has written bytes that are no messages, so that nobody knows what the board receives.
     is_wild: bool,
@@ -55,7 +56,7 @@ pub(super) struct Story {
     may_lose: bool,
     /// Whether the server sends nothing any more.
     has_hung_up: bool,
-    pub(super) has_ended: bool,
+    has_ended: bool,
 }
 
 impl Story {
@@ -74,6 +75,7 @@ impl Story {
             events: 0,
             sent: 0,
             owes: false,
+            may_lag: false,
             ahead: None,
             is_wild: false,
             may_end: false,
@@ -168,25 +170,6 @@ impl Story {
         }
     }
 
-    /// The server takes everything. Then nothing is left to send, and each namespace that is joined can be sent to.
-    fn finish(&mut self, sockets: &mut impl Sockets) {
-        self.server.set_window(4_096);
-        for _ in 0..3 {
-            self.check_wire();
-            self.receive(sockets);
-            if self.has_ended {
-                return;
-            }
-        }
-        for name in NAMES {
-            if self.expected.can_send(name) {
-                let before = self.sent;
-                self.send(sockets, name, Letter::Event(""));
-                assert!(self.sent > before || self.may_end, "nothing can be sent on {name}");
-            }
-        }
-    }
-
     fn name(&self, script: &mut Script<'_>) -> &'static str {
         if self.usage.is_alone {
             return ALONE;
@@ -200,6 +183,8 @@ impl Story {
             b't' => {
                 fakes::advance(1 << (script.byte().unwrap_or(0) % 26));
                 self.may_end = true;
+                // Silence may be judged before a read that waits once is done, if a call before has waited for it in vain.
+                self.may_lose |= self.usage.stutters;
             }
             b'v' => self.check_wire(),
             b'n' => self.server.set_window(script.byte().unwrap_or(0).into()),
@@ -318,9 +303,9 @@ impl Story {
             }
             Heard::Disconnected | Heard::Refused(_) => {
                 self.asked.retain(|(name, _)| name != namespace);
-                if self.photo.is_some_and(|(name, _)| name == namespace)
-                    && self.expected.membership(namespace).is_none()
-                {
+                // A socket that is refused when it has joined was told of an error of an old server.
+                let is_out = *heard == Heard::Disconnected || !self.usage.is_alone;
+                if is_out && self.photo.is_some_and(|(name, _)| name == namespace) {
                     self.give_photo_up();
                 }
             }
@@ -341,8 +326,9 @@ impl Story {
         if self.is_wild {
             return;
         }
+        self.may_lag = self.owes || self.expected.owes_leave();
         let next = self.next();
-        if self.owes || self.expected.owes_leave() {
+        if self.may_lag {
             self.ahead = next;
         } else {
             assert_eq!(next, None);
@@ -385,9 +371,9 @@ impl Story {
         }
     }
 
-    /// Whether the board may be elsewhere in what the server has sent.
+    /// Whether nobody knows how much of what the server has sent the board has handled.
     fn is_unsure(&self) -> bool {
-        self.is_wild || self.ahead.is_some()
+        self.is_wild || self.may_lag
     }
 
     /// Looks at what the board has sent.

@@ -52,6 +52,11 @@ impl Wire {
         self.leaving.push(namespace.to_owned());
     }
 
+    /// Forgets the last `parts` promises: nothing of them was sent.
+    pub(super) fn take_back(&mut self, parts: usize) {
+        self.promised.truncate(self.promised.len() - parts);
+    }
+
     /// Notes that the last `parts` promises are those of an event that cannot be sent to its end.
     pub(super) fn give_up(&mut self, parts: usize) {
         for promise in self.promised.iter_mut().rev().take(parts) {
@@ -89,7 +94,11 @@ impl Wire {
             return Some(self.leaving.remove(at));
         }
         let leaves = matches!(received, Received::Packet(packet) if packet.body() == Body::Disconnect);
-        if self.is_wild && leaves {
+        let is_promised = matches!(
+            (self.promised.front(), message),
+            (Some(Promise { what: What::Text(promised), .. }), WebSocketMessage::Text(text)) if promised == text
+        );
+        if self.is_wild && leaves && !is_promised {
             return None;
         }
         while let Some(promise) = self.promised.pop_front() {
