@@ -89,13 +89,13 @@ async fn a_thousand_each_way(peer: Peer, log: Log) {
     let sending = tokio::spawn(async move {
         for number in 0..COUNT {
             let waits = || number == COUNT - AFTER_UPGRADE && sender.transport() == Transport::Polling;
-            if number % 10 == 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
             while meets_the_upgrade && waits() {
                 tokio::time::sleep(PAUSE).await;
             }
             sender.send(format!("down {number}")).await.expect("the session lives");
+            if number % 10 == 9 {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     });
     let (transports_up, transports_down) =

@@ -81,20 +81,21 @@ async fn a_thousand_each_way(peer: Peer, log: Log) {
     let mut server = peer.start(json!({ "burst": burst }), &log).await;
     let client = OurClient::open_only(&server.url(), peer.mode, &log, |client| peer.settings(client)).await;
     let mut client = client.expect("the server opens sessions");
-    let mut at_server = server.accept().await;
     let sender = client.sender();
+    // The first ones leave at once: the upgrade may be complete before the server has told of the session.
     let sending = tokio::spawn(async move {
         for number in 0..COUNT {
             let waits = || number == COUNT - AFTER_UPGRADE && sender.transport() == Transport::Polling;
-            if number % 10 == 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
             while peer.mode == Mode::Upgrade && waits() {
                 tokio::time::sleep(PAUSE).await;
             }
             sender.send(format!("up {number}")).await.expect("the session lives");
+            if number % 10 == 9 {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     });
+    let mut at_server = server.accept().await;
     let (transports_up, transports_down) =
         tokio::join!(all_arrive_at_server(&mut at_server, COUNT), all_arrive_at_client(&mut client, COUNT));
     sending.await.expect("every message was taken");
