@@ -95,7 +95,7 @@ impl Wire {
         }
         let leaves = matches!(received, Received::Packet(packet) if packet.body() == Body::Disconnect);
         let is_promised = matches!(
-            (self.promised.front(), message),
+            (self.promised.iter().find(|promise| !promise.is_given_up), message),
             (Some(Promise { what: What::Text(promised), .. }), WebSocketMessage::Text(text)) if promised == text
         );
         if self.is_wild && leaves && !is_promised {
