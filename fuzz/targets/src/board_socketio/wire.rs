@@ -87,19 +87,20 @@ impl Wire {
     /// Returns the namespace that the board leaves by itself, if this is that.
     fn check_message(&mut self, message: WebSocketMessage<'_>) -> Option<String> {
         let received = self.decoder.decode(message).expect("a packet that can be read");
-        if let Received::Packet(packet) = received
-            && packet.body() == Body::Disconnect
-            && let Some(at) = self.leaving.iter().position(|name| name == packet.namespace())
-        {
-            return Some(self.leaving.remove(at));
-        }
-        let leaves = matches!(received, Received::Packet(packet) if packet.body() == Body::Disconnect);
         let is_promised = matches!(
             (self.promised.iter().find(|promise| !promise.is_given_up), message),
             (Some(Promise { what: What::Text(promised), .. }), WebSocketMessage::Text(text)) if promised == text
         );
-        if self.is_wild && leaves && !is_promised {
-            return None;
+        if let Received::Packet(packet) = received
+            && packet.body() == Body::Disconnect
+            && !is_promised
+        {
+            if let Some(at) = self.leaving.iter().position(|name| name == packet.namespace()) {
+                return Some(self.leaving.remove(at));
+            }
+            if self.is_wild {
+                return None;
+            }
         }
         while let Some(promise) = self.promised.pop_front() {
             let is_kept = match (&promise.what, message, received) {
