@@ -355,7 +355,9 @@ impl Story {
         match error {
             SocketError::Session(_) => {
                 assert!(self.may_end, "it ends without a reason: {error:?}");
-                if !self.may_lose && !self.expected.is_over() {
+                if self.may_lose || self.expected.is_over() {
+                    self.wire.is_wild = true;
+                } else {
                     self.expect_nothing();
                 }
                 self.has_ended = true;
