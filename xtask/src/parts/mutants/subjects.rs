@@ -59,7 +59,9 @@ pub(super) const SUBJECTS: [Subject; 2] = [
                 name: "tests of this file",
                 programs: Programs::OfPath(&[
                     ("core/src/backoff", &["--test=backoff"]),
+                    ("core/src/client", &["--test=model"]),
                     ("core/src/handshake", &["--test=handshake"]),
+                    ("core/src/heartbeat", &["--test=model"]),
                     (
                         "core/src/json",
                         &["--test=handshake", "--test=socketio_vectors", "--test=socketio_properties"],
@@ -67,8 +69,11 @@ pub(super) const SUBJECTS: [Subject; 2] = [
                     ("core/src/packet", &["--test=vectors", "--test=codec_properties"]),
                     ("core/src/payload", &["--test=vectors", "--test=codec_properties"]),
                     ("core/src/polling", &["--test=polling"]),
+                    ("core/src/server", &["--test=model"]),
+                    ("core/src/session", &["--test=model"]),
                     ("core/src/settings", &["--test=settings", "--test=settings_serde"]),
                     ("core/src/socketio", &["--test=socketio_vectors", "--test=socketio_properties"]),
+                    ("core/src/upgrade", &["--test=model"]),
                     ("core/src/ws", &["--test=ws"]),
                 ]),
                 skipped: &[],
