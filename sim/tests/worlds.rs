@@ -415,6 +415,25 @@ fn how_close_sessions_come_to_their_bounds_is_counted() {
 }
 
 #[test]
+fn in_an_upgrade_a_program_that_keeps_its_own_ping_from_leaving_ends_nothing() {
+    for begins in (23_000..24_200).step_by(50) {
+        let mut world = World::new(1);
+        let link = world.add_link(Link::new(ms(300)));
+        // The ping is due at 25 s. Some upgrades release the request before and complete in the stall. Then the ping leaves
+        // less than a round trip before the timeout that began when it was due.
+        let server = world.add_host(Host::new().stalls(Spells::once(ms(25_050), ms(19_600))));
+        let plan = Plan::new(Heartbeat::DEFAULT).polling().link(link);
+        let plan = world.add_plan(plan.host(Side::Server, server));
+        let session = world.open(plan);
+        world.run_until(ms(begins));
+        assert!(world.upgrade(session));
+        world.run_until(secs(120));
+        world.assert_open(session);
+        assert_eq!(world.breach(), None, "an upgrade that begins at {begins} ms");
+    }
+}
+
+#[test]
 fn on_long_polling_a_program_that_keeps_its_own_ping_from_leaving_ends_nothing() {
     let mut world = World::new(1);
     let link = world.add_link(Link::new(ms(500)));

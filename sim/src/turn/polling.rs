@@ -210,7 +210,7 @@ impl Turn<'_> {
         match outcome {
             None => {}
             Some(UpgradeOutcome::Upgraded) => {
-                *upgrade = Upgrade::Moved;
+                self.release_ping(side);
                 self.ledger.totals.upgraded += u64::from(side == Side::Server);
                 self.leave_polling(side);
             }
@@ -227,9 +227,10 @@ impl Turn<'_> {
         }
     }
 
-    /// What waited for a request goes over the WebSocket.
+    /// The side moves to the WebSocket, and what waited for a request goes there.
     fn leave_polling(&mut self, side: Side) {
         let Some(polling) = &mut self.connection.polling else { return };
+        polling.upgrades[side.index()] = Upgrade::Moved;
         let waiting = core::mem::take(&mut polling.ways[side.index()].queue);
         if !Side::BOTH.into_iter().any(|side| polling.is_used_by(side)) {
             self.connection.polling = None;
