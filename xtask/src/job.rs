@@ -177,6 +177,11 @@ impl<'a> Job<'a> {
         self.log.shown = Some(prefix);
     }
 
+    /// Returns the date of today in UTC, such as 2026-11-30.
+    pub(crate) fn today(&mut self) -> Result<String, Stop> {
+        Ok(self.run(&mut command("date --utc +%F"))?.trim().to_owned())
+    }
+
     /// Keeps a fact to print beside the part's result.
     pub(crate) fn note(&mut self, text: String) {
         self.notes.push(text);

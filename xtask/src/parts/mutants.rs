@@ -29,7 +29,7 @@ use crate::stopwatch::{Spoken, Stopwatch};
 pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     let explained = Explained::read(job)?;
     let tree = Tree::check_out(job)?;
-    let date = job.run(Command::new("date").args(["-u", "+%F"]))?.trim().to_owned();
+    let date = job.today()?;
     let mut files = Vec::new();
     for subject in &SUBJECTS {
         files.extend(subject.files(&tree)?);

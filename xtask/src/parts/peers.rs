@@ -67,8 +67,7 @@ pub(crate) fn table(job: &mut Job<'_>) -> Result<(), Stop> {
 
     let rows = page::rows(&lines);
     let results = Results { failures: &failures, rows: &rows, outcomes: &outcomes };
-    let today = job.run(&mut command("date --utc +%Y-%m-%d"))?;
-    write(&job.workspace.root.join(PAGE), &results.page(today.trim()))?;
+    write(&job.workspace.root.join(PAGE), &results.page(&job.today()?))?;
     results.counts().into_iter().for_each(|count| job.note(count));
     let wrong = results.wrong();
     if wrong.is_empty() { clean } else { failed(wrong.join("; ")) }

@@ -18,7 +18,7 @@ use super::{BUFFER, FLOOD};
 use crate::script::Script;
 
 /// Longer than any period that a server can ask for, and all other limits of the client together.
-const FOR_EVER: Duration = Duration::from_hours(60 * 24);
+const LONG: Duration = Duration::from_hours(60 * 24);
 
 const OPEN: &str =
     r#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
@@ -182,7 +182,7 @@ pub(super) async fn story(settings: u8, script: &mut Script<'_>) {
     let Servers { listener, .. } = &mut servers;
     *listener = network.listen();
     drop(network);
-    timeout(FOR_EVER, ends).await.expect("the applications have an end");
+    timeout(LONG, ends).await.expect("the applications have an end");
     servers.check();
 }
 
@@ -213,14 +213,8 @@ impl Servers {
             _ => {}
         }
         let Some(index) = self.current.checked_rem(self.all.len()) else { return };
-        let server = &mut self.all[index];
+        self.all[index].step(letter, script).await;
         match letter {
-            b'f' => server.say(&String::from_utf8_lossy(script.bytes())).await,
-            b'b' => server.attach(script.bytes()).await,
-            b'w' => server.raw(script.bytes()).await,
-            b'i' => server.text(if self.is_old { "3" } else { "2" }).await,
-            b'h' => server.chunk = usize::from(script.byte().unwrap_or(0)) + 1,
-            b'g' => server.hang_up().await,
             b'r' => self.hear(index).await,
             b'c' => self.say_on(index, script, '0', "{\"sid\":\"s\",\"pid\":\"p\"}").await,
             b'd' => self.say_on(index, script, '1', "").await,
@@ -230,16 +224,15 @@ impl Servers {
                 self.say_on(index, script, '2', &text).await;
             }
             b'y' => {
-                // The answer to a question, perhaps with a number that is none.
+                // The answer to a question, perhaps with a number that nobody has asked with.
                 let (which, wrong) = (script.byte().unwrap_or(0), script.byte().unwrap_or(0));
                 let known = self.questions.values().flatten().filter(|(of, ..)| *of == index);
                 let known = known
                     .map(|(_, name, id)| (name.clone(), *id))
                     .min_by_key(|(_, id)| id.abs_diff(which.into()));
                 if let Some((name, id)) = known {
-                    let name = if name == "/" { String::new() } else { format!("{name},") };
-                    let text = format!("3{name}{}[{which}]", id + u64::from(wrong % 3));
-                    self.all[index].say(&text).await;
+                    let answer = format!("{}[{which}]", id + u64::from(wrong % 3));
+                    self.all[index].say_on(&name, '3', &answer).await;
                 }
             }
             b'z' => self.flood(index).await,
@@ -252,8 +245,7 @@ impl Servers {
 
     async fn say_on(&mut self, index: usize, script: &mut Script<'_>, letter: char, data: &str) {
         let name = NAMES[usize::from(script.byte().unwrap_or(0)) % NAMES.len()];
-        let name = if name == "/" { String::new() } else { format!("{name},") };
-        self.all[index].say(&format!("{letter}{name}{data}")).await;
+        self.all[index].say_on(name, letter, data).await;
     }
 
     /// Opens the next session of the client, if it comes soon.
@@ -286,7 +278,7 @@ impl Servers {
         }
     }
 
-    /// A server that has said what is no packet loses the session at once, unless the applications make the client stop
+    /// A server that has sent an invalid packet loses the session at once, unless the applications make the client stop
     /// reading.
     async fn await_end(&mut self, index: usize) {
         // While a namespace that is not joined yet keeps the client from reading, that takes its time.
@@ -299,7 +291,7 @@ impl Servers {
         }
         let server = &self.all[index];
         let reads = *self.receives.borrow();
-        assert!(server.is_wild || !reads, "the session goes on after what is no packet");
+        assert!(server.is_wild || !reads, "the session goes on after an invalid packet");
     }
 
     /// Emits more and more to an application that does not receive. The client does not keep all of it.

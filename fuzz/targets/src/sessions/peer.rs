@@ -10,6 +10,8 @@ use eio_tokio::test_util::NetworkStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use crate::script::Script;
+
 /// More bytes than this are not kept to be sent.
 const MOST_UNSENT: usize = 1 << 18;
 
@@ -38,7 +40,7 @@ pub(super) struct Said {
     pub(super) asked: HashMap<(String, u64), usize>,
     /// The answers to the events with this number.
     pub(super) answers: HashMap<(String, u64), Vec<String>>,
-    /// Whether it has said something that is no packet of Socket.IO. Nothing after it may have an effect.
+    /// Whether it has said something that is not a packet of Socket.IO. Nothing after it may have an effect.
     pub(super) is_invalid: bool,
     /// The namespaces that it has asked to join and has not left, as far as it knows, and whether the other side has let it
     /// in.
@@ -90,6 +92,29 @@ impl Peer {
             partial: Vec::new(),
             decoder: Decoder::new(),
         }
+    }
+
+    /// Does what a letter of a script stands for at either end of a connection, if it is one of those.
+    pub(super) async fn step(&mut self, letter: u8, script: &mut Script<'_>) {
+        match letter {
+            b'f' => self.say(&String::from_utf8_lossy(script.bytes())).await,
+            b'b' => self.attach(script.bytes()).await,
+            b'w' => self.raw(script.bytes()).await,
+            b'i' => {
+                // The heartbeat packet that its role sends in its revision.
+                let pings = self.mask.is_some() == self.is_old;
+                self.text(if pings { "2" } else { "3" }).await;
+            }
+            b'h' => self.chunk = usize::from(script.byte().unwrap_or(0)) + 1,
+            b'g' => self.hang_up().await,
+            _ => {}
+        }
+    }
+
+    /// Says a packet of a namespace: `letter` is its type, and `data` is what follows the namespace.
+    pub(super) async fn say_on(&mut self, namespace: &str, letter: char, data: &str) {
+        let namespace = if namespace == "/" { String::new() } else { format!("{namespace},") };
+        self.say(&format!("{letter}{namespace}{data}")).await;
     }
 
     /// Says a text of Socket.IO.

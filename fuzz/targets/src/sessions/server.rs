@@ -216,26 +216,18 @@ impl Clients {
             _ => {}
         }
         let Some(index) = self.current.checked_rem(self.all.len()) else { return };
-        let client = &mut self.all[index];
+        self.all[index].step(letter, script).await;
         match letter {
-            b'f' => client.say(&String::from_utf8_lossy(script.bytes())).await,
-            b'b' => client.attach(script.bytes()).await,
-            b'w' => client.raw(script.bytes()).await,
-            b'i' => client.text(if client.is_old { "2" } else { "3" }).await,
-            b'h' => client.chunk = usize::from(script.byte().unwrap_or(0)) + 1,
-            b'g' => {
-                client.hang_up().await;
-                self.may_end = true;
-            }
+            b'g' => self.may_end = true,
             b'r' => self.hear(index).await,
             b'a' => {
-                // The answer to a question, perhaps with a number that is none.
+                // The answer to a question, perhaps with a number that nobody has asked with.
                 let (which, wrong) = (script.byte().unwrap_or(0), script.byte().unwrap_or(0));
                 let known = self.questions.values().filter(|(of, ..)| *of == index);
                 let known = known.map(|(_, name, id)| (name.clone(), *id)).nth((which % 4).into());
                 if let Some((name, id)) = known {
-                    let name = if name == "/" { String::new() } else { format!("{name},") };
-                    self.all[index].say(&format!("3{name}{}[{which}]", id + u64::from(wrong % 3))).await;
+                    let answer = format!("{}[{which}]", id + u64::from(wrong % 3));
+                    self.all[index].say_on(&name, '3', &answer).await;
                 }
             }
             b'z' => self.flood(index).await,
@@ -296,7 +288,7 @@ impl Clients {
         }
     }
 
-    /// A client that has said what is no packet loses its session at once, unless handlers make the server stop reading.
+    /// A client that has sent an invalid packet loses its session at once, unless handlers make the server stop reading.
     async fn await_end(&mut self, index: usize, seen: &Shared) {
         let mut idle = 0;
         for _ in 0..100 {
@@ -308,7 +300,7 @@ impl Clients {
             let waiting =
                 seen.lock().expect("no panic").waiting.get(&client.sid).copied().unwrap_or_default();
             idle = if waiting.0 == 0 { idle + 1 } else { 0 };
-            assert!(idle < 5, "the session goes on after what is no packet");
+            assert!(idle < 5, "the session goes on after an invalid packet");
             sleep(Duration::from_millis(50)).await;
         }
     }

@@ -53,11 +53,11 @@ pub(super) const SUBJECTS: [Subject; 2] = [
                     "the_code_for_small_machines_takes_what_the_standard_library_takes",
                 ],
                 left_out: &["eio-tests"],
-                cases: "16",
+                cases: FEW_CASES,
             },
-            Stage {
-                name: "tests of this file",
-                programs: Programs::OfPath(&[
+            Stage::quick(
+                "tests of this file",
+                Programs::OfPath(&[
                     ("core/src/backoff", &["--test=backoff"]),
                     ("core/src/client", &["--test=model"]),
                     ("core/src/handshake", &["--test=handshake"]),
@@ -76,10 +76,7 @@ pub(super) const SUBJECTS: [Subject; 2] = [
                     ("core/src/upgrade", &["--test=model"]),
                     ("core/src/ws", &["--test=ws"]),
                 ]),
-                skipped: &[],
-                left_out: &[],
-                cases: "16",
-            },
+            ),
             Stage {
                 name: "tests that take seconds",
                 programs: Programs::These(&[
@@ -99,7 +96,7 @@ pub(super) const SUBJECTS: [Subject; 2] = [
                 ]),
                 skipped: &["in_ten_thousand_worlds", "mistakes::"],
                 left_out: &[],
-                cases: "16",
+                cases: FEW_CASES,
             },
             ALL_TESTS,
         ],
@@ -119,28 +116,22 @@ pub(super) const SUBJECTS: [Subject; 2] = [
             "std-adapter/src/client/polling.rs",
         ],
         stages: &[
-            Stage {
-                name: "unit tests and tests in virtual time",
-                programs: Programs::These(&["--lib", "--test=exact"]),
-                skipped: &[],
-                left_out: &[],
-                cases: "16",
-            },
-            Stage {
-                name: "tests of this file",
-                programs: Programs::OfPath(&[
+            Stage::quick("unit tests and tests in virtual time", Programs::These(&["--lib", "--test=exact"])),
+            Stage::quick(
+                "tests of this file",
+                Programs::OfPath(&[
                     ("std-adapter/src/carrier", &["--test=client"]),
                     ("std-adapter/src/client", &["--test=client"]),
                     ("std-adapter/src/server/polling", &["--test=http"]),
                 ]),
-                skipped: &[],
-                left_out: &[],
-                cases: "16",
-            },
+            ),
             ALL_TESTS,
         ],
     },
 ];
+
+/// How many cases quick stages try each property with.
+const FEW_CASES: &str = "16";
 
 /// The examples of the documentation, too.
 const ALL_TESTS: Stage =
@@ -159,6 +150,11 @@ impl Programs {
 }
 
 impl Stage {
+    /// All tests of these programs, with few cases of each property.
+    const fn quick(name: &'static str, programs: Programs) -> Self {
+        Self { name, programs, skipped: &[], left_out: &[], cases: FEW_CASES }
+    }
+
     /// Leaves out what takes long, for `cargo test` and for what hands its last arguments on to it. The properties' cases are
     /// always the same: a mutant that was found once is found again.
     pub(super) fn limit<'a>(&self, test: &'a mut Command) -> &'a mut Command {

@@ -37,9 +37,7 @@ impl Story {
 
     /// Sends on a namespace, after the rest of a binary event that was sent in part.
     pub(super) fn send(&mut self, sockets: &mut impl Sockets, namespace: &'static str, letter: Letter<'_>) {
-        if let Some(photo) = self.photo
-            && !self.finish_photo(sockets, photo)
-        {
+        if !self.has_no_photo_left(sockets) {
             return;
         }
         if let Letter::Photo(number, _) = letter {
@@ -81,6 +79,11 @@ impl Story {
             }
             Poll::Ready(Err(error)) => self.fail(error),
         }
+    }
+
+    /// Sends the rest of a binary event that was sent in part, if there is one. Returns whether nothing of it is left.
+    fn has_no_photo_left(&mut self, sockets: &mut impl Sockets) -> bool {
+        self.photo.is_none_or(|photo| self.finish_photo(sockets, photo))
     }
 
     /// Sends the rest of a binary event. Returns whether that is done.
@@ -149,9 +152,7 @@ impl Story {
 
     /// Asks to join a namespace.
     pub(super) fn ask(&mut self, sockets: &mut impl Sockets, namespace: &'static str) {
-        if let Some(photo) = self.photo
-            && !self.finish_photo(sockets, photo)
-        {
+        if !self.has_no_photo_left(sockets) {
             return;
         }
         let Some(asked) = sockets.join(namespace) else { return };
@@ -176,9 +177,7 @@ impl Story {
     }
 
     pub(super) fn leave(&mut self, sockets: &mut impl Sockets, namespace: &'static str) {
-        if let Some(photo) = self.photo
-            && !self.finish_photo(sockets, photo)
-        {
+        if !self.has_no_photo_left(sockets) {
             return;
         }
         let Some(left) = sockets.leave(namespace) else { return };
