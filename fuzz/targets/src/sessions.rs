@@ -16,8 +16,8 @@ const FLOOD: usize = 500;
 
 /// The first byte chooses which side is hostile, and the settings of the other one. The rest are steps. Whatever the hostile
 /// side says, in whatever order and pieces, it receives packets that can be read, and each event is answered once at most.
-/// The applications of the other side receive what was said, in order, between joining and leaving, and nothing after what is
-/// no packet. What they are made to keep is bounded. In the end everything has an end.
+/// The applications of the other side receive what was said, in order, between joining and leaving, and nothing after an
+/// invalid packet. What they are made to keep is bounded. In the end everything has an end.
 pub(crate) fn run(data: &[u8]) {
     let mut script = Script::new(data);
     let Some(settings) = script.byte() else { return };

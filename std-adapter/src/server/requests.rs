@@ -65,8 +65,8 @@ impl Shared<ServerKind> {
         self.lock().view.end.is_none()
     }
 
-    /// Returns whether something is due that the task has not handled. A ping that waits for a poll is none: the request may be
-    /// the poll that it waits for.
+    /// Returns whether something is due that the task has not handled. A ping that waits for a poll does not count, because the
+    /// request may be that poll.
     fn is_due(&self) -> bool {
         let now = self.now();
         let session = &self.lock().view.session;

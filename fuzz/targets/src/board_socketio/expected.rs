@@ -19,7 +19,7 @@ pub(super) enum Heard {
     Connected,
     Refused(String),
     Disconnected,
-    /// The message is no packet, or comes at the wrong moment.
+    /// The message is not a packet, or comes at the wrong moment.
     Invalid,
 }
 

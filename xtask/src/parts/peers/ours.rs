@@ -14,7 +14,7 @@ use super::claims::Test;
 /// What became of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// So many cases passed: one, unless a test is run with several peers.
+    /// The number of cases that passed: one, unless a test is run with several peers.
     Passed(usize),
     Failed,
     /// Nothing of this name was run.
