@@ -8,7 +8,7 @@ import { against, endProcesses, version } from "./tools.mjs";
 const AT_ONCE = 6;
 const LIMIT = 120_000;
 
-// eio has never had what others still have, or have mended.
+// What an outcome at a peer is called at eio.
 const OF_EIO = { "still so": "seen", mended: "not seen" };
 
 const files = ["engineio", "engineioxide", "clients", "python", "socketio"];
