@@ -180,6 +180,7 @@ impl<R: Role> Driver<R> {
         self.engine.show_received(now, messages);
         R::run_application(self, cx);
         self.engine.take_requests(now, self.carrier.takes_messages());
+        self.write_overdue_ping(cx, now);
         self.check_silence(now, is_on_time);
         if self.engine.session.has_ended() {
             // The end is reported before anything is written.
@@ -215,6 +216,16 @@ impl<R: Role> Driver<R> {
         messages
     }
 
+    /// Writes a ping that has waited until the session expired, if the peer has made room for it. That is its heartbeat, so it
+    /// comes before silence is judged.
+    fn write_overdue_ping(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let session = &self.engine.session;
+        if session.is_expired(now) && session.has_ping_to_send() {
+            let written = self.write(cx, now);
+            self.engine.shared.lock().note_written(written);
+        }
+    }
+
     /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
     fn check_silence(&mut self, now: Instant, is_on_time: bool) {
         let Self { engine, carrier, silence, .. } = self;
@@ -233,7 +244,7 @@ impl<R: Role> Driver<R> {
                 engine.handle_connection_end(now, end);
             }
             let is_expired = engine.session.is_expired(now);
-            // Whether the peer has made room for a ping that waits shows when it is written, in this pass.
+            // A stalled runtime may not know yet that the peer has made room for a ping that waits.
             (!is_expired || !engine.session.has_ping_to_send()).then_some(is_expired)
         };
         if silence.permits(now, deadline, is_expired, has_unread, ask) {

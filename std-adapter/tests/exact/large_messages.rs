@@ -229,3 +229,25 @@ async fn a_client_that_leaves_it_no_room_is_silent() {
     socket.sender().try_send(bytes(5_000)).unwrap();
     harness.assert_ends(500, Reason::PingTimeout).await;
 }
+
+/// The client makes room for the ping 1 ms before the deadline, and the server's task runs 5 ms after it.
+#[tokio::test(start_paused = true)]
+async fn room_that_a_client_makes_just_in_time_counts_if_the_server_is_a_little_late() {
+    let (mut harness, mut sockets) = handing_out(|builder| builder);
+    let mut websocket = harness.websocket_with_room(1_000).await;
+    let socket = sockets.recv().await.unwrap();
+    socket.sender().try_send(bytes(1_500)).unwrap();
+    // The ping is due at 300 ms, behind the rest of the message.
+    harness.at(499).await;
+    {
+        // Reads once, before the clock moves on.
+        let mut next = core::pin::pin!(websocket.next());
+        let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        tokio::time::advance(ms(6)).await;
+        assert_eq!(next.await, Received::Binary(bytes(1_500)));
+    }
+    assert_eq!(websocket.text().await, "2");
+    harness.at(690).await;
+    harness.assert_alive();
+}
