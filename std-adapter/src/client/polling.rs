@@ -172,10 +172,9 @@ impl Polling {
         }
     }
 
-    /// The session has moved to a WebSocket.
-    pub(crate) fn handle_upgraded(&mut self, engine: &mut Engine<ClientKind>) {
+    /// The session has moved to a WebSocket. No close waits in the requests: a session that closes stays on polling.
+    pub(crate) fn handle_upgraded(&mut self) {
         self.requests.handle_upgraded();
-        engine.is_close_due |= self.requests.close_pending();
         self.clear();
     }
 

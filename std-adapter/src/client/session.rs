@@ -145,7 +145,7 @@ fn upgrade(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) 
     let Some(outcome) = candidate.drive(cx, engine, now, role.polling.is_idle()) else { return };
     let opened = role.candidate.take().and_then(Candidate::into_opened);
     if outcome == UpgradeOutcome::Upgraded {
-        role.polling.handle_upgraded(engine);
+        role.polling.handle_upgraded();
     }
     match opened {
         Some((io, protocol)) if outcome == UpgradeOutcome::Upgraded => {

@@ -38,3 +38,4 @@ mod tls_settings;
 mod traced;
 #[path = "../exact/support/turns.rs"]
 mod turns;
+mod unanswered_posts;
