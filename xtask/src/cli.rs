@@ -75,6 +75,9 @@ pub(crate) struct Chosen {
     /// Show the output of every command, and run one part at a time
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    /// Write what each part finds, if it passes, into docs/proofs.md
+    #[arg(long)]
+    pub(crate) record: bool,
 }
 
 impl Chosen {

@@ -20,6 +20,7 @@ mod need;
 mod part;
 mod parts;
 mod programs;
+mod record;
 mod runner;
 mod shard;
 mod stopwatch;
@@ -31,6 +32,7 @@ use clap::Parser as _;
 
 use crate::cli::{Chosen, Order};
 use crate::part::Verb;
+use crate::runner::Manner;
 use crate::shard::Shard;
 use crate::workspace::Workspace;
 
@@ -68,5 +70,6 @@ fn run(verb: Verb, chosen: &Chosen, shard: Option<Shard>) -> Result<bool, String
         cli::check_shard(&parts)?;
     }
     let shard = shard.unwrap_or(Shard::WHOLE);
-    Workspace::load().map(|workspace| runner::run(&parts, chosen.verbose, shard, &workspace))
+    let manner = Manner { verbose: chosen.verbose, record: chosen.record, shard };
+    runner::run(&parts, &manner, &Workspace::load()?)
 }

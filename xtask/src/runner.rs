@@ -10,22 +10,44 @@ use crate::need::{self, Need};
 use crate::part::{EMULATED_BOARD, Part};
 use crate::parts::firmware::boards::BOARDS;
 use crate::parts::firmware::{self, boards};
+use crate::record::{self, Circumstances};
 use crate::shard::Shard;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
-/// Runs the parts, and this share of those that have shares. Returns true if none failed.
-pub(crate) fn run(parts: &[&Part], verbose: bool, shard: Shard, workspace: &Workspace) -> bool {
+/// How parts run.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    /// Whether people see the output of every command.
+    pub(crate) verbose: bool,
+    /// Whether what the parts find goes into the page of what parts found.
+    pub(crate) record: bool,
+    /// The share of those parts that have shares.
+    pub(crate) shard: Shard,
+}
+
+/// Runs the parts. Returns true if none failed.
+pub(crate) fn run(parts: &[&Part], manner: &Manner, workspace: &Workspace) -> Result<bool, String> {
+    let circumstances = if manner.record { Some(circumstances(workspace)?) } else { None };
     let watch = Stopwatch::start();
     let names: Vec<_> = parts.iter().map(|part| part.name).collect();
     println!("Running {}; logs in {}", names.join(", "), workspace.target.join("xtask").display());
     let run_one = |position, part: &Part| {
-        report(part, &format!("[{position:2}/{}]", parts.len()), verbose, shard, workspace)
+        let label = format!("[{position:2}/{}]", parts.len());
+        report(part, &label, manner, circumstances.as_ref(), workspace)
     };
     // What several parts print as it happens would be hard to read.
-    let reports = if verbose { lanes::in_order(parts, run_one) } else { lanes::beside(parts, run_one) };
+    let reports =
+        if manner.verbose { lanes::in_order(parts, run_one) } else { lanes::beside(parts, run_one) };
     print!("{}", summary(&reports, watch.elapsed()));
-    !reports.iter().any(Report::has_failed)
+    Ok(!reports.iter().any(Report::has_failed))
+}
+
+/// When and where the parts run.
+fn circumstances(workspace: &Workspace) -> Result<Circumstances, String> {
+    const LIMIT: Duration = Duration::from_mins(1);
+    let mut job = Job::start(workspace, "record", LIMIT, false).map_err(|error| error.to_string())?;
+    Circumstances::find(&mut job).map_err(|stop| stop.sentence().to_owned())
 }
 
 /// Shows the firmware at work, until Ctrl-C or until the board stops.
@@ -117,7 +139,14 @@ pub(crate) fn set_up(
 }
 
 /// Installs what one part needs, runs it, and prints how it went.
-fn report(part: &Part, label: &str, verbose: bool, shard: Shard, workspace: &Workspace) -> Report {
+fn report(
+    part: &Part,
+    label: &str,
+    manner: &Manner,
+    circumstances: Option<&Circumstances>,
+    workspace: &Workspace,
+) -> Report {
+    let &Manner { verbose, shard, .. } = manner;
     let unmet = set_up(&format!("set-up-{}", part.name), part.needs, verbose, workspace);
     println!("{label} {}: {}", part.name, part.about);
     let limit = Duration::from_mins(part.limit_minutes);
@@ -136,13 +165,14 @@ fn report(part: &Part, label: &str, verbose: bool, shard: Shard, workspace: &Wor
             (result, took, transcript, notes)
         }
     };
-    let report = Report {
-        name: part.name,
-        result,
-        took,
-        test_results: test_results(&transcript),
-        failed_tests: failed_tests(&transcript),
-    };
+    let test_results = test_results(&transcript);
+    let result = result.and_then(|()| {
+        // A share is not the part.
+        let Some(circumstances) = circumstances.filter(|_| shard == Shard::WHOLE) else { return Ok(()) };
+        record::write(&workspace.root, part, circumstances, took, &notes, &test_results).map_err(Stop::Failed)
+    });
+    let report =
+        Report { name: part.name, result, took, test_results, failed_tests: failed_tests(&transcript) };
     // Printed at once: another part may run beside it.
     let mut text = if report.has_failed() && !verbose { transcript } else { String::new() };
     for note in notes {

@@ -1,0 +1,147 @@
+//! The page of what parts found: a section for each part, from the last run with `--record` that passed.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
+
+use crate::job::{Job, Stop, command};
+use crate::part::{PARTS, Part};
+use crate::stopwatch::Spoken;
+
+/// Where it is, from the root.
+const PAGE: &str = "docs/proofs.md";
+
+const INTRODUCTION: &str = "\
+# What the proofs found
+
+Each section is what a part of `cargo xtask test` or `cargo xtask prove` printed when it last passed with `--record`.
+[assurance.md](assurance.md) says what the parts are good for. A part without a section has not been recorded.
+";
+
+/// When and where parts ran.
+#[derive(Debug)]
+pub(crate) struct Circumstances {
+    date: String,
+    commit: String,
+    processors: usize,
+}
+
+impl Circumstances {
+    pub(crate) fn find(job: &mut Job<'_>) -> Result<Self, Stop> {
+        let date = job.today()?;
+        let mut commit = job.run(&mut command("git rev-parse --short HEAD"))?.trim().to_owned();
+        // Pages are what parts write.
+        let mut changed = command("git status --porcelain --untracked-files=no -- .");
+        if !job.run(changed.arg(":!docs"))?.is_empty() {
+            commit.push_str(" with changes that were not committed");
+        }
+        let processors = available_parallelism().map_or(1, core::num::NonZero::get);
+        Ok(Self { date, commit, processors })
+    }
+}
+
+/// Writes the section of a part that has passed. `found` are its notes, and `results` the test runners' closing lines.
+pub(crate) fn write(
+    root: &Path,
+    part: &Part,
+    circumstances: &Circumstances,
+    took: Duration,
+    found: &[String],
+    results: &[String],
+) -> Result<(), String> {
+    // Parts run beside one another.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let broken = |error: std::io::Error| format!("{PAGE}: {error}");
+    let path = root.join(PAGE);
+    let page = match std::fs::read_to_string(&path) {
+        Ok(page) => page,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(broken(error)),
+    };
+    let mut sections = sections(&page);
+    sections.insert(part.name.to_owned(), section(part, circumstances, took, found, results));
+    std::fs::write(&path, whole(&sections)).map_err(broken)
+}
+
+fn section(
+    part: &Part,
+    circumstances: &Circumstances,
+    took: Duration,
+    found: &[String],
+    results: &[String],
+) -> String {
+    let Circumstances { date, commit, processors } = circumstances;
+    let mut text = format!(
+        "Checks: {}.\n\nPassed on {date} in {}, on {processors} processors, at commit {commit}.\n",
+        part.about,
+        Spoken(took)
+    );
+    let passed: u64 = results.iter().filter_map(|line| passed(line)).sum();
+    let tests = (passed > 0).then(|| format!("{passed} tests passed"));
+    let mut before = "\n";
+    for line in found.iter().flat_map(|note| note.lines()).chain(tests.as_deref()) {
+        let _ = writeln!(text, "{before}- {}", line.trim());
+        before = "";
+    }
+    text
+}
+
+/// Returns how many tests passed, by a test runner's closing line.
+fn passed(line: &str) -> Option<u64> {
+    line.strip_prefix("test result: ok. ")?.split_once(' ')?.0.parse().ok()
+}
+
+/// The texts below the headings of parts.
+fn sections(page: &str) -> BTreeMap<String, String> {
+    let parts = page.split("\n## ").skip(1).filter_map(|text| text.split_once("\n\n"));
+    parts.map(|(name, text)| (name.to_owned(), format!("{}\n", text.trim_end()))).collect()
+}
+
+/// The page, in the order of the parts. A section of a part that does not exist any more is left out.
+fn whole(sections: &BTreeMap<String, String>) -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for part in PARTS {
+        if let Some(text) = sections.get(part.name) {
+            let _ = write!(page, "\n## {}\n\n{text}", part.name);
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_takes_the_place_of_its_part_and_the_others_stay() {
+        let circumstances =
+            Circumstances { date: "2026-11-30".to_owned(), commit: "abc".to_owned(), processors: 2 };
+        let [first, second, ..] = PARTS else { panic!() };
+        let took = Duration::from_secs(75);
+        let results =
+            ["Running x", "test result: ok. 12 passed; 0 failed", "test result: ok. 3 passed; 0 failed"];
+        let found = [" 5 things\n6 others".to_owned()];
+        let text = section(second, &circumstances, took, &found, &results.map(str::to_owned));
+        assert_eq!(
+            text,
+            format!(
+                "Checks: {}.\n\nPassed on 2026-11-30 in 1 min 15 s, on 2 processors, at commit abc.\n\n\
+                 - 5 things\n- 6 others\n- 15 tests passed\n",
+                second.about
+            )
+        );
+        let mut known = sections("");
+        known.insert(second.name.to_owned(), text.clone());
+        known.insert("gone".to_owned(), "A part that was.\n".to_owned());
+        let mut again = sections(&whole(&known));
+        assert_eq!(again, BTreeMap::from([(second.name.to_owned(), text)]));
+        again.insert(first.name.to_owned(), section(first, &circumstances, took, &[], &[]));
+        let page = whole(&again);
+        assert!(page.find(first.name) < page.find(&format!("## {}", second.name)), "{page}");
+        assert!(page.ends_with("- 15 tests passed\n") && page.contains("commit abc.\n\n## "), "{page}");
+    }
+}
