@@ -63,14 +63,21 @@ pub fn explore<F: Future<Output = ()>>(
     }
 }
 
-/// Plays a batch twice, which takes the same course both times: so a failure can be played again.
+/// Plays a batch twice, which takes the same course both times: so a failure can be played again. `test` and `case` are
+/// those of [`explore`].
 ///
 /// # Panics
 /// Panics if the courses differ.
-pub fn repeat<F: Future<Output = ()>>(clock: Clock, scenario: impl Fn() -> F + Send + Sync + 'static) {
+pub fn repeat<F: Future<Output = ()>>(
+    test: &str,
+    case: &str,
+    clock: Clock,
+    scenario: impl Fn() -> F + Send + Sync + 'static,
+) {
     let scenario: Scenario = Arc::new(move || clock.run(&scenario));
     let [once, again] = [(), ()].map(|()| Batch::first().play(&scenario).expect("the scenario succeeds"));
     assert_eq!(once, again);
+    println!("[schedules] {test} {case}: {} schedules, {} steps, twice", once.schedules, once.steps);
 }
 
 /// Plays a small scenario in all orders.

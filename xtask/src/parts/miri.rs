@@ -1,6 +1,6 @@
 //! Undefined behaviour, searched for by Miri.
 
-use crate::job::{Job, Stop, command};
+use crate::job::{Job, Stop, command, failed};
 
 /// Tests that Miri runs.
 struct Run {
@@ -51,7 +51,8 @@ const RUNS: &[Run] = &[
 /// Not in every change, because it takes long and finds little: nearly all of the code is safe.
 pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
     let mut result = Ok(());
-    for Run { package, programs, tests } in RUNS {
+    for run in RUNS {
+        let Run { package, programs, tests } = run;
         println!("[miri] {package} {programs} {tests}");
         let mut test = command(&format!(
             "rustup run nightly cargo miri test --no-fail-fast --package {package} {programs} --target-dir"
@@ -59,7 +60,68 @@ pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
         test.arg(job.workspace.target.join("miri")).arg("--").args(tests.split_whitespace());
         // The tests read their data from files.
         test.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
-        result = result.and(job.run(&mut test).map(drop));
+        let (status, printed) = job.outcome(&mut test)?;
+        let passed = passed(&printed);
+        println!("[miri] {package}: {} tests passed", passed.len());
+        job.note(format!("{package} {programs} {tests}: {} tests passed", passed.len()));
+        let held = if status.success() {
+            run.has_chosen(&passed)
+        } else {
+            failed(format!("{package} {programs} {tests}: a test failed ({status})"))
+        };
+        result = result.and(held);
     }
     result
+}
+
+impl Run {
+    /// Fails if a filter has chosen no test, and if there was none at all: a name may have changed.
+    fn has_chosen(&self, passed: &[&str]) -> Result<(), Stop> {
+        // What follows `--skip` chooses none.
+        let filters = self.tests.split("--skip ").next().unwrap_or_default();
+        let in_vain: Vec<_> = filters
+            .split_whitespace()
+            .filter(|filter| !passed.iter().any(|test| test.contains(filter)))
+            .collect();
+        match (passed, in_vain.as_slice()) {
+            ([], _) => failed(format!("{} {}: no test ran", self.package, self.programs)),
+            (_, []) => Ok(()),
+            (_, in_vain) => failed(format!("{}: no test ran of {}", self.package, in_vain.join(", "))),
+        }
+    }
+}
+
+/// The tests that have passed: `test some::name ... ok`.
+fn passed(printed: &str) -> Vec<&str> {
+    let lines = printed.lines().filter_map(|line| line.strip_prefix("test "));
+    lines.filter_map(|line| line.strip_suffix(" ... ok")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: Run = Run { package: "any", programs: "--lib", tests: "wire:: session:: --skip wire::slow" };
+
+    #[test]
+    fn what_has_passed_is_read_from_what_tests_print() {
+        let printed = "running 3 tests\ntest wire::one ... ok\ntest two ... FAILED\ntest three ... ignored\n";
+        assert_eq!(passed(printed), ["wire::one"]);
+    }
+
+    #[test]
+    fn each_filter_must_choose_a_test() {
+        assert!(RUN.has_chosen(&["wire::one", "session::two"]).is_ok());
+        assert!(RUN.has_chosen(&["wire::one"]).unwrap_err().sentence().contains("session::"));
+        assert!(RUN.has_chosen(&[]).unwrap_err().sentence().contains("no test ran"));
+    }
+
+    #[test]
+    fn without_a_filter_one_test_is_enough_and_none_is_not() {
+        let all = Run { tests: "", ..RUN };
+        assert!(all.has_chosen(&["anything"]).is_ok());
+        assert!(all.has_chosen(&[]).is_err());
+        let skips = Run { tests: "--skip one", ..RUN };
+        assert!(skips.has_chosen(&["anything"]).is_ok());
+    }
 }

@@ -19,7 +19,6 @@ pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"eio-*\"]\n\n[patch.crates-io]";
     let mut manifest = vec![workspace.to_owned()];
     let unpacked = unpack(job, &names, &folder)?;
-    reproducible::same_packages(job, &names)?;
     for (name, unpacked) in unpacked {
         manifest.push(format!("{name} = {{ path = \"{}\" }}", unpacked.display()));
     }
@@ -32,7 +31,9 @@ pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).map_err(broken)?;
     let mut check = command("cargo check --workspace --manifest-path");
     check.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(&job.workspace.target);
-    job.run(&mut check).map(drop)
+    job.run(&mut check)?;
+    // Last, because a folder that is no repository keeps only this from running.
+    reproducible::same_packages(job, &names)
 }
 
 /// Packs packages and unpacks them into a folder of its own, as a download would. Returns where each of them is.

@@ -8,13 +8,8 @@ use crate::workspace::cargo_home;
 
 /// Packs the packages once more, from a copy of the tree, and compares them with those in the target folder.
 pub(super) fn same_packages(job: &mut Job<'_>, names: &[&str]) -> Result<(), Stop> {
-    // Not one of another user, either, which git does not read.
-    let head = job.outcome(&mut command("git rev-parse --quiet --verify HEAD"));
-    let is_repository = head.is_ok_and(|(status, _)| status.success());
-    if !is_repository || !job.workspace.root.join(".git").exists() {
-        job.note("not packed twice: git does not take this folder for a repository of this user".to_owned());
-        return Ok(());
-    }
+    let root = job.workspace.root.clone();
+    needs_repository(job, &root)?;
     let packages = job.workspace.target.join("package");
     let copy = copy(job, &packages.join("elsewhere/deeper"))?;
     let mut pack = command("cargo package --quiet --no-verify --allow-dirty --target-dir target");
@@ -25,6 +20,18 @@ pub(super) fn same_packages(job: &mut Job<'_>, names: &[&str]) -> Result<(), Sto
         compare(&packages.join(&archive), &copy.join("target/package").join(&archive))?;
     }
     Ok(())
+}
+
+/// Without a repository, nobody can tell what belongs to the tree.
+fn needs_repository(job: &mut Job<'_>, root: &Path) -> Result<(), Stop> {
+    // Not one of another user, either, which git does not read.
+    let head = job.outcome(command("git rev-parse --quiet --verify HEAD").current_dir(root));
+    if head.is_ok_and(|(status, _)| status.success()) && root.join(".git").exists() {
+        return Ok(());
+    }
+    let why = "the packages were packed and built, but not packed twice: git does not take this folder for a repository of \
+               this user";
+    Err(Stop::NotRun(why.to_owned()))
 }
 
 /// Builds the tool in two copies of the tree, as docs/releasing.md says, and compares.
@@ -91,7 +98,21 @@ fn compare(one: &Path, another: &Path) -> Result<(), Stop> {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn without_a_repository_nothing_counts_as_compared() {
+        let workspace = Workspace::load().unwrap();
+        let mut job = Job::start(&workspace, "test-of-no-repository", Duration::from_mins(1), false).unwrap();
+        let folder = std::env::temp_dir().join(format!("eio-no-repository-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let result = needs_repository(&mut job, &folder);
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(result, Err(Stop::NotRun(_))), "{result:?}");
+    }
 
     #[test]
     fn files_that_differ_by_a_byte_are_told_apart() {

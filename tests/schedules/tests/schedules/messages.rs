@@ -93,8 +93,8 @@ fn what_threads_send_through_handles_of_a_client_arrives_in_their_order() {
 
 #[test]
 fn a_batch_of_schedules_takes_the_same_course_again() {
-    for (_, transports, clock) in WAYS {
-        repeat(clock, || async {
+    for (way, transports, clock) in WAYS {
+        repeat("a_batch_of_schedules_takes_the_same_course_again", way, clock, || async {
             let running = Running::start(Server::builder(application));
             let mut socket = running.connect(transports).await;
             let mut arrived = Arrived::default();
