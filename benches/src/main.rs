@@ -7,6 +7,7 @@
 //!
 //! All values between the loop and the core pass through `black_box`. So the compiler knows neither the state nor the
 //! input of a call, as in a program that waits for a socket between calls.
+#![forbid(unsafe_code)]
 
 mod bulk;
 mod heartbeats;

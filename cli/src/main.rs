@@ -1,4 +1,5 @@
 //! `eio`: Engine.IO on the command line.
+#![forbid(unsafe_code)]
 
 mod args;
 mod clock;

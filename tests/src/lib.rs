@@ -1,4 +1,5 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
+#![forbid(unsafe_code)]
 
 pub mod built;
 #[cfg(feature = "firmware")]

@@ -8,6 +8,7 @@
 //! Two things need Linux. A command that exceeds its part's limit is stopped together with everything that it has
 //! started, which is found through `/proc`; on other systems only the command itself is stopped. And the parts `attacks`
 //! and `faults` read `/proc` and make network namespaces, so other systems do not run them.
+#![forbid(unsafe_code)]
 
 mod bench;
 mod cli;

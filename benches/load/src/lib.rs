@@ -7,6 +7,7 @@
 //!
 //! A measure either returns its figures or fails with a sentence. It fails when the server closes a connection, answers
 //! with other bytes than it must, or keeps silent for ten seconds.
+#![forbid(unsafe_code)]
 
 pub mod clock;
 pub mod failure;

@@ -1,4 +1,5 @@
 //! `eio-load MEASURE --port PORT --pid PID ..` prints the figures of one measure as one line of JSON.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

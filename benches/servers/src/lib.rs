@@ -2,6 +2,7 @@
 //!
 //! A server listens on a free port of the loopback interface, prints `listening PORT`, and ends when its standard input
 //! does. One that cannot do what it is asked for says so on standard error and ends with the code 2.
+#![forbid(unsafe_code)]
 
 use std::io::{self, Read};
 use std::path::PathBuf;

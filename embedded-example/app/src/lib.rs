@@ -12,6 +12,7 @@
 //!   lamp  ◀── lamp::run
 //! ```
 #![no_std]
+#![forbid(unsafe_code)]
 
 pub mod client;
 mod command;

@@ -9,6 +9,7 @@
 //! Each image does what the one before does and adds one feature. `cargo xtask test sizes` prints the differences and
 //! compares them with `budget.json`.
 #![no_std]
+#![forbid(unsafe_code)]
 
 use core::time::Duration;
 

@@ -3,6 +3,7 @@
 //! embassy-time's tick rate is a feature, chosen once for a whole build, so these tests are built once for each rate.
 //! `cargo xtask test ticks` does that. Their clock knows the true time between two ticks, which the client cannot see.
 #![cfg(test)]
+#![forbid(unsafe_code)]
 
 mod backoff;
 mod clock;

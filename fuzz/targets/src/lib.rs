@@ -3,6 +3,7 @@
 //! The targets of libFuzzer, in the folder above, call these functions without end. The test `replay` calls them with the
 //! seeds, with what libFuzzer has found, and with some changed copies of both. A function returns, whatever its input, or
 //! panics because something is wrong.
+#![forbid(unsafe_code)]
 
 mod board;
 mod board_socketio;

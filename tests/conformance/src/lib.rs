@@ -3,6 +3,7 @@
 //! Each file of `data/` is one [`Specification`]. It has the number of words such as MUST in each section, and the
 //! clauses that these words stand in, in words of our own. The words that no clause accounts for are [`faults()`], and so
 //! is a clause that names neither a test nor a reason.
+#![forbid(unsafe_code)]
 
 mod data;
 mod faults;

@@ -4,6 +4,7 @@
 //! cargo run --package eio-conformance                                # writes the page anew
 //! cargo run --package eio-conformance -- compare websocket TEXT      # compares the words of data/websocket.toml
 //! ```
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@
 //! cargo run --package eio-dependencies           # writes the page anew
 //! cargo run --package eio-dependencies -- check  # fails if the list or the page differs
 //! ```
+#![forbid(unsafe_code)]
 
 mod cargo;
 #[path = "../../public-api/src/committed.rs"]

@@ -7,6 +7,7 @@
 //! cargo run --package eio-public-api           # writes the text anew
 //! cargo run --package eio-public-api -- check  # fails if the text differs
 //! ```
+#![forbid(unsafe_code)]
 
 mod committed;
 mod crates;

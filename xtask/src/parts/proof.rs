@@ -39,7 +39,7 @@ fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     let python = install::from_pypi(job, &format!("{FOLDER}/requirements.txt"), &environment)?;
     let printed = job.run(Command::new(python).args(["-B", &format!("{FOLDER}/prove.py")]))?;
     let proven = reports(&printed, "proof: ");
-    proven.iter().for_each(|line| job.note((*line).to_owned()));
+    proven.iter().map(|line| (*line).to_owned()).for_each(|line| job.note(line));
     if proven.len() == SUBJECTS {
         Ok(())
     } else {
@@ -56,7 +56,7 @@ fn steps() -> Command {
 fn compare(job: &mut Job<'_>, steps: &mut Command, extent: Option<&str>) -> Result<(), Stop> {
     let printed = job.run(steps)?;
     let compared = reports(&printed, "steps: ");
-    compared.iter().for_each(|line| job.note((*line).to_owned()));
+    compared.iter().map(|line| (*line).to_owned()).for_each(|line| job.note(line));
     let missing = missing(&compared, extent);
     if missing.is_empty() { Ok(()) } else { failed(format!("not compared: {}", missing.join(", "))) }
 }
