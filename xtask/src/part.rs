@@ -138,7 +138,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "schedules",
-        about: "no wake-up or message is lost, and nothing ends twice, in a few thousand orders of what tasks do",
+        about: "no wake-up or message is lost, and nothing ends twice, in 40 orders of the steps of each scenario, and in all orders of three small pieces",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[],
@@ -466,7 +466,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "planted-faults",
-        about: "tests find each of the faults that are planted in core, tokio, embassy and Socket.IO adapters",
+        about: "tests find each of the faults that are planted in core, tokio, embassy and Socket.IO adapters, and in what tasks share",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &HOST_TEST_NEEDS,
@@ -511,7 +511,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "shuttle",
-        about: "no wake-up or message is lost, and nothing ends twice, in more than a hundred thousand orders of what tasks do",
+        about: "as `schedules`, in 4,000 orders of the steps of each scenario",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[],
@@ -529,7 +529,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "mutants",
-        about: "the tests of the core, and of the tokio adapter's sessions and carriers, notice every small change of the code",
+        about: "the tests notice what cargo-mutants changes in the core and in the tokio adapter's sessions, carriers, polling and wire, except what a list explains",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[CARGO_MUTANTS, Need::Program { name: "git", package: "git" }],

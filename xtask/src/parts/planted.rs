@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::job::{Job, Stop, command, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
-use faults::{Crate, FAULTS, Fault};
+use faults::{FAULTS, Fault, Suite};
 
 /// How long the tests of a crate may run with a fault, which may keep one of them from ending.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -18,25 +18,26 @@ const PATIENCE: Duration = Duration::from_mins(3);
 pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {
     let tree = job.workspace.target.join("planted");
     copy_tree(job, &tree)?;
-    for tested in Crate::ALL {
+    for (suite, _) in FAULTS {
         let watch = Stopwatch::start();
-        job.run(&mut tests(job, &tree, tested)).map_err(|stop| {
+        job.run(&mut tests(job, &tree, *suite)).map_err(|stop| {
             Stop::Failed(format!("without a fault, the tests do not pass: {}", stop.sentence()))
         })?;
         println!(
             "[planted-faults] {}: its tests pass without a fault, in {}",
-            tested.name(),
+            suite.name(),
             Spoken(watch.elapsed())
         );
     }
     let mut missed = Vec::new();
-    for fault in FAULTS {
+    let faults = FAULTS.iter().flat_map(|(suite, faults)| faults.iter().map(move |fault| (*suite, fault)));
+    for (suite, fault) in faults {
         let watch = Stopwatch::start();
-        let finding = plant(job, &tree, fault)?;
+        let finding = plant(job, &tree, suite, fault)?;
         let took = Spoken(watch.elapsed());
         let line = match finding.first() {
-            Some(first) if finding.len() == 1 => format!("found by {first}"),
-            Some(first) => format!("found by {first} and {} more", finding.len() - 1),
+            Some(first) if finding.len() == 1 => format!("found by {first} of {}", suite.name()),
+            Some(first) => format!("found by {first} of {} and {} more", suite.name(), finding.len() - 1),
             None => "NOT FOUND".to_owned(),
         };
         let line = format!("{}: {}: {line}", fault.place, fault.effect);
@@ -61,8 +62,8 @@ fn copy_tree(job: &mut Job<'_>, tree: &Path) -> Result<(), Stop> {
     job.run(&mut copy).map(drop)
 }
 
-/// Runs the tests of the fault's crate with the fault in place. Returns the names of those that fail.
-fn plant(job: &mut Job<'_>, tree: &Path, fault: &Fault) -> Result<Vec<String>, Stop> {
+/// Runs the tests of a suite with the fault in place. Returns the names of those that fail.
+fn plant(job: &mut Job<'_>, tree: &Path, suite: Suite, fault: &Fault) -> Result<Vec<String>, Stop> {
     let path = tree.join(fault.place);
     let broken = |error| Stop::Failed(format!("{}: {error}", fault.place));
     let sound = fs::read_to_string(&path).map_err(broken)?;
@@ -70,8 +71,8 @@ fn plant(job: &mut Job<'_>, tree: &Path, fault: &Fault) -> Result<Vec<String>, S
         return failed(format!("{}: expected once, to plant a fault there: {}", fault.place, fault.sound));
     }
     fs::write(&path, sound.replacen(fault.sound, fault.faulty, 1)).map_err(broken)?;
-    let compiled = job.run(tests(job, tree, fault.tested()).arg("--no-run"));
-    let finding = compiled.and_then(|_| job.outcome_within(&mut tests(job, tree, fault.tested()), PATIENCE));
+    let compiled = job.run(tests(job, tree, suite).arg("--no-run"));
+    let finding = compiled.and_then(|_| job.outcome_within(&mut tests(job, tree, suite), PATIENCE));
     fs::write(&path, sound).map_err(broken)?;
     let (ended, printed) = finding?;
     let failing = failing_tests(&printed);
@@ -83,9 +84,13 @@ fn plant(job: &mut Job<'_>, tree: &Path, fault: &Fault) -> Result<Vec<String>, S
     }
 }
 
-fn tests(job: &Job<'_>, tree: &Path, tested: Crate) -> Command {
-    let mut test = command(&format!("cargo test {}", tested.tests()));
-    test.arg("--target-dir").arg(&job.workspace.target).current_dir(tree);
+fn tests(job: &Job<'_>, tree: &Path, suite: Suite) -> Command {
+    let mut test = command(&format!("cargo {}", suite.arguments()));
+    test.arg("--target-dir").arg(job.workspace.target.join(suite.folder())).current_dir(tree);
+    if suite == Suite::Schedules {
+        // They would take the place of those that its tests need.
+        test.env_remove("RUSTFLAGS");
+    }
     test
 }
 
@@ -107,7 +112,7 @@ mod tests {
     #[test]
     fn each_fault_has_its_place_and_changes_it() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for fault in FAULTS {
+        for fault in FAULTS.iter().flat_map(|(_, faults)| *faults) {
             let source = fs::read_to_string(root.join(fault.place)).unwrap();
             assert_eq!(source.matches(fault.sound).count(), 1, "{}: {}", fault.place, fault.sound);
             assert_ne!(fault.sound, fault.faulty);
@@ -115,10 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn each_crate_has_three_faults() {
-        for tested in Crate::ALL {
-            let planted = FAULTS.iter().filter(|fault| fault.tested() == tested);
-            assert!(planted.count() >= 3, "{}", tested.name());
+    fn each_suite_has_three_faults() {
+        for (suite, faults) in FAULTS {
+            assert!(faults.len() >= 3, "{}", suite.name());
         }
     }
 }
