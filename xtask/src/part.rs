@@ -7,7 +7,8 @@ use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
-    lints, long, miri, mutants, packages, page, panic_free, peers, planted, proof, reproducible, schedules,
+    linear, lints, long, miri, mutants, packages, page, panic_free, peers, planted, proof, reproducible,
+    schedules,
 };
 
 /// One thing that must hold.
@@ -218,9 +219,18 @@ pub(crate) const PARTS: &[Part] = &[
         about: "the core's hot paths take no more instructions than their budget",
         verb: Verb::Test,
         load: Load::Compiles,
-        needs: &[Need::Program { name: "valgrind", package: "valgrind" }],
+        needs: &[VALGRIND],
         limit_minutes: 5,
         run: instructions::count,
+    },
+    Part {
+        name: "linear",
+        about: "four times as many hostile bytes cost no decoder more than 4.4 times as many instructions",
+        verb: Verb::Test,
+        load: Load::Compiles,
+        needs: &[VALGRIND],
+        limit_minutes: 10,
+        run: linear::compare,
     },
     Part {
         name: "panic-free",
@@ -571,6 +581,7 @@ pub(crate) const EMULATED_BOARD: [Need; 3] = [
 ];
 
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
+const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };
 /// Sends signals. The one of a shell is built in.
 const KILL: Need = Need::Program { name: "kill", package: "procps" };
 /// Makes network namespaces.

@@ -11,6 +11,7 @@ pub(crate) mod instructions;
 pub(crate) mod interop;
 pub(crate) mod layers;
 pub(crate) mod lengths;
+pub(crate) mod linear;
 pub(crate) mod lints;
 pub(crate) mod long;
 pub(crate) mod miri;
