@@ -278,12 +278,13 @@ impl ClientSession {
         self.lifecycle.poll_transmit()
     }
 
-    /// Reports that the ping that [`poll_transmit`](Self::poll_transmit) returned leaves only now, because it had to wait
-    /// until the server answered the post before it: see [`Machine`](Machine::handle_ping_sent). The server may take the
-    /// whole ping timeout from now to answer.
+    /// Reports that the ping that is due leaves only now, because it had to wait until the server answered the post before
+    /// it, until an upgrade was over, or until a WebSocket had taken what was written before: see
+    /// [`Machine`](Machine::handle_ping_sent). The server may take the whole ping timeout from now to answer.
     ///
-    /// [`ClientPolling`](crate::polling::ClientPolling) does this by itself. Call it only if you keep packets in a
-    /// queue of your own.
+    /// [`ClientPolling`](crate::polling::ClientPolling) does this by itself. On a WebSocket the caller does it: take the ping
+    /// by [`poll_transmit`](Self::poll_transmit) only when everything before it has left, and call this method then, before
+    /// [`handle_timeout`](Self::handle_timeout). Only clients of revision 3 ping.
     pub fn handle_ping_sent(&mut self, now: Instant) {
         self.lifecycle.machine.handle_ping_sent(now);
     }

@@ -227,3 +227,77 @@ fn a_clients_ping_that_waited_for_the_answer_to_a_post_has_the_whole_timeout_fro
     polling.handle_post_answered(after(61_000), &mut session);
     assert_eq!(session.poll_timeout(), Some(after(80_000)));
 }
+
+/// A client of revision 3 that pings after 2 s and waits for 1 s. Its first poll is in flight, and an upgrade may pause it.
+fn brisk_client() -> (ClientSession, ClientPolling) {
+    let (mut session, mut polling) =
+        (ClientSession::eio3(CLOSE_TIMEOUT, NOW), ClientPolling::new(Revision::V3));
+    let open =
+        br#"95:0{"sid":"x7","upgrades":["websocket"],"pingInterval":2000,"pingTimeout":1000,"maxPayload":1000}"#;
+    for packet in polling.format().decode(Framing::Text, open, 16) {
+        session.handle_packet(NOW, packet);
+    }
+    assert_eq!(requested(&mut polling, &mut session, 0, false), Some(Request::Poll));
+    (session, polling)
+}
+
+fn requested(
+    polling: &mut ClientPolling,
+    session: &mut ClientSession,
+    millis: u64,
+    upgrade_pauses: bool,
+) -> Option<Request> {
+    let hold = Hold { upgrade_pauses, ..Hold::default() };
+    polling.poll_request(after(millis), session, [], &Limits::DEFAULT, hold)
+}
+
+#[test]
+fn a_clients_ping_that_waited_for_an_upgrade_that_fails_has_its_whole_timeout() {
+    // Whether or not the caller reports the failure before the ping leaves, and before the time.
+    for reports in [false, true] {
+        let (mut session, mut polling) = brisk_client();
+        session.handle_timeout(after(2_000));
+        assert_eq!(requested(&mut polling, &mut session, 2_000, true), None);
+        assert_eq!(session.poll_timeout(), Some(after(3_000)));
+        let left = if reports { 3_500 } else { 2_900 };
+        if reports {
+            polling.handle_upgrade_failed(after(left), &mut session);
+            session.handle_timeout(after(left));
+        }
+        let post = requested(&mut polling, &mut session, left, false);
+        assert!(matches!(post, Some(Request::Post(batch)) if batch.has_ping()), "{post:?}");
+        assert_eq!(session.poll_timeout(), Some(after(left + 1_000)));
+    }
+}
+
+#[test]
+fn the_answer_to_a_post_lets_no_ping_go_while_an_upgrade_pauses_and_the_end_of_the_upgrade_does() {
+    let ends: [fn(&mut ClientPolling, Instant, &mut ClientSession); 2] =
+        [ClientPolling::handle_upgrade_failed, ClientPolling::handle_upgraded];
+    for end in ends {
+        let (mut session, mut polling) = brisk_client();
+        let queue = [Packet::message(WebSocketMessage::Text("x"))];
+        let post = polling.poll_request(after(1_900), &mut session, queue, &Limits::DEFAULT, Hold::default());
+        assert!(matches!(post, Some(Request::Post(_))), "{post:?}");
+        session.handle_timeout(after(2_000));
+        assert_eq!(requested(&mut polling, &mut session, 2_000, true), None);
+        polling.handle_post_answered(after(2_500), &mut session);
+        assert_eq!(requested(&mut polling, &mut session, 2_500, true), None);
+        assert_eq!(session.poll_timeout(), Some(after(3_000)));
+        end(&mut polling, after(2_700), &mut session);
+        assert_eq!(session.poll_timeout(), Some(after(3_700)));
+    }
+}
+
+#[test]
+fn an_upgrade_that_fails_lets_no_ping_go_that_waits_for_the_answer_to_a_post() {
+    let (mut session, mut polling) = brisk_client();
+    let queue = [Packet::message(WebSocketMessage::Text("x"))];
+    let post = polling.poll_request(after(1_900), &mut session, queue, &Limits::DEFAULT, Hold::default());
+    assert!(matches!(post, Some(Request::Post(_))), "{post:?}");
+    session.handle_timeout(after(2_000));
+    polling.handle_upgrade_failed(after(2_500), &mut session);
+    assert_eq!(session.poll_timeout(), Some(after(3_000)));
+    polling.handle_post_answered(after(2_600), &mut session);
+    assert_eq!(session.poll_timeout(), Some(after(3_600)));
+}

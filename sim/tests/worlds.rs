@@ -448,3 +448,17 @@ fn on_long_polling_a_program_that_keeps_its_own_ping_from_leaving_ends_nothing()
     world.assert_open(session);
     assert_eq!(world.breach(), None);
 }
+
+#[test]
+fn a_clients_ping_that_waited_for_an_upgrade_that_fails_has_its_whole_timeout() {
+    // The probe is answered. What ends the request before is lost, so the upgrade fails after 5 s. The ping is due in the
+    // meantime.
+    let link = Link::new(ms(20)).cut_to_client(Spells::once(ms(25_010), secs(7)));
+    let plan = Plan::new(Heartbeat::DEFAULT).revision(Revision::V3).polling();
+    let (mut world, session) = open(link, plan.client_timeout_at_most(secs(8)));
+    world.run_until(ms(24_900));
+    assert!(world.upgrade(session));
+    world.run_until(secs(120));
+    world.assert_open(session);
+    assert_eq!(world.totals().upgraded, 0, "{}", world.timetable());
+}

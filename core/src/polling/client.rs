@@ -78,6 +78,8 @@ pub struct ClientPolling {
     close_due: bool,
     /// Whether the session has moved to another transport.
     moved: bool,
+    /// Whether an upgrade paused polling at the last call of [`ClientPolling::poll_request`].
+    paused: bool,
     /// Whether the session had ended at the last call of [`ClientPolling::poll_request`].
     ended: bool,
 }
@@ -134,6 +136,7 @@ impl ClientPolling {
             post_deadline: None,
             close_due: false,
             moved: false,
+            paused: false,
             ended: false,
         }
     }
@@ -147,7 +150,8 @@ impl ClientPolling {
     /// Returns the next request to start, or `None` if there is nothing to start now. The request counts as in flight.
     ///
     /// `queue` is the caller's queue of messages, the oldest first. The length limit in `limits` is the handshake's
-    /// `maxPayload`, or less. A long post delays the heartbeats behind it.
+    /// `maxPayload`, or less. A long post delays the heartbeats behind it. A ping in a post leaves now, so the server may take
+    /// the whole ping timeout from now.
     ///
     /// Once the session has ended, drop the requests in flight before this call. It returns at most one more post, which
     /// tells the server.
@@ -162,6 +166,7 @@ impl ClientPolling {
         if session.has_ended() {
             return self.last_post(now, session);
         }
+        self.paused = hold.upgrade_pauses;
         // A server may keep a post's answer until its application has sent something, which takes a poll.
         if self.moved || hold.upgrade_pauses && self.post == Post::None {
             return None;
@@ -175,6 +180,9 @@ impl ClientPolling {
             return None;
         }
         let mut batch = Batch::heartbeats(self.format, &mut self.close_due, || session.poll_transmit());
+        if batch.has_ping() {
+            session.handle_ping_sent(now);
+        }
         let all = batch.fill(queue, limits);
         if let Some(closed) = batch.closed(limits).filter(|_| all && self.close_due) {
             self.close_due = false;
@@ -220,15 +228,14 @@ impl ClientPolling {
     }
 
     /// Reports that the post was answered with status 200. The answer to the `close` packet is the end of the session. A ping
-    /// that had to wait for the answer leaves now, so the server may take the whole ping timeout from now.
+    /// that had to wait for the answer leaves now, unless an upgrade pauses polling, so the server may take the whole ping
+    /// timeout from now.
     pub fn handle_post_answered(&mut self, now: Instant, session: &mut ClientSession) {
-        if session.has_ping_to_send() {
-            session.handle_ping_sent(now);
-        }
         self.post_deadline = None;
         if core::mem::replace(&mut self.post, Post::None) == Post::Closing {
             session.handle_closed(now);
         }
+        self.release_ping(now, session);
     }
 
     /// Reports that the post failed: there was no answer, or one with a status other than 200. The session ends.
@@ -280,10 +287,52 @@ impl ClientPolling {
         self.post_deadline
     }
 
-    /// Reports that an upgrade is complete. The session lives on another transport, and no request starts any more. If
+    /// Reports that an upgrade is complete. The session lives on another transport, and no request starts any more. A ping
+    /// that waited for the upgrade leaves there, so the server may take the whole ping timeout from now. If
     /// [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
-    pub const fn handle_upgraded(&mut self) {
+    pub fn handle_upgraded(&mut self, now: Instant, session: &mut ClientSession) {
         self.moved = true;
+        self.release_ping(now, session);
+    }
+
+    /// Reports that an upgrade failed. The session stays on polling. A ping that waited for the upgrade leaves now, unless a
+    /// post is in flight, so the server may take the whole ping timeout from now.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::polling::{ClientPolling, Hold, Limits, Request};
+    /// use eio_core::packet::WebSocketMessage;
+    /// use eio_core::{ClientSession, Instant, Revision};
+    ///
+    /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+    /// let mut session = ClientSession::eio3(Duration::from_secs(20), at(0));
+    /// let mut polling = ClientPolling::new(Revision::V3);
+    /// let open = r#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":2000,"pingTimeout":1000}"#;
+    /// session.handle_packet(at(0), Revision::V3.decode(WebSocketMessage::Text(open)));
+    /// let mut request = |polling: &mut ClientPolling, session: &mut ClientSession, now, upgrade_pauses| {
+    ///     let hold = Hold { upgrade_pauses, ..Hold::default() };
+    ///     polling.poll_request(now, session, [], &Limits::DEFAULT, hold)
+    /// };
+    /// assert_eq!(request(&mut polling, &mut session, at(1_900), true), None);
+    /// session.handle_timeout(at(2_000)); // the ping is due, and waits
+    /// assert_eq!(session.poll_timeout(), Some(at(3_000)));
+    /// polling.handle_upgrade_failed(at(2_900), &mut session);
+    /// assert_eq!(session.poll_timeout(), Some(at(3_900)));
+    /// assert_eq!(request(&mut polling, &mut session, at(2_900), false), Some(Request::Poll));
+    /// let post = request(&mut polling, &mut session, at(2_900), false);
+    /// assert!(matches!(post, Some(Request::Post(batch)) if batch.has_ping()));
+    /// ```
+    pub fn handle_upgrade_failed(&mut self, now: Instant, session: &mut ClientSession) {
+        self.paused = false;
+        self.release_ping(now, session);
+    }
+
+    /// Reports that a ping that waits leaves now, if nothing holds it back any more.
+    fn release_ping(&self, now: Instant, session: &mut ClientSession) {
+        let is_free = self.moved || self.post == Post::None && !self.paused;
+        if is_free && session.has_ping_to_send() {
+            session.handle_ping_sent(now);
+        }
     }
 
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because

@@ -45,7 +45,8 @@ impl Turn<'_> {
     fn release_ping(&mut self, side: Side) {
         let (moment, bounds) = (self.moment(side), self.bounds(side));
         let Some(polling) = self.polling(side) else { return };
-        if polling.ways[side.index()].queue.iter().any(Parcel::has_ping) {
+        let is_held = side == Side::Client && polling.is_paused();
+        if !is_held && polling.ways[side.index()].queue.iter().any(Parcel::has_ping) {
             self.on_session(side, Session::handle_ping_sent);
             self.peer_mut(side).watch.release(moment, bounds);
         }
@@ -216,8 +217,12 @@ impl Turn<'_> {
             }
             Some(UpgradeOutcome::Failed(failure)) => {
                 *upgrade = Upgrade::No;
+                let lets_go = side == Side::Client && polling.ways[side.index()].is_free;
                 if failure != UpgradeFailure::TransportClosed {
                     self.transmit(side, Parcel::CandidateEnds);
+                }
+                if lets_go {
+                    self.release_ping(side);
                 }
                 if side == Side::Client {
                     self.ask();

@@ -173,9 +173,14 @@ impl Polling {
     }
 
     /// The session has moved to a WebSocket. No close waits in the requests: a session that closes stays on polling.
-    pub(crate) fn handle_upgraded(&mut self) {
-        self.requests.handle_upgraded();
+    pub(crate) fn handle_upgraded(&mut self, engine: &mut Engine<ClientKind>, now: Instant) {
+        self.requests.handle_upgraded(now, &mut engine.session);
         self.clear();
+    }
+
+    /// The session stays on polling.
+    pub(crate) fn handle_upgrade_failed(&mut self, engine: &mut Engine<ClientKind>, now: Instant) {
+        self.requests.handle_upgrade_failed(now, &mut engine.session);
     }
 
     /// Whether no request is in flight.

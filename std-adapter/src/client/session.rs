@@ -144,8 +144,9 @@ fn upgrade(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) 
     let Some(candidate) = &mut role.candidate else { return };
     let Some(outcome) = candidate.drive(cx, engine, now, role.polling.is_idle()) else { return };
     let opened = role.candidate.take().and_then(Candidate::into_opened);
-    if outcome == UpgradeOutcome::Upgraded {
-        role.polling.handle_upgraded();
+    match outcome {
+        UpgradeOutcome::Upgraded => role.polling.handle_upgraded(engine, now),
+        UpgradeOutcome::Failed(_) => role.polling.handle_upgrade_failed(engine, now),
     }
     match opened {
         Some((io, protocol)) if outcome == UpgradeOutcome::Upgraded => {

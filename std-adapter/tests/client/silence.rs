@@ -117,6 +117,44 @@ async fn a_ping_that_waited_for_the_answer_to_a_post_may_be_answered_for_the_who
     assert!(elapsed >= Duration::from_millis(650) && elapsed <= Duration::from_millis(652), "{elapsed:?}");
 }
 
+/// The upgrade pauses polling until the server closes the WebSocket, and the ping is due in the meantime.
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_waited_for_an_upgrade_that_failed_may_be_answered_for_the_whole_timeout_from_then() {
+    let (address, pings) = noting(|mut raw, noted| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() {
+                break;
+            }
+            if request.contains("transport=websocket") {
+                raw.switch_protocols(&request).await;
+                assert_eq!(raw.frame().await.as_deref(), Some("2probe"));
+                raw.text("3probe").await;
+                tokio::time::sleep(Duration::from_millis(450)).await;
+                break;
+            }
+            if request.starts_with("POST") {
+                noted.lock().unwrap().push((request.ends_with("1:2"), Instant::now()));
+                raw.answer("200 OK", "ok").await;
+            } else if !request.contains("sid=") {
+                let open = open_packet(300, 200, "\"websocket\"");
+                raw.answer("200 OK", &format!("{}:{open}", open.len())).await;
+            } // the poll hangs
+        }
+    })
+    .await;
+    let client = Client::builder(format!("http://{address}")).eio3(true).build().unwrap();
+    let mut socket = client.connect().await.unwrap();
+    let opened = Instant::now();
+    let end = socket.recv().await.unwrap_err();
+    let elapsed = opened.elapsed().as_millis();
+    assert_eq!((end.reason, end.transport), (DisconnectReason::PingTimeout, Transport::Polling));
+    let (is_ping, at) = pings.lock().unwrap()[0];
+    let sent = (at - opened).as_millis();
+    assert!(is_ping && (450..=453).contains(&sent), "due at 300 ms: {sent}");
+    assert!((650..=655).contains(&elapsed), "{elapsed}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn silence_on_polling_resets_the_connection_of_the_poll_and_the_server_is_told_on_a_new_one() {
     let (address, noted) = noting(|mut raw, noted: support::Notes<String>| async move {
