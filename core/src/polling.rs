@@ -27,8 +27,8 @@
 //!    with it.
 //! 2. When the client of a request goes away, call [`handle_poll_aborted`](ServerPolling::handle_poll_aborted) or
 //!    [`handle_post_failed`](ServerPolling::handle_post_failed).
-//! 3. Call `session.handle_timeout(now)` once everything that is ready has been handled, but not while a post is being
-//!    received ([`is_receiving`](ServerPolling::is_receiving)): the post may contain a sign of life.
+//! 3. Call `session.handle_timeout(now)` once everything that is ready has been handled. A post counts when its packets are
+//!    passed to the session. One that is still being received puts off nothing.
 //! 4. Call [`poll_answer`](ServerPolling::poll_answer) and [`post_answer`](ServerPolling::post_answer) after every request,
 //!    message, timeout and upgrade. They return the answers that can be written now.
 //!
@@ -101,7 +101,7 @@
 //!
 //! A ping that is due while no poll waits leaves with the next poll, or with an upgrade. Its timeout begins again then, once:
 //! a client that polls again and does not answer is gone. On the client, a ping waits in the same way for the answer to
-//! the post before it.
+//! the post before it, and for the end of an upgrade that pauses polling.
 //!
 //! No poll needs a limit on its waiting time. In revision 4 the server's next ping answers it, and in revision 3 the
 //! pong to the client's next ping. Neither comes later than the deadline after which the session ends.

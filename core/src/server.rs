@@ -214,12 +214,14 @@ impl ServerSession {
         self.lifecycle.poll_transmit()
     }
 
-    /// Reports that the ping that [`poll_transmit`](Self::poll_transmit) returned leaves only now, because it had to wait
-    /// until the client polled: see [`Machine`](Machine::handle_ping_sent). The client may take the whole ping timeout from
-    /// now to answer.
+    /// Reports that the ping that is due leaves only now, because it had to wait until the client polled, or until a
+    /// WebSocket had taken what was written before: see [`Machine`](Machine::handle_ping_sent). The client may take the whole
+    /// ping timeout from now to answer.
     ///
-    /// [`ServerPolling`](crate::polling::ServerPolling) does this by itself. Call it only if you keep packets in a
-    /// queue of your own.
+    /// [`ServerPolling`](crate::polling::ServerPolling) and [`ServerTransports`](crate::transports::ServerTransports) do this
+    /// by themselves. A caller with a transport of its own calls it when that takes the ping: take the ping by
+    /// [`poll_transmit`](Self::poll_transmit) only when everything before it has left, and call this method then, before
+    /// [`handle_timeout`](Self::handle_timeout).
     pub fn handle_ping_sent(&mut self, now: Instant) {
         self.lifecycle.machine.handle_ping_sent(now);
     }

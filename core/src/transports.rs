@@ -16,11 +16,12 @@
 //!
 //! 1. Handle everything that is ready: requests, with [`handle_poll`](ServerTransports::handle_poll) and
 //!    [`handle_post`](ServerTransports::handle_post), and the bytes of the WebSocket, with
-//!    [`receive`](ServerTransports::receive).
+//!    [`receive`](ServerTransports::receive). Go on writing where a connection has room. If the WebSocket has taken all
+//!    that was written before, ask [`poll_frame`](ServerTransports::poll_frame): a ping may have waited for that.
 //! 2. Call [`handle_timeout`](ServerTransports::handle_timeout).
 //! 3. Write what is to be written. On polling: ask [`poll_answer`](ServerTransports::poll_answer) and
-//!    [`post_answer`](ServerTransports::post_answer). On the WebSocket: everything that
-//!    [`poll_frame`](ServerTransports::poll_frame) returns; then, if the session [is
+//!    [`post_answer`](ServerTransports::post_answer). On the WebSocket, once all that was written before has left:
+//!    everything that [`poll_frame`](ServerTransports::poll_frame) returns; then, if the session [is
 //!    there](ServerTransports::is_on_websocket), the [`frame`](ServerTransports::frame) of each message in the queue;
 //!    then the [`close_frame`](ServerTransports::close_frame), if one is due. After it, close the connection.
 //! 4. Sleep until [`poll_timeout`](ServerTransports::poll_timeout), or until something is ready.
@@ -42,7 +43,7 @@
 //! let mut probe = *b"\x81\x86\0\0\0\x002probe";
 //! assert!(transports.receive(at(30), &mut probe).is_some_and(|received| received.event.is_none()));
 //! let mut out = [0; 16];
-//! assert_eq!(transports.poll_frame().expect("3probe").encode(&mut out)?, b"\x81\x063probe");
+//! assert_eq!(transports.poll_frame(at(30)).expect("3probe").encode(&mut out)?, b"\x81\x063probe");
 //!
 //! // After 100 ms, the poll is released, so that the client can leave polling.
 //! transports.handle_timeout(at(130));
@@ -230,33 +231,30 @@ impl ServerTransports {
         Some(answer.map_err(Refusal::Polling))
     }
 
-    /// Reports that the clock has moved. Call it after everything that is ready has been handled.
+    /// Reports that the clock has moved. Call it after everything that is ready has been handled. After the call, the
+    /// session has ended, or its deadline is later than `now`.
     ///
-    /// While a post is [being received](ServerPolling::is_receiving), silence does not end the session, because the
-    /// post may hold the sign of life that is missed. So the caller limits the time that a post may take.
+    /// A post counts when its packets are passed to the session. One that is still being received does not put off the
+    /// end of a session that is silent, so the times of [`detect`](crate::detect) hold. If the session ends meanwhile,
+    /// [`post_answer`](Self::post_answer) refuses the post. With [`Liveness::AnyPacket`](crate::Liveness::AnyPacket), a
+    /// caller that reports the bytes of a post to [`handle_activity`](ServerSession::handle_activity) makes them count as
+    /// they arrive.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if !self.waits_for_post(now) {
-            self.session.handle_timeout(now);
-        }
+        self.session.handle_timeout(now);
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.handle_timeout(now);
         }
         self.settle();
     }
 
-    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` when the session has
-    /// ended, and while only the end of a post can decide whether it has.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the session has
+    /// ended.
     #[must_use]
-    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let session = self.session.poll_timeout().filter(|_| !self.waits_for_post(now));
-        match (session, self.upgrade.as_ref().and_then(ServerUpgrade::poll_timeout)) {
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.session.poll_timeout(), self.upgrade.as_ref().and_then(ServerUpgrade::poll_timeout)) {
             (Some(session), Some(upgrade)) => Some(session.min(upgrade)),
             (session, upgrade) => session.or(upgrade),
         }
-    }
-
-    fn waits_for_post(&self, now: Instant) -> bool {
-        self.polling.is_receiving() && self.session.is_expired(now)
     }
 
     /// Returns whether the session is on the WebSocket: messages go out there, and not by polling.
@@ -372,7 +370,7 @@ mod tests {
     /// Everything that goes out on the WebSocket when no message waits.
     fn written(transports: &mut ServerTransports, now: Instant) -> Vec<u8> {
         let (mut out, mut buffer) = (Vec::new(), [0; ControlFrame::MAX_LEN]);
-        while let Some(frame) = transports.poll_frame() {
+        while let Some(frame) = transports.poll_frame(now) {
             out.extend_from_slice(frame.encode(&mut buffer).unwrap());
         }
         if let Some(len) = transports.close_frame(now, None, &mut buffer) {
@@ -414,7 +412,7 @@ mod tests {
         assert_eq!(transports.session.poll_timeout(), Some(at(45_000)));
         receive(&mut transports, at(46_000), frames(&["5"]));
         assert_eq!(written(&mut transports, at(46_000)), b"\x81\x063probe\x81\x012");
-        assert_eq!(transports.poll_timeout(at(46_000)), Some(at(66_000)));
+        assert_eq!(transports.poll_timeout(), Some(at(66_000)));
     }
 
     #[test]
@@ -427,12 +425,12 @@ mod tests {
         ];
         for (number, fail) in fails.into_iter().enumerate() {
             let mut transports = upgrading();
-            assert_eq!(transports.poll_timeout(at(0)), Some(at(10_000)));
+            assert_eq!(transports.poll_timeout(), Some(at(10_000)));
             fail(&mut transports);
             let answer: &[u8] = if number == 1 { b"\x88\x02\x03\xea" } else { CLOSE };
             assert_eq!(written(&mut transports, at(10_000)), answer, "{number}");
             assert!(transports.session.is_open() && !transports.is_on_websocket());
-            assert_eq!(transports.poll_timeout(at(10_000)), Some(at(25_000)));
+            assert_eq!(transports.poll_timeout(), Some(at(25_000)));
             // Until its connection has ended, there is no room for another one.
             assert_eq!(transports.add_websocket(at(10_000), UPGRADE_TIMEOUT, MAX), Err(Refusal::BadRequest));
             transports.handle_websocket_end(at(10_000), SocketEnd::Closed);
@@ -449,7 +447,7 @@ mod tests {
         transports.session.handle_transport_error(at(1));
         transports.handle_timeout(at(1));
         assert_eq!(written(&mut transports, at(1)), CLOSE);
-        assert_eq!(transports.poll_timeout(at(1)), None);
+        assert_eq!(transports.poll_timeout(), None);
         transports.handle_websocket_end(at(2), SocketEnd::Closed);
         assert_eq!(transports.add_websocket(at(3), UPGRADE_TIMEOUT, MAX), Err(Refusal::SessionUnknown));
     }
@@ -496,24 +494,73 @@ mod tests {
     }
 
     #[test]
-    fn silence_ends_no_session_while_a_post_arrives() {
+    fn a_post_counts_when_its_packets_are_handled_and_not_while_it_arrives() {
         let mut transports = on_polling();
         transports.handle_timeout(at(25_000));
         transports.handle_post(at(44_000), Framing::Text).unwrap();
-        assert_eq!(transports.poll_timeout(at(44_000)), Some(at(45_000)));
-        transports.handle_timeout(at(45_000));
-        assert!(transports.session.is_open());
-        assert_eq!(transports.poll_timeout(at(45_000)), None, "only the post decides");
+        // It arrives after the deadline, and before anybody has judged it.
         transports.session.handle_packet(at(46_000), Ok(Packet::PONG));
         transports.handle_post_received();
         transports.handle_timeout(at(46_000));
         assert_eq!(transports.post_answer(true), Some(Ok(())));
         assert!(transports.session.is_open());
-        // A post that does not arrive ends the session.
-        transports.handle_post(at(47_000), Framing::Text).unwrap();
-        let refusal = transports.handle_post_failed(at(48_000), PostFailure::TimedOut);
+        let ping = transports.poll_timeout().unwrap();
+        transports.handle_timeout(ping);
+        let deadline = transports.poll_timeout().unwrap();
+        transports.handle_post(ping, Framing::Text).unwrap();
+        transports.handle_timeout(deadline);
+        assert_eq!(transports.session.end().unwrap().reason, DisconnectReason::PingTimeout);
+        assert_eq!(transports.poll_timeout(), None);
+        let refusal = transports.post_answer(true).unwrap().unwrap_err();
+        assert_eq!(refusal, Refusal::Polling(crate::polling::Refusal::SessionEnded));
+    }
+
+    #[test]
+    fn posts_one_behind_the_other_keep_no_silent_session_open() {
+        for (liveness, end) in [(Liveness::PongOnly, at(45_000)), (Liveness::ExtendOnce, at(64_999))] {
+            let session = ServerSession::eio4(Heartbeat::DEFAULT, liveness, at(0));
+            let mut transports = ServerTransports::on_polling(session, Revision::V4, false);
+            transports.handle_timeout(at(25_000));
+            let mut now = at(44_999);
+            // The rest of each post comes with the head of the next one.
+            transports.handle_post(now, Framing::Text).unwrap();
+            while transports.session.is_open() {
+                transports.session.handle_packet(now, Ok(Packet::NOOP));
+                transports.handle_post_received();
+                assert_eq!(transports.post_answer(true), Some(Ok(())));
+                transports.handle_post(now, Framing::Text).unwrap();
+                now = transports.poll_timeout().expect("until it has ended");
+                transports.handle_timeout(now);
+            }
+            assert_eq!(now, end, "{liveness:?}");
+        }
+    }
+
+    #[test]
+    fn a_post_that_does_not_arrive_ends_the_session_unless_it_has_moved() {
+        let mut transports = on_polling();
+        transports.handle_post(at(1), Framing::Text).unwrap();
+        let refusal = transports.handle_post_failed(at(2), PostFailure::TimedOut);
         assert_eq!(refusal.map(Refusal::status), Some(408));
         assert!(transports.session.has_ended());
+
+        let mut transports = upgrading();
+        transports.handle_post(at(1), Framing::Text).unwrap();
+        receive(&mut transports, at(2), frames(&["2probe", "5"]));
+        transports.handle_post_failed(at(3), PostFailure::TimedOut);
+        assert!(transports.session.is_open());
+    }
+
+    #[test]
+    fn a_ping_that_waited_for_room_on_the_websocket_has_its_whole_timeout_from_when_it_leaves() {
+        let mut transports = on_websocket();
+        transports.handle_timeout(at(25_000)); // a long message is being written
+        assert_eq!(transports.poll_timeout(), Some(at(45_000)));
+        transports.handle_timeout(at(44_900)); // until now
+        assert_eq!(written(&mut transports, at(44_900)), b"\x81\x012");
+        assert_eq!(transports.poll_timeout(), Some(at(64_900)));
+        assert_eq!(written(&mut transports, at(50_000)), b"");
+        assert_eq!(transports.poll_timeout(), Some(at(64_900)), "only once");
     }
 
     #[test]

@@ -253,7 +253,7 @@ fn requested(
 
 #[test]
 fn a_clients_ping_that_waited_for_an_upgrade_that_fails_has_its_whole_timeout() {
-    // Whether or not the caller reports the failure before the ping leaves, and before the time.
+    // The caller reports the failure, even after the deadline, or only asks for the next request.
     for reports in [false, true] {
         let (mut session, mut polling) = brisk_client();
         session.handle_timeout(after(2_000));

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType, WebSocketMessage, v4};
-use eio_core::session::{CLOSE_TIMEOUT, SessionEvent, Violation};
+use eio_core::session::{CLOSE_TIMEOUT, Control, SessionEvent, Violation};
 use eio_core::ws::{self, ControlFrame, Decoder, Key, Reader, Received};
 use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
 
@@ -100,8 +100,11 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
         }
         // 4. Send the session's own packets.
         while let Some(control) = session.poll_transmit() {
-            if send(&mut stream, &control.packet()).is_err() {
-                session.handle_transport_error(clock.now());
+            match send(&mut stream, &control.packet()) {
+                // The write may have waited until the client had taken what was written before.
+                Ok(()) if control == Control::Ping => session.handle_ping_sent(clock.now()),
+                Ok(()) => {}
+                Err(_) => session.handle_transport_error(clock.now()),
             }
         }
         // 5. Sleep until something arrives or the deadline comes.

@@ -125,7 +125,7 @@ impl Session {
         } else {
             self.transports.session.handle_reading_paused(now, CLOSE_TIMEOUT);
         }
-        self.transports.poll_timeout(now)
+        self.transports.poll_timeout()
     }
 
     /// Returns whether the client may be read: its echoes do not take too much memory.
@@ -148,7 +148,7 @@ impl Session {
     /// Returns the frames that are to be written to the WebSocket, and whether the last one closes it.
     pub(crate) fn frames(&mut self, now: Instant) -> (Vec<u8>, bool) {
         let mut out = take(&mut self.pong);
-        while let Some(frame) = self.transports.poll_frame() {
+        while let Some(frame) = self.transports.poll_frame(now) {
             push(&mut out, &frame);
         }
         if self.transports.is_on_websocket() {

@@ -94,9 +94,8 @@ impl ServerPolling {
     /// Handles a poll that arrived. `jsonp` is true if its query has `j`, which means that the answer is a script.
     ///
     /// A ping that had to wait for this poll leaves with its answer, so the client may take the whole ping timeout from now.
-    /// Otherwise a poll does not count as a sign of life: if the session's deadline has passed, no post [is being
-    /// received](Self::is_receiving), and the session [has no ping to send](ServerSession::has_ping_to_send), call
-    /// `session.handle_timeout(now)` first.
+    /// Otherwise a poll does not count as a sign of life: if the session's deadline has passed, and the session [has no ping
+    /// to send](ServerSession::has_ping_to_send), call `session.handle_timeout(now)` first.
     ///
     /// # Errors
     /// Returns the [`Refusal`] to answer the poll with. A poll that overlaps another one also ends the session.
@@ -278,9 +277,7 @@ impl ServerPolling {
         self.is_receiving() && (inbox_has_room || !session.is_open())
     }
 
-    /// Returns whether a post is being received. It may hold the evidence that the client lives.
-    #[must_use]
-    pub fn is_receiving(&self) -> bool {
+    fn is_receiving(&self) -> bool {
         self.post == Post::Receiving
     }
 

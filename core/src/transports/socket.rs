@@ -117,8 +117,11 @@ impl ServerTransports {
     }
 
     /// Returns the next packet that goes out on the WebSocket ahead of messages, as its frame. Each is returned once.
+    ///
+    /// A frame that is returned leaves now: call this method only when all that was written before has left. The client may
+    /// take the whole ping timeout from now to answer a ping, even if the ping had to wait.
     #[must_use = "a packet that is not written is lost"]
-    pub fn poll_frame(&mut self) -> Option<PacketFrame<'static>> {
+    pub fn poll_frame(&mut self, now: Instant) -> Option<PacketFrame<'static>> {
         self.settle();
         if core::mem::take(&mut self.owes_probe)
             && let Ok(frame) = self.frame(&UpgradeControl::PongProbe.packet())
@@ -132,7 +135,12 @@ impl ServerTransports {
         for _ in 0..3 {
             match self.session.poll_transmit()? {
                 Control::Close => self.close_websocket(),
-                heartbeat => return self.frame(&heartbeat.packet()).ok(),
+                heartbeat => {
+                    if heartbeat == Control::Ping {
+                        self.session.handle_ping_sent(now);
+                    }
+                    return self.frame(&heartbeat.packet()).ok();
+                }
             }
         }
         None

@@ -61,7 +61,7 @@ impl Life {
         let now = *now;
         match bytes.int_in_range(0..=19_u8)? {
             0 => self.now = now.saturating_add(Duration::from_micros(1 << bytes.int_in_range(0..=25)?)),
-            1 => self.now = transports.poll_timeout(now).unwrap_or(now).max(now),
+            1 => self.now = transports.poll_timeout().unwrap_or(now).max(now),
             2 => self.wake(),
             3 => _ = transports.handle_poll(now, bytes.arbitrary()?),
             4 => transports.handle_poll_aborted(now),
@@ -112,10 +112,10 @@ impl Life {
         Ok(())
     }
 
-    /// Rules 2 and 3, as far as a post that is being received does not hold them up.
+    /// Rule 3.
     fn wake(&mut self) {
         self.transports.handle_timeout(self.now);
-        let deadline = self.transports.poll_timeout(self.now);
+        let deadline = self.transports.poll_timeout();
         assert!(deadline.is_none_or(|deadline| deadline > self.now), "woken in vain: {:?}", self.transports);
     }
 
@@ -150,7 +150,7 @@ impl Life {
     /// What goes out on the WebSocket. Nothing follows the close frame.
     fn write(&mut self) {
         let mut out = [0; 256];
-        while let Some(frame) = self.transports.poll_frame() {
+        while let Some(frame) = self.transports.poll_frame(self.now) {
             frame.encode(&mut out).expect("a control packet is short");
         }
         if self.transports.is_on_websocket() {
@@ -173,6 +173,7 @@ impl Life {
         let session = &self.transports.session;
         let end = session.end();
         assert_eq!(session.poll_timeout().is_none(), end.is_some(), "only an ended session has no deadline");
+        assert!(end.is_some() || self.transports.poll_timeout().is_some(), "there is always a deadline");
         if self.end.is_some() {
             assert_eq!(end, self.end, "the first cause wins");
         }

@@ -17,6 +17,7 @@ struct Run {
 /// Left out, and why:
 /// - whatever needs a socket, epoll or a process, which Miri does not have: the other tests of the adapters, the core's
 ///   examples on runtimes (`runtimes`), the tool;
+/// - the server of these examples (`example_server`), which is part of no crate;
 /// - tests that count what 10,000 clients do, or visit all of a million values: they take the same way through the code each
 ///   time, and Miri is about a thousand times slower than the processor. For the same reason, properties get two cases;
 /// - what leaks on purpose: a payload of a panic whose drop panics as well;

@@ -1,0 +1,90 @@
+//! The server that the examples share, without I/O and in simulated time: silence ends its sessions on time, and a ping that
+//! waited has its whole timeout.
+#![allow(clippy::restriction, reason = "a test with std, which fails by panicking")]
+#![allow(dead_code, reason = "what only a runtime needs")]
+
+use eio_core::{Heartbeat, Instant, Liveness, detect};
+
+#[path = "../examples/support/server.rs"]
+mod server;
+#[path = "../examples/support/session.rs"]
+mod session;
+use server::{Io, Server};
+
+/// A connection that nothing is done with.
+struct Nowhere;
+
+impl Io for Nowhere {
+    fn wake(&self) {}
+    fn cut(&self) {}
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_micros(millis * 1_000)
+}
+
+/// Sends bytes to the server, and returns what it writes.
+fn exchange(server: &mut Server<Nowhere>, id: usize, now: Instant, bytes: &str) -> String {
+    server.receive(id, now, bytes.as_bytes());
+    let mut written = Vec::new();
+    loop {
+        let (output, is_last) = server.transmit(id, now);
+        written.extend(&output);
+        if output.is_empty() || is_last {
+            return String::from_utf8_lossy(&written).into_owned();
+        }
+        server.written(id, now);
+    }
+}
+
+/// Opens a session on a connection, and returns its identifier.
+fn open(server: &mut Server<Nowhere>, id: usize) -> String {
+    let request = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
+    let open = exchange(server, id, at(0), request);
+    open.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// A client that never polls sends one post behind the other on one connection: the end of each and the head of the next one
+/// arrive together.
+#[test]
+fn a_client_that_only_posts_is_given_up() {
+    let longest = detect::eio4_server(Heartbeat::DEFAULT, Liveness::default()).after_heartbeat.unwrap();
+    for post_takes in [200, 7_000, 20_000] {
+        // The first post behind the end is refused.
+        let noticed = at(post_takes + 1).saturating_add(longest);
+        let mut server = Server::new(Heartbeat::DEFAULT);
+        let id = server.accept(at(0), |_| Nowhere).unwrap();
+        let sid = open(&mut server, id);
+        let head = format!(
+            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
+        );
+        let mut bytes = head.clone();
+        for now in (1..).map(|post| at(post * post_takes)) {
+            assert!(now < noticed, "open after {now:?} with posts of {post_takes} ms");
+            while let Some(due) = server.poll_timeout().filter(|due| *due < now) {
+                server.handle_timeout(due);
+            }
+            let answer = exchange(&mut server, id, now, &bytes);
+            if answer.contains("Session ID unknown") {
+                break;
+            }
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
+            bytes = format!("6{head}");
+        }
+    }
+}
+
+/// The WebSocket takes what was written before only shortly before the deadline.
+#[test]
+fn a_ping_that_waited_for_room_on_the_websocket_has_its_whole_timeout() {
+    let mut server = Server::new(Heartbeat::DEFAULT);
+    let id = server.accept(at(0), |_| Nowhere).unwrap();
+    let request = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let open = exchange(&mut server, id, at(0), request);
+    assert!(open.starts_with("HTTP/1.1 101"), "{open}");
+    server.handle_timeout(at(25_000));
+    assert_eq!(server.poll_timeout(), Some(at(45_000)));
+    assert_eq!(server.transmit(id, at(44_900)).0, b"\x81\x012");
+    assert_eq!(server.poll_timeout(), Some(at(64_900)));
+}
