@@ -1,5 +1,8 @@
 //! What the documents say about tests and examples is true.
 
+#[path = "documents/rules.rs"]
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Peers that send what they should not. Each is a reason of its own, and none is a panic, a hang or a second end.
+//! Peers that send what they should not. Each is a reason of its own (rule 8), and none is a panic, a hang or a second end.
+//! Callers that call what they like, in any order (rule 1).
 
 use eio_core::packet::{DecodeErrorKind, Packet, PacketType};
 use eio_core::session::{CheckSendError, Violation};

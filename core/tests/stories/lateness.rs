@@ -37,6 +37,7 @@ fn a_ping_that_waits_in_the_socket_counts_although_the_client_is_past_its_deadli
     }
 }
 
+/// There is no queue of pongs (rule 9).
 #[test]
 fn several_pings_that_were_handled_at_once_share_one_pong() {
     let mut world = World::client_alone(Heartbeat::DEFAULT);
@@ -175,6 +176,8 @@ fn a_pong_behind_a_bulk_transfer_counts_under_the_default_policy_only_once() {
 }
 
 mod application_stall {
+    //! An application that does not read is told apart from a silent peer (rule 14).
+
     use super::*;
 
     #[test]

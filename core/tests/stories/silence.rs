@@ -1,5 +1,5 @@
 //! A session is a promise to notice silence. These stories check when it is noticed, to the millisecond: each row of
-//! the tables of the heartbeat rules, in both revisions, for both roles and the three liveness policies.
+//! the tables of the heartbeat rules, in both revisions, for both roles and the three liveness policies (rule 13).
 //!
 //! The heartbeat is the default: I is 25 s, T is 20 s.
 
