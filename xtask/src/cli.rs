@@ -42,6 +42,12 @@ pub(crate) enum Order {
     },
     /// Measures our server beside a bare loop and other people's servers
     Bench(Bench),
+    /// Writes docs/mutants.md from the pages of shards that other machines have tried
+    MutantsPage {
+        /// The pages that they have written
+        #[arg(value_name = "PAGE", required = true)]
+        pages: Vec<PathBuf>,
+    },
     /// Prints every part, and what it checks
     List,
 }

@@ -6,8 +6,8 @@
 //! after [`need`] has installed what the part needs. [`lanes`] says which parts run beside one another.
 //!
 //! Two things need Linux. A command that exceeds its part's limit is stopped together with everything that it has
-//! started, which is found through `/proc`; on other systems only the command itself is stopped. And the parts `attacks`
-//! and `faults` read `/proc` and make network namespaces, so other systems do not run them.
+//! started, which is found through `/proc`; on other systems only the command itself is stopped. And parts whose tests read
+//! `/proc` or make namespaces are not run on other systems.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -49,6 +49,9 @@ fn main() -> ExitCode {
         Order::Firmware { server, key, template: None } => Workspace::load()
             .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref(), key.as_deref()))
             .map(|()| true),
+        Order::MutantsPage { pages } => {
+            Workspace::load().and_then(|workspace| parts::mutants::merge(&workspace, &pages)).map(|()| true)
+        }
         Order::Bench(order) => Workspace::load().and_then(|workspace| bench::run(&workspace, &order)),
         Order::Check(chosen) => run(Verb::Check, &chosen, None),
         Order::Test(chosen) => run(Verb::Test, &chosen, None),

@@ -12,7 +12,7 @@ mod tree;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use explained::{Explained, LIST};
@@ -24,6 +24,7 @@ use tree::Tree;
 
 use crate::job::{Job, Stop, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
+use crate::workspace::Workspace;
 
 /// Tries the mutants of this shard's files, and writes what became of them into the page of results.
 pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
@@ -66,6 +67,16 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     job.note(format!("shard {}: {}", job.shard, spoken(Counts::of(&tried, |name| explained.contains(name)))));
     let existing = files.iter().flat_map(|file| &file.mutants).map(|(_, name)| name).collect();
     judge(&explained, &existing, &tried)
+}
+
+/// Writes the page of results from those of shards, which other machines have tried.
+pub(crate) fn merge(workspace: &Workspace, pages: &[PathBuf]) -> Result<(), String> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let pages = pages.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let results = Results::merge(&workspace.root, &pages);
+    results.write(&workspace.root).map_err(|stop| stop.sentence().to_owned())
 }
 
 /// Fails if a survivor is not explained, or if an explanation is of no use.

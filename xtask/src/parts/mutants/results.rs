@@ -61,6 +61,28 @@ impl Results {
         Self(files.map(file).collect())
     }
 
+    /// The results of these pages together, each of which began with the page as it is, and has what its shard has tried.
+    pub(crate) fn merge(root: &Path, pages: &[String]) -> Self {
+        Self::merged(&std::fs::read_to_string(root.join(PAGE)).unwrap_or_default(), pages)
+    }
+
+    fn merged(before: &str, pages: &[String]) -> Self {
+        let known: BTreeMap<String, Row> = before.lines().filter_map(parse_row).collect();
+        let mut files: BTreeMap<String, File> = BTreeMap::new();
+        for page in pages {
+            for (path, mutants) in page.lines().filter_map(parse_waiting) {
+                files.entry(path).or_insert(File { mutants, row: None });
+            }
+            for (path, row) in page.lines().filter_map(parse_row) {
+                let is_new = known.get(&path) != Some(&row);
+                if is_new || !files.contains_key(&path) {
+                    files.insert(path, File { mutants: row.counts.all(), row: Some(row) });
+                }
+            }
+        }
+        Self(files)
+    }
+
     pub(crate) fn set(&mut self, file: &str, row: Row) {
         self.0.insert(file.to_owned(), File { mutants: row.counts.all(), row: Some(row) });
     }
@@ -114,6 +136,12 @@ fn parse_row(line: &str) -> Option<(String, Row)> {
     (all.parse() == Ok(counts.all())).then(|| ((*file).to_owned(), row))
 }
 
+/// Returns a file that was not tried, and how many mutants it has.
+fn parse_waiting(line: &str) -> Option<(String, usize)> {
+    let (file, mutants) = line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | ")?;
+    Some((file.to_owned(), mutants.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +164,29 @@ mod tests {
         assert!(again.page().contains("| together | 11 | 5 | 1 | 2 | 3 | 0 | | |"), "{}", again.page());
         let changed = Results::parse(&page, [("a.rs", 12)].into_iter());
         assert!(changed.page().contains("\n| a.rs | 12 |\n"), "{}", changed.page());
+    }
+
+    #[test]
+    fn pages_of_shards_together_have_what_each_has_tried() {
+        let row = |caught, date: &str| {
+            let counts = Counts { caught, timed_out: 0, unviable: 0, explained: 0, unexplained: 0 };
+            Row { counts, date: date.to_owned(), commit: "abc1234".to_owned() }
+        };
+        let files = || [("a.rs", 2), ("b.rs", 2), ("c.rs", 2), ("d.rs", 2)].into_iter();
+        let mut results = Results::parse("", files());
+        results.set("a.rs", row(2, "2026-01-31"));
+        results.set("b.rs", row(2, "2026-01-31"));
+        let before = results.page();
+        let shards = ["a.rs", "c.rs"].map(|tried| {
+            let mut shard = Results::parse(&before, files());
+            shard.set(tried, row(2, "2026-02-28"));
+            shard.page()
+        });
+        let merged = Results::merged(&before, &shards);
+        let dates = merged.0.values().map(|file| file.row.as_ref().map(|row| row.date.as_str()));
+        let expected = [Some("2026-02-28"), Some("2026-01-31"), Some("2026-02-28"), None];
+        assert!(dates.eq(expected), "{}", merged.page());
+        let reversed = [shards[1].clone(), shards[0].clone()];
+        assert_eq!(Results::merged(&before, &reversed).page(), merged.page());
     }
 }
