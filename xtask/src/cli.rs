@@ -169,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn the_weekly_run_has_each_part_of_prove_in_one_job() {
+        const JOBS: &str = include_str!("../../.github/workflows/ci.yml");
+        let (_, matrix) = JOBS.split_once("        parts:\n").unwrap();
+        let rows = matrix.lines().map_while(|line| line.strip_prefix("          - "));
+        let mut parts: Vec<&str> = rows.flat_map(|row| row.split(' ')).collect();
+        parts.extend(
+            SHARDED.iter().filter(|part| JOBS.contains(&format!("cargo xtask prove {part} --shard"))),
+        );
+        parts.sort_unstable();
+        let mut prove = names("prove");
+        prove.sort_unstable();
+        assert_eq!(parts, prove, "left is .github/workflows/ci.yml");
+    }
+
+    #[test]
     fn named_parts_run_alone_and_once() {
         assert_eq!(names("test fmt clippy fmt"), ["fmt", "clippy"]);
         assert_eq!(names("check soak"), ["soak"]);
