@@ -152,6 +152,11 @@ impl ClientSession {
                 lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
                 return None;
             }
+            PacketType::Pong if lifecycle.pending.ping => {
+                // No ping awaits it, because the ping has not left. So it is a packet like any other.
+                let _nothing = lifecycle.machine.handle_packet(now, PacketType::Noop);
+                return None;
+            }
             _ => {}
         }
         match lifecycle.machine.handle_packet(now, packet.packet_type) {
@@ -271,6 +276,8 @@ impl ClientSession {
     }
 
     /// Returns the next packet that the session itself wants to send, or `None`. Each packet is returned once.
+    ///
+    /// Call it when the packet can leave: a pong answers a ping only if it comes after the ping was returned.
     ///
     /// After the end, at most one [`Control::Close`] remains to be sent.
     #[must_use = "a packet that is not written is lost"]

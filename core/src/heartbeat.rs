@@ -293,10 +293,15 @@ impl Machine {
 
     /// Reports that the ping leaves only now, because it had to wait for its transport: on long-polling, a server's ping
     /// waits for the client's next poll. Its answer may take the whole timeout from now, and the round trip time counts
-    /// from now. The end never comes earlier than without this call.
+    /// from now. Under [`Liveness::ExtendOnce`], one packet after this call may extend the timeout, also if one before it
+    /// has. Until the answer, the deadline never comes earlier than without this call.
     ///
     /// The wait must have ended by something that the peer did: a poll that arrived, or a post that was answered. Does
     /// nothing if no pong is awaited.
+    ///
+    /// A machine does not know when a ping leaves, and takes a pong for the answer as soon as the ping is due. A session
+    /// knows: see [`ServerSession::poll_transmit`](crate::ServerSession::poll_transmit). If you keep the ping of a server
+    /// back, report a pong that comes before it leaves with [`handle_activity`](Self::handle_activity).
     ///
     /// ```
     /// use eio_core::heartbeat::{Due, Machine};
@@ -313,11 +318,11 @@ impl Machine {
         let now = self.clock.advance(now);
         if self.phase == Phase::Awaiting {
             self.mark = now;
-            let timeout = now.add_millis(self.timeout_millis);
-            if !self.stalled && self.timer <= timeout {
-                self.timer = timeout;
-                self.extended = false;
+            if !self.stalled {
+                self.timer = self.timer.max(now.add_millis(self.timeout_millis));
             }
+            // No packet has extended the timeout of this ping yet. Where any packet counts, what one has allowed stays.
+            self.extended &= self.liveness != Liveness::ExtendOnce;
         }
     }
 
@@ -518,12 +523,29 @@ mod tests {
         assert_eq!(machine.poll_timeout(), Some(at(23)));
         machine.handle_ping_sent(at(22));
         assert_eq!(machine.poll_timeout(), Some(at(24)));
-        // A pause does not give more than the ping does.
+        // Nor does it after a pause.
         machine.handle_reading_paused(at(23), Duration::from_millis(12));
         machine.handle_ping_sent(at(24));
         assert_eq!(machine.poll_timeout(), Some(at(35)), "the deadline of the stall");
         machine.handle_reading_resumed(at(25));
-        assert_eq!(machine.poll_timeout(), Some(at(27)));
+        assert_eq!(machine.poll_timeout(), Some(at(37)));
+    }
+
+    #[test]
+    fn the_first_packet_after_a_ping_that_leaves_late_extends_also_if_it_leaves_during_a_pause() {
+        for pauses in [false, true] {
+            let mut machine = Machine::eio4_server(brisk(), Liveness::ExtendOnce, at(0));
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            assert_eq!(machine.handle_packet(at(11), PacketType::Message), Reaction::None);
+            if pauses {
+                machine.handle_reading_paused(at(11), Duration::from_millis(12));
+            }
+            machine.handle_ping_sent(at(12));
+            machine.handle_reading_resumed(at(12));
+            assert_eq!(machine.poll_timeout(), Some(at(14)));
+            assert_eq!(machine.handle_packet(at(13), PacketType::Message), Reaction::None);
+            assert_eq!(machine.poll_timeout(), Some(at(15)));
+        }
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl ServerSession {
             lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
             return None;
         }
+        if packet.packet_type == PacketType::Pong && lifecycle.pending.ping {
+            // No ping awaits it, because the ping has not left. So it is a sign of life, and no answer.
+            lifecycle.machine.handle_activity(now);
+            return None;
+        }
         match lifecycle.machine.handle_packet(now, packet.packet_type) {
             Reaction::WrongDirection => {
                 lifecycle.end_because(now, DisconnectReason::WrongDirection);
@@ -207,6 +212,8 @@ impl ServerSession {
     }
 
     /// Returns the next packet that the session itself wants to send, or `None`. Each packet is returned once.
+    ///
+    /// Call it when the packet can leave: a pong answers a ping only if it comes after the ping was returned.
     ///
     /// After the end, at most one [`Control::Close`] remains to be sent.
     #[must_use = "a packet that is not written is lost"]

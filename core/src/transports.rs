@@ -496,7 +496,9 @@ mod tests {
     #[test]
     fn a_post_counts_when_its_packets_are_handled_and_not_while_it_arrives() {
         let mut transports = on_polling();
+        transports.handle_poll(at(24_000), false).unwrap();
         transports.handle_timeout(at(25_000));
+        assert!(transports.poll_answer(at(25_000), [], &Limits::DEFAULT).unwrap().has_ping());
         transports.handle_post(at(44_000), Framing::Text).unwrap();
         // It arrives after the deadline, and before anybody has judged it.
         transports.session.handle_packet(at(46_000), Ok(Packet::PONG));

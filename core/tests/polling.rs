@@ -2,11 +2,15 @@
 //! is the answer.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use core::time::Duration;
+
 use eio_core::packet::{Data, Packet, WebSocketMessage};
 use eio_core::payload::{DEFAULT_MAX_PACKETS, Format, v3::Framing};
 use eio_core::polling::{ClientPolling, Hold, Limits, Refusal, Request, ServerPolling};
-use eio_core::session::CLOSE_TIMEOUT;
-use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
+use eio_core::session::{CLOSE_TIMEOUT, Control};
+use eio_core::{
+    ClientSession, DisconnectReason, Heartbeat, Instant, Liveness, Revision, ServerSession, SessionEvent,
+};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_micros(0);
@@ -300,4 +304,59 @@ fn an_upgrade_that_fails_lets_no_ping_go_that_waits_for_the_answer_to_a_post() {
     assert_eq!(session.poll_timeout(), Some(after(3_000)));
     polling.handle_post_answered(after(2_600), &mut session);
     assert_eq!(session.poll_timeout(), Some(after(3_600)));
+}
+
+#[test]
+fn a_pong_before_the_ping_has_left_answers_nothing() {
+    for (liveness, expires) in
+        [(Liveness::PongOnly, 45_000), (Liveness::ExtendOnce, 45_000), (Liveness::AnyPacket, 71_000)]
+    {
+        let mut session = ServerSession::eio4(Heartbeat::DEFAULT, liveness, NOW);
+        let mut polling = ServerPolling::new(Revision::V4, false);
+        session.handle_timeout(after(25_000)); // no poll waits
+        assert_eq!(session.handle_packet(after(26_000), Ok(Packet::PONG)), None); // in a post
+        assert_eq!((session.rtt(), session.last_seen()), (None, after(26_000)));
+        assert_eq!(session.poll_timeout(), Some(after(expires)));
+
+        // It takes the answer's place neither when the poll has arrived nor later.
+        assert_eq!(polling.handle_poll(after(44_000), &mut session, false), Ok(()));
+        assert_eq!(session.handle_packet(after(44_000), Ok(Packet::PONG)), None);
+        let batch = polling.poll_answer(after(44_000), &mut session, [], &Limits::DEFAULT).unwrap();
+        assert!(batch.has_ping());
+        let expires = if liveness == Liveness::AnyPacket { 89_000 } else { 64_000 };
+        assert_eq!(session.poll_timeout(), Some(after(expires)));
+        let event = session.handle_packet(after(44_080), Ok(Packet::PONG));
+        let rtt = Some(Duration::from_millis(80));
+        assert_eq!(event, Some(SessionEvent::Heartbeat { rtt }));
+        assert_eq!((session.rtt(), session.poll_timeout()), (rtt, Some(after(69_080))));
+    }
+}
+
+/// Such a client would answer every ping, and none has reached it.
+#[test]
+fn a_client_that_sends_pongs_and_never_polls_is_given_up() {
+    for liveness in [Liveness::PongOnly, Liveness::ExtendOnce] {
+        let mut session = ServerSession::eio4(Heartbeat::DEFAULT, liveness, NOW);
+        for second in 1..=44 {
+            assert_eq!(session.handle_packet(after(second * 1_000), Ok(Packet::PONG)), None);
+            session.handle_timeout(after(second * 1_000));
+        }
+        session.handle_timeout(after(44_999));
+        assert!(session.is_open());
+        session.handle_packet(after(45_000), Ok(Packet::PONG));
+        session.handle_timeout(after(45_000));
+        assert_eq!(session.end().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
+    }
+}
+
+#[test]
+fn a_servers_pong_before_a_clients_ping_has_left_is_a_packet_like_any_other() {
+    let (mut session, _) = brisk_client();
+    session.handle_timeout(after(2_000));
+    assert_eq!(session.handle_packet(after(2_500), Ok(Packet::PONG)), None);
+    assert_eq!((session.rtt(), session.poll_timeout()), (None, Some(after(5_500))));
+    assert_eq!(session.poll_transmit(), Some(Control::Ping));
+    let event = session.handle_packet(after(2_700), Ok(Packet::PONG));
+    assert_eq!(event, Some(SessionEvent::Heartbeat { rtt: Some(Duration::from_millis(700)) }));
+    assert_eq!(session.poll_timeout(), Some(after(4_700)));
 }

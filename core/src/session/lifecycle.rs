@@ -196,6 +196,7 @@ mod tests {
         let mut session = server();
         assert!(!session.is_expired(at(100_000)), "a ping is due, and silence has no deadline yet");
         session.handle_timeout(at(25_000));
+        assert_eq!(session.poll_transmit(), Some(Control::Ping));
         assert!(!session.is_expired(at(44_999)));
         assert!(session.is_expired(at(45_000)));
 

@@ -158,6 +158,37 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
     Ok(())
 }
 
+/// Lets five calls follow a ping in every order, each more than an interval later, and nobody judges silence meanwhile:
+/// what random lives hardly ever come to.
+pub(crate) fn compare_orders(mistake: Mistake) -> Result<(), TestCaseError> {
+    const OPS: [Op; 5] = [
+        Op::Packet(PacketType::Message),
+        Op::Packet(PacketType::Pong),
+        Op::PingSent,
+        Op::Pause(Span::Sum(1, 0, 0)),
+        Op::Resume,
+    ];
+    let servers = Liveness::ALL.map(|liveness| (Role::Server4, liveness));
+    for (role, liveness) in servers.into_iter().chain([(Role::Client3, Liveness::default())]) {
+        for order in 0..OPS.len().pow(5) {
+            let ops = (0..5).map(|place| OPS[order / OPS.len().pow(place) % OPS.len()]);
+            let due = (When::Deadline(0), Op::Timeout);
+            let calls = ops.map(|op| (When::After(Span::Sum(1, 0, 1)), op));
+            let calls = [due].into_iter().chain(calls).chain([due]).collect();
+            compare(&Life { role, liveness, heartbeat: Heartbeat::DEFAULT, epoch: 0, calls }, mistake)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn after_a_ping_a_machine_agrees_with_the_tables_in_every_order_of_five_calls() {
+    compare_orders(Mistake::None).expect("agreement");
+    for mistake in [Mistake::LatePingStaysExtendedInAPause, Mistake::LatePingTakesAwayWhatAPacketHasAllowed] {
+        compare_orders(mistake).expect_err("a mistake goes unnoticed");
+    }
+}
+
 proptest! {
     #[test]
     fn a_machine_agrees_with_the_tables(life in life()) {

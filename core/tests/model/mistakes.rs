@@ -24,6 +24,12 @@ pub(crate) enum Mistake {
     SilenceIsJudgedBeforeThePing,
     /// A ping that leaves late eats the peer's time.
     LatePingKeepsItsDeadline,
+    /// A ping that leaves late while nobody reads is not extended, if a packet came before it.
+    LatePingStaysExtendedInAPause,
+    /// A ping that leaves late takes away, for the time after a pause, what a packet has allowed.
+    LatePingTakesAwayWhatAPacketHasAllowed,
+    /// A pong that comes before the ping has left is its answer.
+    PongAnswersAPingThatHasNotLeft,
     /// The peer is given up while nobody reads what it sends.
     SilenceIsJudgedWhilePaused,
     /// A peer's `close` packet is ignored, as the references do on WebSocket.
@@ -76,6 +82,7 @@ fn the_comparison_of_sessions_notices_every_mistake() {
         Mistake::PeriodsCountFromTheMissedDeadline,
         Mistake::SilenceIsJudgedBeforeThePing,
         Mistake::LatePingKeepsItsDeadline,
+        Mistake::PongAnswersAPingThatHasNotLeft,
         Mistake::SilenceIsJudgedWhilePaused,
         Mistake::PeerCloseIsIgnored,
         Mistake::SecondHandshakeIsTaken,

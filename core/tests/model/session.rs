@@ -219,6 +219,7 @@ impl Session {
             deadline: session.poll_timeout(),
             end: session.end(),
             is_open: session.is_open(),
+            has_ping_to_send: session.has_ping_to_send(),
             rtt: session.rtt(),
             last_seen: session.last_seen(),
         })
@@ -257,6 +258,7 @@ struct Look {
     deadline: Option<Instant>,
     end: Option<SessionEnd>,
     is_open: bool,
+    has_ping_to_send: bool,
     rtt: Option<Duration>,
     last_seen: Instant,
 }
@@ -368,6 +370,7 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
         prop_assert_eq!(look, twin.look(), "a clock that steps back stands still");
         prop_assert_eq!(look.deadline, expected.deadline().map(at), "deadline after {:?} at {}", op, now);
         prop_assert_eq!(look.is_open, expected.phase == Phase::Open, "open after {:?} at {}", op, now);
+        prop_assert_eq!(look.has_ping_to_send, expected.owes_ping(), "ping after {:?} at {}", op, now);
         prop_assert_eq!(look.rtt, expected.rtt.map(|rtt| lasting(saturated(rtt).into())));
         prop_assert_eq!(look.last_seen, at(expected.last_seen), "last seen after {:?} at {}", op, now);
         match (look.end, expected.end) {

@@ -307,7 +307,7 @@ impl Model {
                 state.end(now, Cause::WrongDirection)
             }
 
-            (Role::Server4, PacketType::Pong) if state.unanswered.is_some() => {
+            (Role::Server4, PacketType::Pong) if self.awaits_pong(state) => {
                 let ping = state.unanswered.take().expect("just seen");
                 state.silence = None;
                 let mut next = now.saturating_add(interval);
@@ -322,6 +322,12 @@ impl Model {
             }
             (Role::Server4, PacketType::Pong) if state.mistake == Mistake::UnawaitedPongMovesThePing => {
                 state.next_ping = Some(now.saturating_add(interval));
+                Said::Nothing
+            }
+            (Role::Server4, PacketType::Pong) => {
+                if self.any_packet(state) {
+                    state.listen_for(now, whole);
+                }
                 Said::Nothing
             }
             (Role::Server4, _) => {
@@ -353,7 +359,7 @@ impl Model {
                 message
             }
 
-            (Role::Client3, PacketType::Pong) if state.unanswered.is_some() => {
+            (Role::Client3, PacketType::Pong) if self.awaits_pong(state) => {
                 let ping = state.unanswered.take().expect("just seen");
                 state.listen_for(now, whole);
                 state.next_ping = Some(now.saturating_add(interval));
@@ -383,6 +389,13 @@ impl Model {
             _ => {}
         }
         Said::Nothing
+    }
+
+    /// Whether a ping has left and is unanswered. A bare machine does not know when its ping leaves.
+    fn awaits_pong(&self, state: &State) -> bool {
+        let has_left =
+            self.is_bare || !state.owes_ping() || state.mistake == Mistake::PongAnswersAPingThatHasNotLeft;
+        state.unanswered.is_some() && has_left
     }
 
     fn any_packet(&self, state: &State) -> bool {

@@ -1,5 +1,6 @@
 //! Stalled writers and readers, frames cut short, payloads too large.
 
+use eio_core::Liveness;
 use eio_core::ws::OpCode;
 use eio_tokio::{Server, Socket};
 
@@ -53,14 +54,25 @@ async fn what_the_pipe_took_as_a_whole_is_sent_and_the_rest_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_reader_that_still_answers_lives_and_gets_everything_in_order() {
+async fn a_stalled_reader_that_sends_pongs_has_answered_no_ping_that_is_stuck() {
     let (builder, _) = noting(|socket, journal| flood(socket, journal, 100_000));
     let mut harness = Harness::new(builder);
     let mut websocket = harness.websocket(4).await;
+    // The ping is stuck behind the message that is being written, and the client knows when it is due.
+    for at in [310, 350, 400, 450, 499] {
+        harness.at(at).await;
+        websocket.send("3").await;
+    }
+    harness.assert_ends(500, Reason::PingTimeout).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_any_packet_a_stalled_reader_that_sends_lives_and_gets_everything_in_order() {
+    let (builder, _) = noting(|socket, journal| flood(socket, journal, 100_000));
+    let mut harness = Harness::new(builder.liveness(Liveness::AnyPacket));
+    let mut websocket = harness.websocket(4).await;
     for _ in 0..10 {
         tokio::time::sleep(ms(150)).await;
-        // The ping is stuck behind the message that is being written, and the client knows when it is due.
-        websocket.send("3").await;
         websocket.send("4alive").await;
     }
     harness.assert_alive();

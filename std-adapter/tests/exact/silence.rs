@@ -113,6 +113,34 @@ async fn a_polling_client_that_never_polls_is_noticed_at_the_bound_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_polling_client_that_sends_pongs_for_pings_that_it_does_not_fetch_is_noticed_too() {
+    for liveness in [Liveness::PongOnly, Liveness::ExtendOnce] {
+        let mut harness = Harness::new(Server::builder(listen).liveness(liveness));
+        let mut polling = harness.polling(4).await;
+        for at in (10..500).step_by(10) {
+            harness.at(at).await;
+            assert_eq!(polling.post(&["3"]).await.0, 200);
+        }
+        let disconnect = harness.assert_ends(500, Reason::PingTimeout).await;
+        assert_eq!(disconnect.silent_for, ms(10));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_ping_is_the_first_pong_after_it_was_fetched() {
+    let mut harness = Harness::new(Server::builder(listen).liveness(Liveness::PongOnly));
+    let mut polling = harness.polling(4).await;
+    harness.at(310).await;
+    assert_eq!(polling.post(&["3"]).await.0, 200);
+    harness.at(490).await;
+    assert_eq!(polling.poll().await, ["2"]);
+    harness.at(689).await;
+    assert_eq!(polling.post(&["3"]).await.0, 200);
+    harness.at(700).await;
+    harness.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pending_poll_gets_the_ping_and_the_next_one_the_close_packet() {
     let mut harness = Harness::new(Server::builder(listen));
     let mut polling = harness.polling(4).await;

@@ -1,10 +1,13 @@
 """Faults that are planted into the model, one at a time. Each must cost at least one property its proof."""
 
 from heartbeat import machine as model
-from logic import U32_MAX, add_millis, advance, both, choose, pick, smaller
+from logic import U32_MAX, add_millis, advance, both, choose, negate, pick, smaller
 
 # The functions without a fault.
-TRUE = {name: getattr(model, name) for name in ("expire", "handle_reading_paused", "open", "server3_packet")}
+TRUE = {
+    name: getattr(model, name)
+    for name in ("expire", "handle_ping_sent", "handle_reading_paused", "open", "server3_packet")
+}
 
 
 def obeys_the_callers_clock(machine, now):
@@ -85,6 +88,17 @@ def shortens_what_a_packet_has_allowed(machine, now):
     return choose(machine.phase == model.AWAITING, lambda: sent, lambda: machine)
 
 
+def forgets_what_a_packet_has_allowed(machine, now):
+    sent = TRUE["handle_ping_sent"](machine, now)
+    moved = both(machine.phase == model.AWAITING, negate(machine.stalled), sent.timer != machine.timer)
+    return sent._replace(extended=both(sent.extended, negate(moved)))
+
+
+def keeps_the_extension_of_a_ping_that_leaves_in_a_pause(machine, now):
+    sent = TRUE["handle_ping_sent"](machine, now)
+    return sent._replace(extended=pick(machine.stalled, machine.extended, sent.extended))
+
+
 def keeps_the_pings_own_deadline_when_stalled(machine, now, stall_timeout):
     paused = TRUE["handle_reading_paused"](machine, now, stall_timeout)
     return paused._replace(phase=pick(paused.phase == model.PING_DUE_STALLED, machine.phase, paused.phase))
@@ -104,6 +118,8 @@ FAULTS = [
     ("end", ends_again),
     ("expire", asks_nothing_of_a_stalled_machine),
     ("handle_ping_sent", shortens_what_a_packet_has_allowed),
+    ("handle_ping_sent", forgets_what_a_packet_has_allowed),
+    ("handle_ping_sent", keeps_the_extension_of_a_ping_that_leaves_in_a_pause),
     ("answered_server4", schedules_by_the_pong_alone),
     ("handle_reading_paused", keeps_the_pings_own_deadline_when_stalled),
 ]

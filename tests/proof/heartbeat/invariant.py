@@ -51,6 +51,18 @@ def invariant(machine):
         "silence may last no longer than an interval and a timeout": implies(
             both(judged, negate(machine.stalled)), machine.timer <= machine.clock + whole
         ),
+        "nothing extends a timeout where only pongs count": implies(
+            both(machine.role == model.SERVER4, machine.liveness == model.PONG_ONLY), negate(machine.extended)
+        ),
+        "a server for which not every packet counts waits for a pong no longer than a timeout": implies(
+            both(
+                phase == model.AWAITING,
+                machine.role == model.SERVER4,
+                machine.liveness != model.ANY_PACKET,
+                negate(machine.stalled),
+            ),
+            machine.timer <= machine.clock + timeout,
+        ),
         "a ping has its whole timeout": implies(
             both(phase == model.AWAITING, negate(machine.stalled)), machine.timer >= machine.mark + timeout
         ),

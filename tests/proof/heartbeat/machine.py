@@ -196,15 +196,13 @@ def ping(machine, now):
 
 def handle_ping_sent(machine, now):
     machine, now = advance(machine, now)
-    sent = machine._replace(mark=now)
-    timeout = add_millis(now, machine.timeout)
-    postponed = sent._replace(timer=timeout, extended=False)
-    later = both(negate(machine.stalled), machine.timer <= timeout)
-    return choose(
-        machine.phase == AWAITING,
-        lambda: choose(later, lambda: postponed, lambda: sent),
-        lambda: machine,
+    later = larger(machine.timer, add_millis(now, machine.timeout))
+    sent = machine._replace(
+        mark=now,
+        timer=pick(machine.stalled, machine.timer, later),
+        extended=both(machine.extended, machine.liveness != EXTEND_ONCE),
     )
+    return choose(machine.phase == AWAITING, lambda: sent, lambda: machine)
 
 
 def expire(machine, now):

@@ -1,10 +1,17 @@
 """What is proven of the heartbeat, besides the rules of every machine."""
 
+import z3
+
 from heartbeat import machine as model
 from heartbeat.invariant import invariant
-from logic import both, either, larger, lasting, negate, same, smaller
+from logic import LAST_SAFE, both, either, implies, larger, lasting, negate, pick, same, smaller
 from rules import WAKING, deadline, has_ended, is_due, only_the_clock, rules_of
 from subject import Property
+
+# A later time.
+AGAIN = z3.Int("again")
+# What may be otherwise in a machine whose ping left later.
+LATER = {"timer": z3.Int("later_timer"), "mark": z3.Int("later_mark"), "extended": z3.Bool("later_extended")}
 
 
 def every_call_but(*names):
@@ -13,6 +20,44 @@ def every_call_but(*names):
 
 def whole_silence(machine):
     return (machine.interval + machine.timeout) * 1_000
+
+
+def first_packet_since(step):
+    """The deadline, if a ping that leaves late is followed by a message, and the application reads again before."""
+    reading = model.handle_reading_resumed(step.after, step.time)
+    heard, _ = model.handle_packet(reading, AGAIN, model.MESSAGE)
+    return deadline(step, heard)
+
+
+def allows_no_less(one, other):
+    """Whether the other is the same machine, but may wait longer for a ping that left later."""
+    level = lambda machine: machine._replace(timer=0, mark=0, extended=False)
+    once = one.liveness == model.EXTEND_ONCE
+    return both(
+        same(level(one), level(other)),
+        one.timer <= other.timer,
+        implies(one.stalled, one.timer == other.timer),
+        pick(one.phase == model.AWAITING, one.mark <= other.mark, one.mark == other.mark),
+        pick(once, implies(other.extended, one.extended), same(one.extended, other.extended)),
+    )
+
+
+def still_allows_no_less(step):
+    after, outcome = step.repeated(step.before._replace(**LATER), step.now)
+    waits = both(same(outcome, step.outcome), allows_no_less(step.after, after))
+    return either(has_ended(step, step.after), waits)
+
+
+def may_allow_more(step):
+    """A machine whose ping is unanswered, and the same that allows no less."""
+    later = step.before._replace(**LATER)
+    asked = either(step.before.phase == model.AWAITING, step.before.phase == model.CLOSING)
+    return both(
+        asked,
+        step.outcome != model.ANSWERED,
+        allows_no_less(step.before, later),
+        *invariant(later).values(),
+    )
 
 
 PROPERTIES = [
@@ -93,6 +138,35 @@ PROPERTIES = [
         == larger(deadline(step, step.before), step.time + step.before.timeout * 1_000),
         calls=("handle_ping_sent",),
         given=lambda step: both(step.before.phase == model.AWAITING, negate(step.before.stalled)),
+    ),
+    Property(
+        "late loses nothing",
+        6,
+        "A ping that leaves late takes away nothing: not the deadline, and not what is allowed after a pause.",
+        lambda step: allows_no_less(model.handle_clock(step.before, step.now), step.after),
+        calls=("handle_ping_sent",),
+    ),
+    Property(
+        "late ends no earlier",
+        6,
+        "Until the pong, the machine that is told that its ping leaves late never ends before one that is not told.",
+        still_allows_no_less,
+        calls=every_call_but("open"),
+        given=may_allow_more,
+    ),
+    Property(
+        "late is extended",
+        13,
+        "With `ExtendOnce`, the first packet after a ping that leaves late restarts T, whatever came before the ping left.",
+        lambda step: first_packet_since(step) == AGAIN + step.before.timeout * 1_000,
+        calls=("handle_ping_sent",),
+        given=lambda step: both(
+            step.before.role == model.SERVER4,
+            step.before.liveness == model.EXTEND_ONCE,
+            step.before.phase == model.AWAITING,
+            step.time <= AGAIN,
+            AGAIN <= LAST_SAFE,
+        ),
     ),
     Property(
         "no early timeout",

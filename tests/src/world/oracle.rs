@@ -169,7 +169,8 @@ impl Oracle {
         if self.role == Role::Server && packet == wrong {
             return self.end(now, DisconnectReason::WrongDirection);
         }
-        let awaiting = self.awaiting();
+        // No ping awaits a pong before it has left.
+        let awaiting = self.awaiting() && !self.owed.contains(&Control::Ping);
         self.any = Some(fact);
         self.any_since_closing |= closing;
         if self.asks() {

@@ -43,7 +43,7 @@ impl State {
         if self.phase == Phase::Ended {
             return None;
         }
-        let silence = self.judged_silence().map(Silence::deadline);
+        let silence = self.judged_silence().map(|silence| silence.by);
         [self.open_by, self.close_by, self.next_ping, silence, self.stalled_by].into_iter().flatten().min()
     }
 
@@ -51,7 +51,7 @@ impl State {
     /// the ping will set it anew.
     pub(crate) fn is_expired(&self, now: Micros) -> bool {
         let now = now.max(self.clock);
-        self.next_ping.is_none() && self.judged_silence().is_some_and(|silence| silence.deadline() <= now)
+        self.next_ping.is_none() && self.judged_silence().is_some_and(|silence| silence.by <= now)
     }
 
     /// Silence is not judged while the application does not read.
@@ -79,7 +79,7 @@ impl State {
         if due(self.open_by) {
             return self.end(now, Cause::OpenTimeout);
         }
-        let judged = self.judged_silence().map(Silence::deadline);
+        let judged = self.judged_silence().map(|silence| silence.by);
         if self.phase == Phase::Closing {
             // Whichever was first; silence says more when both were.
             let first = [self.close_by, judged].into_iter().flatten().min();
@@ -119,17 +119,24 @@ impl State {
             return Said::Nothing;
         }
         self.unanswered = Some(now);
-        let is_later =
-            self.silence.is_none_or(|silence| silence.deadline() <= now.saturating_add(self.timeout));
-        if self.stalled_by.is_none() && is_later && self.mistake != Mistake::LatePingKeepsItsDeadline {
+        if self.stalled_by.is_none() || self.mistake != Mistake::LatePingStaysExtendedInAPause {
             self.extended = false;
-            self.listen_for(now, self.timeout);
+        }
+        let by = now.saturating_add(self.timeout);
+        if let Some(silence) = &mut self.silence
+            && silence.by <= by
+            && self.mistake != Mistake::LatePingKeepsItsDeadline
+        {
+            silence.by = by;
+            if self.mistake == Mistake::LatePingTakesAwayWhatAPacketHasAllowed {
+                silence.allowance = self.timeout;
+            }
         }
         Said::Nothing
     }
 
     pub(super) fn listen_for(&mut self, since: Micros, allowance: Micros) {
-        self.silence = Some(Silence { since, allowance });
+        self.silence = Some(Silence { by: since.saturating_add(allowance), allowance });
     }
 
     pub(super) fn answered(&mut self, rtt: Micros) -> Said {
@@ -142,7 +149,7 @@ impl State {
         if self.stalled_by.take().is_some()
             && let Some(silence) = &mut self.silence
         {
-            silence.since = now;
+            silence.by = now.saturating_add(silence.allowance);
         }
         Said::Nothing
     }
@@ -193,6 +200,11 @@ impl State {
         self.end(now, Cause::TransportClosed)
     }
 
+    /// Whether a ping is due that has not been taken.
+    pub(crate) fn owes_ping(&self) -> bool {
+        self.owed.contains(&Owed::Ping)
+    }
+
     pub(super) fn owe(&mut self, packet: Owed) {
         if !self.owed.contains(&packet) {
             self.owed.push(packet);
@@ -206,15 +218,9 @@ impl State {
     }
 }
 
-/// The peer may be silent for `allowance`, counted from `since`.
+/// The peer may be silent until `by`, and after a pause for `allowance`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Silence {
-    pub(super) since: Micros,
+    pub(super) by: Micros,
     pub(super) allowance: Micros,
-}
-
-impl Silence {
-    pub(super) fn deadline(self) -> Micros {
-        self.since.saturating_add(self.allowance)
-    }
 }
