@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use eio_core::handshake::Handshake;
 use eio_core::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
-use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::session::{CLOSE_TIMEOUT, Control};
 use eio_core::ws::{Decoder, Piece, Reader};
 use eio_core::{BufferTooSmall, ClientSession, Instant, Revision};
 
@@ -187,6 +187,8 @@ pub(crate) struct Pieces {
 pub struct Protocol {
     revision: Revision,
     pub(crate) session: fn(Duration, Instant) -> ClientSession,
+    /// Reports that a heartbeat leaves now. It may have had to wait until the stream took what was written before.
+    pub(crate) leaves: fn(&mut ClientSession, Control, Instant),
     pub(crate) decode: for<'f> fn(WebSocketMessage<'f>) -> Result<Packet<'f>, DecodeError>,
     /// The bytes before the content of a binary message.
     pub(crate) binary_prefix: &'static [u8],
@@ -194,8 +196,13 @@ pub struct Protocol {
 
 impl Protocol {
     /// Revision 4, for Socket.IO 3 and 4: the server pings.
-    pub const V4: Self =
-        Self { revision: Revision::V4, session: ClientSession::eio4, decode: v4::decode, binary_prefix: &[] };
+    pub const V4: Self = Self {
+        revision: Revision::V4,
+        session: ClientSession::eio4,
+        leaves: |_, _, _| {},
+        decode: v4::decode,
+        binary_prefix: &[],
+    };
     /// [`V4`](Self::V4) without the code for base64 in text, which no server sends over a WebSocket unless the endpoint's
     /// query asks for it with `b64`. Such a message ends the session as an unknown packet type. The image is smaller.
     pub const V4_WITHOUT_BASE64: Self = Self { decode: v4::decode_without_base64, ..Self::V4 };
@@ -203,6 +210,11 @@ impl Protocol {
     pub const V3: Self = Self {
         revision: Revision::V3,
         session: ClientSession::eio3,
+        leaves: |session, heartbeat, now| {
+            if heartbeat == Control::Ping {
+                session.handle_ping_sent(now);
+            }
+        },
         decode: v3::decode,
         binary_prefix: &[4],
     };

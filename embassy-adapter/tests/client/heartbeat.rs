@@ -303,6 +303,27 @@ fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
 }
 
 #[test]
+fn a_ping_of_revision_3_that_waited_for_room_may_be_answered_for_the_whole_timeout_from_then() {
+    let _clock = fakes::clock();
+    let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
+    let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
+    server.set_window(100);
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[7; 300]))), Ok(()));
+    waits(client.recv());
+    fakes::advance(300_000); // the ping is due
+    waits(client.recv());
+    fakes::advance(190_000);
+    server.set_window(10_000);
+    waits(client.recv());
+    assert_eq!(server.take().last(), Some(&text("2")));
+    assert_eq!(client.time_to_deadline(), Some(Duration::from_millis(200)));
+    fakes::advance(199_999);
+    waits(client.recv());
+    fakes::advance(1);
+    assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
+}
+
+#[test]
 fn the_round_trip_of_the_link_is_measured_when_asked() {
     let _clock = fakes::clock();
     let (mut client, mut server) = open();
