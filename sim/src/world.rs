@@ -209,7 +209,7 @@ impl World {
 
     /// Does something to a session now, from outside, and sees when anything happens to it next.
     #[track_caller]
-    fn with<R>(&mut self, session: SessionId, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+    pub(crate) fn with<R>(&mut self, session: SessionId, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
         self.connection(session);
         let connection = &mut self.connections[session.index as usize];
         let done = act(&mut Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger });

@@ -171,8 +171,8 @@ impl fmt::Display for Report {
         let micros = |margin: Option<Duration>| margin.map_or(0, |margin| margin.as_micros());
         writeln!(
             f,
-            "scale: {} ends for silence, {} of them of programs that ran all the time; no bound was passed or undercut; \
-             the smallest margins are {} µs to the latest end allowed, {} µs to the earliest",
+            "scale: {} ends for silence, {} of them of programs that ran all the time; no bound was passed or undercut, and \
+             every other end had the reason that it names; the smallest margins are {} µs to the latest end allowed, {} µs to the earliest",
             self.judged,
             self.undisturbed,
             micros(self.to_latest),

@@ -9,7 +9,7 @@ use crate::oracle::{Bounds, Breach, Excuse, Moment, Wrong};
 use crate::peer::Socket;
 use crate::side::Side;
 use crate::stream::Stream;
-use crate::time::Micros;
+use crate::time::{Micros, micros};
 
 /// How much shorter than a timeout the delays of a link have to be, so that they silence nobody: TCP's first timeouts,
 /// and an upgrade during which packets wait.
@@ -34,17 +34,45 @@ impl<'a> Turn<'a> {
 
     /// Whether the session of this side may end for this reason now.
     pub(super) fn judge_end(&mut self, side: Side, reason: DisconnectReason) {
-        if reason != DisconnectReason::PingTimeout {
-            return;
+        if reason == DisconnectReason::PingTimeout {
+            self.judge_silence(side);
+        } else if !self.is_true(side, reason) {
+            self.report(side, Wrong::Untrue(reason));
         }
+    }
+
+    fn judge_silence(&mut self, side: Side) {
         let (bounds, excuse) = (self.bounds(side), self.excuse(side));
         let reading = self.reading(side).as_micros();
         let watch = self.peer(side).watch;
         let wrong = watch.check_end(reading, excuse, bounds, &mut self.ledger.margins);
         if let Some(wrong) = wrong {
             self.report(side, wrong);
-        } else if !self.has_cause(side, watch.owed_since(bounds), bounds) {
+        } else if !self.has_cause(side, watch.owed_since(bounds), bounds.silence(), bounds.patience()) {
             self.report(side, Wrong::Groundless);
+        }
+    }
+
+    /// Whether this reason, which is another one than silence, is what has happened to the session.
+    fn is_true(&self, side: Side, reason: DisconnectReason) -> bool {
+        let peer = self.peer(side.other());
+        match reason {
+            DisconnectReason::LocalClose => true,
+            DisconnectReason::PeerClose
+            | DisconnectReason::TransportClosed
+            | DisconnectReason::TransportReset => {
+                // The server may have given up an upgrade that the client believes complete.
+                let is_polled =
+                    |side| self.connection.polling.as_ref().is_some_and(|polling| polling.is_used_by(side));
+                let parted = !is_polled(side) && is_polled(side.other());
+                peer.socket != Socket::Open || !peer.is_open() || parted
+            }
+            DisconnectReason::TransportError => self.peer(side).socket == Socket::Closed,
+            DisconnectReason::OpenTimeout => {
+                let patience = micros(self.scenery.plan(self.connection.plan).plan.open_timeout);
+                self.has_cause(side, self.ledger.now.saturating_sub(patience), patience, patience)
+            }
+            _ => false,
         }
     }
 
@@ -71,8 +99,9 @@ impl<'a> Turn<'a> {
         Excuse { away, steps: 2 * (host.step() - 1) }
     }
 
-    /// Whether anything has silenced the peer of this side since then.
-    fn has_cause(&self, side: Side, since: Micros, bounds: &Bounds) -> bool {
+    /// Whether anything has silenced the peer of this side since then. This side has waited for its next sign of life, which is
+    /// due after at most this `silence`, with this `patience`.
+    fn has_cause(&self, side: Side, since: Micros, silence: Micros, patience: Micros) -> bool {
         let peer = self.peer(side.other());
         let answers = peer.socket == Socket::Open && peer.is_open();
         let now = self.ledger.now;
@@ -81,16 +110,44 @@ impl<'a> Turn<'a> {
             host.idle(now) > host.idle(since)
         };
         // What has arrived is read before silence is judged. But a client that does not run does not poll, and no ping leaves.
-        let was_away = !bounds.pings() && was_idle(side);
+        let was_away = !self.bounds(side).pings() && was_idle(side);
         let link = self.scenery.link(self.connection.link);
         let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
-        let drift = bounds.silence().saturating_mul(drift[0] + drift[1]) / 1_000_000;
+        let drift = silence.saturating_mul(drift[0] + drift[1]) / 1_000_000;
         let slow = ROUND_TRIPS * link.longest_round_trip() + SLACK + drift;
         !answers
             || self.connection.disturbed_at >= since
             || self.connection.streams.iter().any(Stream::has_lost)
             || was_idle(side.other())
             || was_away
-            || slow >= bounds.patience()
+            || slow >= patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eio_core::Heartbeat;
+
+    use super::*;
+    use crate::session::Session;
+    use crate::{Plan, World};
+
+    #[test]
+    fn an_end_for_a_reason_that_is_not_true_is_a_breach() {
+        for (call, reason) in [
+            (Session::handle_transport_reset as fn(&mut _, _), DisconnectReason::TransportReset),
+            (Session::handle_transport_error, DisconnectReason::TransportError),
+            (Session::handle_transport_closed, DisconnectReason::TransportClosed),
+        ] {
+            let mut world = World::new(1);
+            let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT));
+            let session = world.open(plan);
+            world.with(session, |turn| {
+                turn.on_session(Side::Client, call);
+                turn.write(Side::Client);
+            });
+            let breach = world.breach().map(|breach| (breach.side, breach.what));
+            assert_eq!(breach, Some((Side::Client, Wrong::Untrue(reason))));
+        }
     }
 }
