@@ -1,5 +1,5 @@
 // Clients, engine.io-client and rust_engineio, with servers that say what no server of their projects says.
-import { PATIENCE, Program, against, eio, engineIo, engineIoClient, inRust, mended, need, npm, require, sleep, socketIo, still } from "./tools.mjs";
+import { OVERFLOW, Program, against, eio, ends, engineIo, engineIoClient, inRust, mended, need, npm, reasoned, require, sleep, socketIo, still } from "./tools.mjs";
 
 const { WebSocketServer } = require("ws");
 
@@ -18,7 +18,7 @@ const WEBSOCKET = { transports: ["websocket"] };
 const withClock = (port, step) =>
   new Program("node", ["failures/clock.cjs", npm("socket.io-client"), `http://127.0.0.1:${port}`, step]);
 
-const rustEngineIo = (port, { size = 0 }) => new Program(inRust("client"), [`http://127.0.0.1:${port}`, size]);
+const rustEngineIo = (port, { size = 0 }) => new Program(inRust("client-of-today"), [`http://127.0.0.1:${port}`, size]);
 
 const ofEngineIo = {
   B5: async (start) => {
@@ -26,7 +26,7 @@ const ofEngineIo = {
     const socket = start(port, WEBSOCKET);
     const close = await socket.next("close", 10_000);
     // A client may say at once that it takes no such period.
-    if (!socket.all("open").length) return mended(`refused: ${need(close, "a session").reason}`);
+    if (!socket.all("open").length) return mended(`refused: ${reasoned(socket, need(close, "a session").reason, OVERFLOW)}`);
     return close ? still(`closed: ${close.reason}`) : mended("open for 10 s");
   },
   B28: async (start) => {
@@ -36,6 +36,8 @@ const ofEngineIo = {
     need(await upgrading.next("open"), "a session");
     await sleep(60_000);
     const [close, failed] = [opening.all("close")[0], upgrading.all("upgrade-error")[0]];
+    if (close) reasoned(opening, close.reason, /^timed out/);
+    if (failed) reasoned(upgrading, failed.detail, /upgrade timeout/);
     const saw = `without an open packet: ${close?.reason ?? "waits after 60 s"}; without the answer to its probe: ${failed?.detail ?? "waits after 60 s"}`;
     return close && failed ? mended(saw) : still(saw);
   },
@@ -62,25 +64,29 @@ const ofRustEngineIo = {
       socket.send(`0${JSON.stringify(OPEN)}`);
     });
     const client = start(port, WEBSOCKET);
-    need(await client.next("open"), `a session: ${client.errors.slice(-200)}`);
+    need(await client.next("open"), `a session: ${client.complaint}`);
     await sleep(2000);
     const saw = `the server hears ${JSON.stringify(heard)}, and has sent no ping`;
     return heard.includes("3") ? still(saw) : mended(saw);
   },
   B22: async (start) => {
     // A server that stops reading, sends one ping, and then nothing more.
-    let tcp;
+    let tcp, since;
+    const periods = { pingInterval: 2000, pingTimeout: 1000 };
     const port = await serve((socket) => {
       tcp = socket._socket;
       tcp.once("data", () => socket.pause());
-      socket.send(`0${JSON.stringify({ ...OPEN, pingInterval: 2000, pingTimeout: 1000, maxPayload: 100_000_000 })}`);
-      setTimeout(() => socket.send("2"), 1500);
+      socket.send(`0${JSON.stringify({ ...OPEN, ...periods, maxPayload: 100_000_000 })}`);
+      setTimeout(() => {
+        since = Date.now();
+        socket.send("2");
+      }, 1500);
     });
     const client = start(port, { ...WEBSOCKET, size: 50_000_000 });
-    need(await client.next("open"), `a session: ${client.errors.slice(-200)}`);
+    need(await client.next("open"), `a session: ${client.complaint}`);
     const close = await client.next("close");
     need(tcp.bytesRead > 10_000 && tcp.bytesRead < 10_000_000, "a message that is stuck halfway");
-    return close ? mended(`noticed: ${close.reason}`) : still(`not noticed in ${PATIENCE / 1000} s, of which 5 s were allowed`);
+    return ends(client, close, { since, bound: periods.pingInterval + periods.pingTimeout });
   },
 };
 

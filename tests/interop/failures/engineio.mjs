@@ -1,28 +1,24 @@
 // engine.io, the server.
-import { PATIENCE, Polling, Raw, against, eio, engineIo, mended, need, sleep, still, upgrade, within } from "./tools.mjs";
+import { OVERFLOW, PATIENCE, Polling, Raw, against, eio, ends, engineIo, mended, need, older, reasoned, sleep, still, upgrade, within } from "./tools.mjs";
 import http from "node:http";
 
 const FAST = { pingInterval: 1000, pingTimeout: 800 };
 
-// A client falls silent. The server has to notice in `pingInterval + pingTimeout`.
-const isForgotten = async (server) => {
-  need(await server.next("upgrade"), "the upgrade");
-  const close = await server.next("close");
-  return close ? mended(`closed: ${close.reason}`) : still(`still open after ${PATIENCE / 1000} s of silence`);
-};
-
-export const probes = against("engine.io", engineIo, eio.engine, {
+const failures = {
   B1: async (start) => {
     const server = await start(FAST);
     const polling = await Polling.open(server);
     need((await polling.get()) === "2", "a ping on polling");
+    const since = Date.now();
     await upgrade(polling);
-    return isForgotten(server);
+    need(await server.next("upgrade"), "the upgrade");
+    return ends(server, await server.next("close"), { since, bound: FAST.pingTimeout });
   },
   B2: async (start) => {
     const server = await start({ ...FAST, allowEIO3: true });
     await upgrade(await Polling.open(server, { eio: 3 }), 3);
-    return isForgotten(server);
+    const { at: since } = need(await server.next("upgrade"), "the upgrade");
+    return ends(server, await server.next("close"), { since, bound: FAST.pingInterval + FAST.pingTimeout });
   },
   B3: async (start) => {
     const server = await start({ ...FAST, blockAfterPing: 4000 });
@@ -52,7 +48,7 @@ export const probes = against("engine.io", engineIo, eio.engine, {
   },
   B5: async (start) => {
     const server = await start({ pingInterval: 1000, pingTimeout: 2 ** 31 });
-    if (server.refused) return mended(`refused: ${server.refused}`);
+    if (server.refused) return mended(`refused: ${reasoned(server, server.refused, OVERFLOW)}`);
     const raw = Raw.open(server);
     raw.answer = (message) => message === "2" && setTimeout(() => raw.send("3"), 1000);
     const close = await server.next("close", 10_000);
@@ -64,9 +60,10 @@ export const probes = against("engine.io", engineIo, eio.engine, {
     const server = await start({ allowEIO3: true });
     const polling = await Polling.open(server);
     const raw = await upgrade(polling, 3);
+    need(raw.refused || (await raw.opened), "an answer to the upgrade");
     raw.send("2");
     const code = await within(5000, server.exited);
-    if (code !== undefined) return still(`the process ended: ${server.errors.match(/\w*Error.*/)?.[0] ?? code}`);
+    if (code !== undefined) return still(`the process ended: ${server.complaint || code}`);
     return mended(raw.refused ? `the upgrade is refused by ${raw.refused}` : "the process lives");
   },
   B26: async (start) => {
@@ -96,14 +93,18 @@ export const probes = against("engine.io", engineIo, eio.engine, {
     const unknown = Raw.open(server, { eio: 9 });
     const accepted = await unknown.opened;
     const saw = `upgrades off: ${switched ? "accepted" : `refused by ${raw.refused}`}; EIO=9: ${accepted ? "101" : unknown.refused ?? "an invalid frame after 101, or a closed connection"}`;
-    return switched || accepted ? still(saw) : mended(saw);
+    if (switched || accepted) return still(saw);
+    reasoned(server, `${raw.refused} and ${unknown.refused}`, /^400 and 400$/);
+    return mended(saw);
   },
   B29: async (start) => {
     const server = await start({});
     const polling = await Polling.open(server);
     server.tell({ command: "send", id: polling.handshake.sid, text: "hi\u001e1" });
-    const refused = server.next("not-sent").then((told) => `refused: ${told?.detail}`);
+    const refused = server.next("not-sent").then((told) => `refused: ${reasoned(server, told?.detail, /U\+001E/)}`);
     const saw = await Promise.race([polling.get(), refused]);
     return saw.includes("\u001e") ? still(`the client gets ${JSON.stringify(saw)}`) : mended(saw);
   },
-});
+};
+
+export const probes = against("engine.io", engineIo, eio.engine, failures, { B6: older.engineIo });

@@ -42,7 +42,8 @@ async def message(sid, data):
     await server.send(sid, data)
 
 
-async def disconnect(sid, reason):
+# Version 3 gives no reason.
+async def disconnect(sid, reason=None):
     say("close", reason=reason)
 
 

@@ -1,9 +1,10 @@
-// Provokes each failure of docs/peers.md on the newest version of its peer, and in the same way on eio, some at a time.
+// Provokes each failure of docs/peers.md on the newest version of its peer, on an older one if the newest has mended it, and in
+// the same way on eio, some at a time.
 //
 //   node run.mjs <folder with the newest versions> <eio's program, `probed`> [failure ..]
 //
 // Writes one line of JSON for each: the failure, the peer, its version, who was tried, the outcome and what was seen.
-import { against, endProcesses, version } from "./tools.mjs";
+import { OLDER, PEERS, against, endProcesses, version } from "./tools.mjs";
 
 const AT_ONCE = 6;
 const LIMIT = 120_000;
@@ -19,7 +20,11 @@ const wanted = process.argv.slice(4);
 const probes = (await Promise.all(files.map((file) => import(`./${file}.mjs`)))).flatMap((module) => module.probes).concat(others);
 const left = probes
   .filter(({ failure }) => !wanted.length || wanted.includes(failure))
-  .flatMap(({ eio, start, ...probe }) => [{ ...probe, who: "peer", start }, { ...probe, who: "eio", start: eio }]);
+  .flatMap(({ eio, older, start, ...probe }) => [
+    { ...probe, who: "peer", start },
+    ...(older ? [{ ...probe, who: "older", start: older }] : []),
+    { ...probe, who: "eio", start: eio },
+  ]);
 
 const run = async ({ failure, peer, who, start, probe }) => {
   let timer;
@@ -27,9 +32,12 @@ const run = async ({ failure, peer, who, start, probe }) => {
   const tried = typeof start === "string" ? Promise.resolve({ outcome: "not tried", saw: start }) : probe(start);
   const result = await Promise.race([tried, late]).catch((error) => ({ outcome: "not run", saw: error.message }));
   clearTimeout(timer);
+  // The page is the same on every machine.
+  result.saw = result.saw.replaceAll(`${PEERS}/`, "");
   if (who === "eio") result.outcome = OF_EIO[result.outcome] ?? result.outcome;
-  console.error(`[peers-table] ${failure} ${who === "eio" ? "eio" : peer}: ${result.outcome}: ${result.saw}`);
-  console.log(JSON.stringify({ failure, peer, version: version(peer), who, ...result }));
+  const names = { peer, older: `older ${peer}`, eio: "eio" };
+  console.error(`[peers-table] ${failure} ${names[who]}: ${result.outcome}: ${result.saw}`);
+  console.log(JSON.stringify({ failure, peer, version: version(peer, who === "older" ? OLDER : PEERS), who, ...result }));
 };
 
 const worker = async () => {

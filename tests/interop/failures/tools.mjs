@@ -8,8 +8,9 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import readline from "node:readline";
 
-// Where the newest versions are installed, and eio's program.
+// Where the newest versions are installed, the older ones, and eio's program.
 export const PEERS = path.resolve(process.argv[2]);
+export const OLDER = path.join(PEERS, "older");
 const PROBED = path.resolve(process.argv[3]);
 export const require = createRequire(path.join(PEERS, "package.json"));
 const { WebSocket } = require("ws");
@@ -18,11 +19,16 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Long, so that a machine with other things to do does not decide.
 export const PATIENCE = 20_000;
+// What eio says of periods that overflow a timer.
+export const OVERFLOW = /pingInterval \+ pingTimeout is above/;
+// How much later than its bound an end may be seen, on such a machine.
+const TOLERANCE = 2000;
 
 const interop = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-export const npm = (name) => path.join(PEERS, "node_modules", name);
-export const python = path.join(PEERS, "venv/bin/python");
-export const inRust = (what) => path.join(PEERS, `debug/eio-${what}-of-today`);
+export const npm = (name, folder = PEERS) => path.join(folder, "node_modules", name);
+const pythonIn = (folder) => path.join(folder, "venv/bin/python");
+export const python = pythonIn(PEERS);
+export const inRust = (what) => path.join(PEERS, `debug/eio-${what}`);
 
 // The value, or `undefined` after so many milliseconds.
 export const within = (ms, promise) => {
@@ -31,11 +37,11 @@ export const within = (ms, promise) => {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
-// The version of a peer that is installed, by the registry that it comes from.
-export const version = (peer) => {
+// The version of a peer that is installed in a folder, by the registry that it comes from.
+export const version = (peer, folder) => {
   const words = (file) => {
     try {
-      return readFileSync(path.join(PEERS, file), "utf8");
+      return readFileSync(path.join(folder, file), "utf8");
     } catch {
       return "";
     }
@@ -54,11 +60,12 @@ export class Program {
     const program = new Program(command, args);
     program.port = (await program.next("listening"))?.port;
     program.refused = program.all("refused")[0]?.detail;
-    need(program.port || program.refused, `a port: ${program.errors.slice(-200)}`);
+    need(program.port || program.refused, `a port: ${program.complaint}`);
     return program;
   }
 
   constructor(command, args) {
+    this.isOurs = command === PROBED;
     this.events = [];
     this.errors = "";
     this.waiting = new Set();
@@ -77,9 +84,15 @@ export class Program {
       this.waiting.forEach((look) => look());
     });
     this.exited = new Promise((resolve) => {
-      this.child.on("exit", (code) => resolve(code ?? "signal"));
+      // With all that it has written.
+      this.child.on("close", (code) => resolve(code ?? "signal"));
       this.child.on("error", resolve);
     });
+  }
+
+  // What it has written to standard error, in a line.
+  get complaint() {
+    return this.errors.match(/\w*Error.*/)?.[0] ?? this.errors.slice(-200);
   }
 
   tell(command) {
@@ -104,9 +117,22 @@ export class Program {
 }
 
 // engine.io, by the program that the tests drive, too.
-export const engineIo = (options) => Program.start("node", "server.cjs", npm("engine.io"), JSON.stringify(options));
-export const engineIoxide = (options) => Program.start(inRust("peers"), "engineioxide", JSON.stringify(options));
-export const socketIoxide = (options) => Program.start(inRust("peers"), "socketioxide", JSON.stringify(options));
+const engineIoIn = (folder) => (options) =>
+  Program.start("node", "server.cjs", npm("engine.io", folder), JSON.stringify(options));
+const oxide = (program, library) => (options) => Program.start(inRust(program), library, JSON.stringify(options));
+const pythonEngineIoIn = (folder) => (options) =>
+  Program.start(pythonIn(folder), "failures/engineio_server.py", JSON.stringify(options));
+export const engineIo = engineIoIn(PEERS);
+export const engineIoxide = oxide("peers-of-today", "engineioxide");
+export const socketIoxide = oxide("peers-of-today", "socketioxide");
+export const pythonEngineIo = pythonEngineIoIn(PEERS);
+// Versions that still have what is mended in the newest ones.
+export const older = {
+  engineIo: engineIoIn(OLDER),
+  engineIoxide: oxide("older-peers", "engineioxide"),
+  socketIoxide: oxide("older-peers", "socketioxide"),
+  pythonEngineIo: pythonEngineIoIn(OLDER),
+};
 // socket.io, in this process. `welcome` is called with each socket.
 export const socketIo = async (welcome) => {
   const { Server } = require("socket.io");
@@ -116,8 +142,6 @@ export const socketIo = async (welcome) => {
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
   return { port: http.address().port };
 };
-
-export const pythonEngineIo = (options) => Program.start(python, "failures/engineio_server.py", JSON.stringify(options));
 
 // A client that opens a session with the server on this port.
 const opens = (port, options, command, ...args) => {
@@ -136,13 +160,15 @@ export const eio = {
 };
 
 // Probes of failures of a peer. Each is called with what starts a program of the peer, and with what starts one of eio's
-// instead, or there is a sentence that says why eio cannot be tried in this way.
-export const against = (peer, start, eio, probes) =>
-  Object.entries(probes).map(([failure, probe]) => ({ failure, peer, start, eio, probe }));
+// instead, or there is a sentence that says why eio cannot be tried in this way. Those that the newest version has mended are
+// called with what starts an older version, too.
+export const against = (peer, start, eio, probes, older = {}) =>
+  Object.entries(probes).map(([failure, probe]) => ({ failure, peer, start, eio, probe, older: older[failure] }));
 
 export class Polling {
-  static async open({ port }, { eio = 4, path = "/engine.io/" } = {}) {
-    const polling = new Polling(`http://127.0.0.1:${port}${path}?EIO=${eio}&transport=polling`);
+  static async open({ port }, { eio = 4, path = "/engine.io/", base64 = false } = {}) {
+    const more = base64 ? "&b64=1" : "";
+    const polling = new Polling(`http://127.0.0.1:${port}${path}?EIO=${eio}&transport=polling${more}`);
     polling.handshake = JSON.parse((await polling.get()).replace(/^[^{]*/, "").replace(/[^}]*$/, ""));
     polling.url += `&sid=${polling.handshake.sid}`;
     return polling;
@@ -232,3 +258,17 @@ export const need = (value, what) => {
 
 export const still = (saw) => ({ outcome: "still so", saw });
 export const mended = (saw) => ({ outcome: "mended", saw });
+
+// What a program has said for a reason. eio has to say what is expected; the others have words of their own.
+export const reasoned = (program, told, expected) =>
+  need(!program.isOurs || expected.test(told), `expected ${expected}, but it said: ${told}`) && told;
+
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+// Judges the end that a program has to say within so many milliseconds after a moment.
+export const ends = (program, close, { since, bound, reason = /^ping timeout/ }) => {
+  const allowed = `of which ${seconds(bound)} were allowed`;
+  if (!close) return still(`no end in ${seconds(PATIENCE)}, ${allowed}`);
+  const saw = `closed after ${seconds(close.at - since)}: ${reasoned(program, close.detail ?? close.reason, reason)}`;
+  return close.at - since > bound + TOLERANCE ? still(`${saw}, ${allowed}`) : mended(saw);
+};

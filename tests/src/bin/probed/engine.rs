@@ -69,7 +69,8 @@ async fn echo(mut socket: Socket, options: Options) {
         }
     }
     // The application's own view: whatever it reads later would be a failure.
-    say("close", json!({ "reason": socket.closed().await.reason.as_str() }));
+    let closed = socket.closed().await;
+    say("close", json!({ "reason": closed.reason.as_str(), "detail": closed.to_string() }));
 }
 
 /// Says what happens beside the application.

@@ -47,10 +47,10 @@ impl EngineIoHandler for Echo {
 pub(crate) async fn run(options: &Options) {
     let config = EngineIoConfig::builder()
         .ping_interval(options.millis("pingInterval", 25_000))
-        .ping_timeout(options.millis("pingTimeout", 20_000))
-        .upgrade_timeout(options.millis("upgradeTimeout", 10_000))
-        .build();
+        .ping_timeout(options.millis("pingTimeout", 20_000));
+    #[cfg(feature = "upgrade-timeout")]
+    let config = config.upgrade_timeout(options.millis("upgradeTimeout", 10_000));
     when_told(|| {});
     let echo = Echo { burst: options.burst(), size: options.size() };
-    serve(EngineIoService::with_config(Arc::new(echo), config)).await;
+    serve(EngineIoService::with_config(Arc::new(echo), config.build())).await;
 }

@@ -2,7 +2,7 @@
 //!
 //! `eio-peers-of-today <engineioxide or socketioxide> <options as JSON>`: `pingInterval`, `pingTimeout` and `upgradeTimeout` in
 //! milliseconds, and `burst`, how many messages a session is sent when it opens. It ends when standard input does, or at a
-//! line in it that says `close`.
+//! line in it that says `close`. `older_oxide` builds it with older versions, which have no `upgradeTimeout`.
 
 mod engine;
 mod socket;

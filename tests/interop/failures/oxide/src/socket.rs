@@ -11,11 +11,12 @@ use crate::{Options, say, serve, when_told};
 const ESCAPED: &str = "say \"hi\"";
 
 pub(crate) async fn run(options: &Options) {
-    let (service, io) = SocketIo::builder()
+    let builder = SocketIo::builder()
         .ping_interval(options.millis("pingInterval", 25_000))
-        .ping_timeout(options.millis("pingTimeout", 20_000))
-        .upgrade_timeout(options.millis("upgradeTimeout", 10_000))
-        .build_svc();
+        .ping_timeout(options.millis("pingTimeout", 20_000));
+    #[cfg(feature = "upgrade-timeout")]
+    let builder = builder.upgrade_timeout(options.millis("upgradeTimeout", 10_000));
+    let (service, io) = builder.build_svc();
     let burst = options.burst();
     io.ns("/", move |socket: SocketRef| {
         socket.on_disconnect(async |reason: DisconnectReason| {
