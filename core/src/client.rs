@@ -152,14 +152,14 @@ impl ClientSession {
                 lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
                 return None;
             }
-            PacketType::Pong if lifecycle.pending.ping => {
-                // No ping awaits it, because the ping has not left. So it is a packet like any other.
-                let _nothing = lifecycle.machine.handle_packet(now, PacketType::Noop);
-                return None;
-            }
             _ => {}
         }
-        match lifecycle.machine.handle_packet(now, packet.packet_type) {
+        let counts_as = match packet.packet_type {
+            // No ping awaits it, because the ping has not left. So it is a packet like any other.
+            PacketType::Pong if lifecycle.pending.ping => PacketType::Noop,
+            packet_type => packet_type,
+        };
+        match lifecycle.machine.handle_packet(now, counts_as) {
             Reaction::Pong => {
                 lifecycle.pending.pong = true;
                 Some(SessionEvent::Heartbeat { rtt: None })

@@ -148,7 +148,8 @@ impl State<'_> {
 
     /// Puts the first of the frames that are due, if there is one.
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(now) {
+        let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat() {
+            (self.settings.protocol.leaves)(&mut self.session, heartbeat, now);
             (OpCode::Text, heartbeat.encoded().as_bytes())
         } else if self.writer.close_is_due() {
             // A close frame is the last frame: pongs and pings no longer matter.
@@ -175,17 +176,14 @@ impl State<'_> {
 
     /// Returns the heartbeat that is due. Between the fragments of a message, WebSocket allows only control frames, so a
     /// heartbeat waits there. A session that closes or has ended sends no heartbeat.
-    fn heartbeat(&mut self, now: Instant) -> Option<Control> {
+    fn heartbeat(&mut self) -> Option<Control> {
         if self.writer.unfinished().is_some() && self.session.is_open() {
             return None;
         }
         loop {
             match self.session.poll_transmit()? {
                 Control::Close => self.writer.close(),
-                heartbeat if self.session.is_open() => {
-                    (self.settings.protocol.leaves)(&mut self.session, heartbeat, now);
-                    return Some(heartbeat);
-                }
+                heartbeat if self.session.is_open() => return Some(heartbeat),
                 _ => {}
             }
         }
