@@ -37,7 +37,7 @@ pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {
         let took = Spoken(watch.elapsed());
         let line = match finding.first() {
             Some(first) if finding.len() == 1 => format!("found by {first} of {}", suite.name()),
-            Some(first) => format!("found by {first} of {} and {} more", suite.name(), finding.len() - 1),
+            Some(first) => format!("found by {first} and {} more of {}", finding.len() - 1, suite.name()),
             None => "NOT FOUND".to_owned(),
         };
         let line = format!("{}: {}: {line}", fault.place, fault.effect);
