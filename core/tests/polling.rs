@@ -318,7 +318,7 @@ fn a_pong_before_the_ping_has_left_answers_nothing() {
         assert_eq!((session.rtt(), session.last_seen()), (None, after(26_000)));
         assert_eq!(session.poll_timeout(), Some(after(expires)));
 
-        // It takes the answer's place neither when the poll has arrived nor later.
+        // Nor does one between the poll and its answer.
         assert_eq!(polling.handle_poll(after(44_000), &mut session, false), Ok(()));
         assert_eq!(session.handle_packet(after(44_000), Ok(Packet::PONG)), None);
         let batch = polling.poll_answer(after(44_000), &mut session, [], &Limits::DEFAULT).unwrap();

@@ -160,7 +160,7 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
 
 /// Lets five calls follow a ping in every order, each more than an interval later, and nobody judges silence meanwhile:
 /// what random lives hardly ever come to.
-pub(crate) fn compare_orders(mistake: Mistake) -> Result<(), TestCaseError> {
+fn compare_orders(mistake: Mistake) -> Result<(), TestCaseError> {
     const OPS: [Op; 5] = [
         Op::Packet(PacketType::Message),
         Op::Packet(PacketType::Pong),
