@@ -2,6 +2,8 @@
 
 #[path = "documents/rules.rs"]
 mod rules;
+#[path = "documents/unsafe_code.rs"]
+mod unsafe_code;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

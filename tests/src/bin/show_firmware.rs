@@ -2,6 +2,7 @@
 //!
 //! Its arguments are the URL of a server and, if that begins with `https`, the file with the server's public key. Without
 //! arguments, `eio serve` is started beside the board.
+#![forbid(unsafe_code)]
 
 use core::fmt::Write as _;
 use core::time::Duration;

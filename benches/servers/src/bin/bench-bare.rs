@@ -6,6 +6,7 @@
 //! is kept, in a buffer of its size. Text is checked, as RFC 6455 demands of every endpoint (section 8.1). Nothing else
 //! is that an echo does not need: no reserved bits, no fragments, no limit on time or connections. A complete server
 //! cannot be faster than this; it can only come near.
+#![forbid(unsafe_code)]
 
 use std::cell::RefCell;
 use std::future::poll_fn;

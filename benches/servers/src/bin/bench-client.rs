@@ -1,6 +1,7 @@
 //! The client that is compared: many sessions of this library in one process, which measures itself.
 //!
 //! It prints its figures as one line of JSON, as the load generator does. The server that it talks to echoes.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! One node of several: a server of Engine.IO that forwards, or one of Socket.IO, with the least that an application can do.
+#![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::io;

@@ -1,4 +1,5 @@
 //! The Socket.IO server that is compared: this library, with the least that an application can do.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
 //! Writes what each target starts with into a folder, in the form that libFuzzer reads: `seeds <folder>`.
+#![forbid(unsafe_code)]
 
 use std::env;
 use std::fs;

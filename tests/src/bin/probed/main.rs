@@ -7,6 +7,7 @@
 //! what `engine.rs` and `socket.rs` name.
 //!
 //! Each runs on one thread, so what blocks one session's task blocks all.
+#![forbid(unsafe_code)]
 
 mod client;
 mod engine;
