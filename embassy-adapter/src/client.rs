@@ -145,6 +145,17 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         }
     }
 
+    /// Waits like [`ready`](Self::ready), and calls `put` as [`reach_while`](Self::reach_while) does. An image that uses it has
+    /// a second copy of the code that waits, and others pay nothing.
+    pub(crate) async fn ready_while(&mut self, mut put: impl FnMut(&mut Link<'b>)) -> Result<(), SessionEnd> {
+        loop {
+            let _ = self.reach_while(Goal::Message, &mut put).await;
+            if let Some(taken) = self.link.take_message(clock::now()) {
+                return taken;
+            }
+        }
+    }
+
     /// Returns the event that [`recv`](Self::recv) returned last or that [`ready`](Self::ready) waited for. Returns
     /// `None` once a later call has reused its place in the receive buffer.
     #[must_use]
@@ -328,14 +339,27 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// Reads, decodes, answers and waits until the goal is reached or the session ends. Returns whether the message to
     /// send was sent; callers with another goal ignore the result.
+    fn reach(&mut self, goal: Goal<'_>) -> impl Future<Output = Result<(), SendError>> {
+        self.reach_while(goal, |_| ())
+    }
+
+    /// Does what [`reach`](Self::reach) does, and calls `put` after each step, which may put a frame if there is room. The
+    /// goal does not wait for it.
     ///
     /// This is the only place where this crate waits for the stream. Each turn polls the read,
     /// the write and the clock, in that order. So neither direction starves the other, and a deadline is acted on only
     /// when there was nothing to read.
-    async fn reach(&mut self, goal: Goal<'_>) -> Result<(), SendError> {
+    async fn reach_while(
+        &mut self,
+        goal: Goal<'_>,
+        mut put: impl FnMut(&mut Link<'b>),
+    ) -> Result<(), SendError> {
         let Self { reader, writer, link } = self;
         let mut call = Call::to(goal);
-        while let Some(until) = link.step(clock::now(), &mut call) {
+        loop {
+            let until = link.step(clock::now(), &mut call);
+            put(link);
+            let Some(until) = until else { break };
             let Link { inbox, outbox, state, alarm } = &mut *link;
             // A message that waits for the application occupies the place of the next bytes.
             let reading = state.read_end.is_none() && !state.has_waiting_message();

@@ -152,7 +152,7 @@ impl<'b> Link<'b> {
     }
 
     /// Returns whether a frame can be put now, or writing has failed so that none can ever be.
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.state.write_failed.is_some() || self.outbox.is_idle() && self.state.session.is_open()
     }
 

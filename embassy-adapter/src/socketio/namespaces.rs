@@ -10,6 +10,7 @@ use super::incoming::{Receiving, frame};
 use super::state::Gate;
 use super::{Among, Incoming, NoRecovery, Recover, Recovery, Socket, SocketError};
 use crate::Client;
+use crate::link::Link;
 
 /// A client that joins up to `N` namespaces over one session.
 ///
@@ -154,17 +155,17 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// What is returned borrows the receive buffer until the next call.
     ///
     /// [`Incoming::Refused`] and [`Incoming::Disconnected`] free the place of their namespace: it can be joined again. If a
-    /// binary event had been sent on it only in part, the next call completes it with empty attachments: the server waits
+    /// binary event had been sent on it only in part, the next calls complete it with empty attachments: the server waits
     /// for them, and until then every call that sends returns [`SendError::Unfinished`](crate::SendError::Unfinished).
+    /// What arrives is returned meanwhile, also while the server takes nothing.
     ///
     /// # Errors
     /// A [`SocketError`] about the session, which concerns all namespaces: [`SocketError::Session`],
     /// [`SocketError::Packet`] or [`SocketError::TooLong`].
     pub async fn recv(&mut self) -> Result<(&'c str, Incoming<'_>), SocketError> {
         let (namespace, recovered) = loop {
-            self.complete().await;
-            self.leave_unwanted().await;
-            self.client.ready().await?;
+            let Self { client, places, gate, sending, .. } = &mut *self;
+            client.ready_while(|link| put_owed(link, places, gate, *sending == N)).await?;
             if let Some(delivered) = self.judge()? {
                 break delivered;
             }
@@ -246,36 +247,6 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
         Ok(())
     }
 
-    /// Completes a binary event whose namespace the server has closed. The server waits for the rest of its attachments
-    /// before it reads anything else, and nobody sends them: they are empty.
-    async fn complete(&mut self) {
-        while let Gate::Owing { announced, owed } = self.gate
-            && self.sending == N
-        {
-            // An attachment may have been sent in part.
-            let first = !self.client.link.state.has_unfinished_message();
-            let rest = Piece { kind: MessageKind::Binary, bytes: &[], first, last: true };
-            if self.client.send_piece(rest).await.is_err() {
-                return;
-            }
-            self.gate = match owed {
-                0 | 1 => Gate::Open,
-                _ => Gate::Owing { announced, owed: owed.saturating_sub(1) },
-            };
-        }
-    }
-
-    /// Leaves a namespace that the server has accepted too late. If that is not possible now, the next call does it.
-    async fn leave_unwanted(&mut self) {
-        let is_unwanted = |place: &Option<Place<'_, M>>| {
-            place.as_ref().is_some_and(|place| place.membership == Membership::Unwanted)
-        };
-        if let Some(at) = self.places.iter().position(is_unwanted) {
-            // A session that has ended says so to the caller. A binary event that was sent in part goes first.
-            let _ = self.give_up(at).await;
-        }
-    }
-
     /// Decodes the last message. Returns its namespace and whether that was recovered, unless the message is ignored.
     fn judge(&mut self) -> Result<Option<(&'c str, bool)>, SocketError> {
         let received = match self.receiving.decoder.decode(frame(self.client.last_event())?) {
@@ -342,6 +313,43 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
 impl<M> Place<'_, M> {
     fn is_joined_as(&self, namespace: &str) -> bool {
         self.membership == Membership::Joined && self.namespace == namespace
+    }
+}
+
+/// Puts the next frame that no call sends, if there is room for one: an attachment of a binary event whose namespace the
+/// server has closed (`is_abandoned`), or the packet that leaves a namespace that the server has accepted too late.
+fn put_owed<M>(
+    link: &mut Link<'_>,
+    places: &mut [Option<Place<'_, M>>],
+    gate: &mut Gate,
+    is_abandoned: bool,
+) {
+    if !link.has_room() || link.state.write_failed.is_some() {
+        return;
+    }
+    if let Gate::Owing { announced, owed } = *gate {
+        // The server waits for the attachments that were announced before it reads anything else. Nobody sends them any
+        // more, so they are empty; one may have been sent in part.
+        let first = !link.state.has_unfinished_message();
+        let rest = Piece { kind: MessageKind::Binary, bytes: &[], first, last: true };
+        if is_abandoned && link.check_piece(rest).is_ok() {
+            link.put(rest, None);
+            *gate = match owed {
+                0 | 1 => Gate::Open,
+                _ => Gate::Owing { announced, owed: owed.saturating_sub(1) },
+            };
+        }
+        return;
+    }
+    let unwanted = places
+        .iter_mut()
+        .find(|place| place.as_ref().is_some_and(|place| place.membership == Membership::Unwanted));
+    if let Some(slot) = unwanted
+        && let Some(place) = slot
+        && let Ok(packet) = Packet::disconnect().in_namespace(place.namespace)
+        && link.put_text_with(&|out| packet.encode(out).map(str::len)).is_ok()
+    {
+        *slot = None;
     }
 }
 

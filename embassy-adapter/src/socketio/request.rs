@@ -85,7 +85,8 @@ impl<R: Read, W: Write, M: Recover> Socket<'_, '_, R, W, Alone<M>> {
     ///
     /// Whatever else arrives before the answer is passed to `other`, in its order, as [`recv`](Self::recv) would return
     /// it: nothing is kept for later, because there is no memory for it, and nothing is lost. `other` cannot send. If an
-    /// event in it asks for an answer, note its number and call [`ack`](Self::ack) afterwards.
+    /// event in it asks for an answer, note its number and call [`ack`](Self::ack) afterwards. Nothing is received while
+    /// the event itself waits for room in the send buffer.
     ///
     /// If the future is dropped, the event may have been sent. Its answer then arrives as an [`Incoming::Ack`] whose
     /// number you do not know. To wait again after that, use [`emit_with_timeout`](Self::emit_with_timeout) and

@@ -18,6 +18,7 @@ mod heartbeat;
 mod namespaces;
 #[cfg(feature = "embassy-net")]
 mod net;
+mod owed;
 mod receive;
 mod reconnect;
 mod recovery;

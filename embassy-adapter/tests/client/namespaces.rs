@@ -6,10 +6,10 @@ use eio_embassy::socketio::{Incoming, Namespaces, Pending, Recovery, SocketError
 
 use crate::fakes::{self, Reader, Sent, Server, TestClient, Writer, done, open, text, waits};
 
-type Two<'c> = Namespaces<'c, 'static, Reader, Writer, 2>;
+pub(crate) type Two<'c> = Namespaces<'c, 'static, Reader, Writer, 2>;
 
 /// A client that has joined `/a` and `/b`.
-fn both<'c>(client: &'c mut TestClient, server: &mut Server) -> Two<'c> {
+pub(crate) fn both<'c>(client: &'c mut TestClient, server: &mut Server) -> Two<'c> {
     let mut namespaces = Two::new(client);
     for (namespace, answer) in [("/a", r#"40/a,{"sid":"1"}"#), ("/b", r#"40/b,{"sid":"2"}"#)] {
         assert_eq!(done(namespaces.join(namespace, "")), Ok(()));

@@ -124,13 +124,6 @@ impl Expected {
         self.places.len()
     }
 
-    /// Returns whether the board is to leave a namespace by itself.
-    pub(super) fn owes_leave(&self) -> bool {
-        self.places
-            .iter()
-            .any(|(_, membership)| matches!(membership, Membership::TakenBack | Membership::Unwanted))
-    }
-
     /// Notes that the board has left a namespace by itself.
     pub(super) fn note_left(&mut self, namespace: &str) {
         self.places.retain(|place| *place != (namespace, Membership::Unwanted));

@@ -45,9 +45,6 @@ pub(super) struct Story {
     sent: u32,
     /// Whether a binary event could not be sent to its end, which the board does by itself.
     owes: bool,
-    /// Whether the board may wait for room to send something by itself, and what it receives then.
-    may_lag: bool,
-    ahead: Option<(String, Heard)>,
     /// Whether the server has written bytes that are no messages, so that nobody knows what the board receives.
     is_wild: bool,
     /// Whether something has happened that may end the session.
@@ -75,8 +72,6 @@ impl Story {
             events: 0,
             sent: 0,
             owes: false,
-            may_lag: false,
-            ahead: None,
             is_wild: false,
             may_end: false,
             may_lose: false,
@@ -321,24 +316,14 @@ impl Story {
         assert_eq!(next.as_ref().map(|(name, heard)| (&**name, heard)), Some((namespace, heard)));
     }
 
-    /// The board waits, so all that has arrived was received. It may also wait for room to send something by itself.
+    /// The board waits, so all that has arrived was received.
     fn expect_nothing(&mut self) {
-        if self.is_wild {
-            return;
-        }
-        self.may_lag = self.owes || self.expected.owes_leave();
-        let next = self.next();
-        if self.may_lag {
-            self.ahead = next;
-        } else {
-            assert_eq!(next, None);
+        if !self.is_wild {
+            assert_eq!(self.next(), None);
         }
     }
 
     fn next(&mut self) -> Option<(String, Heard)> {
-        if let Some(ahead) = self.ahead.take() {
-            return Some(ahead);
-        }
         let mut next = self.expected.next();
         // A socket that keeps nothing is told once, when it joins.
         while self.usage.is_alone && !self.usage.recovers && matches!(next, Some((_, Heard::Connected))) {
@@ -371,11 +356,6 @@ impl Story {
             SocketError::Send(SendError::Closed | SendError::Expired) => assert!(self.may_end, "{error:?}"),
             error => panic!("{error:?}"),
         }
-    }
-
-    /// Whether nobody knows how much of what the server has sent the board has handled.
-    fn is_unsure(&self) -> bool {
-        self.is_wild || self.may_lag
     }
 
     /// Looks at what the board has sent.

@@ -29,7 +29,7 @@ impl Story {
             if self.expected.can_send(name) {
                 let before = self.sent;
                 self.send(sockets, name, Letter::Event(""));
-                let is_sent = self.sent > before || self.may_end || self.is_unsure();
+                let is_sent = self.sent > before || self.may_end || self.is_wild;
                 assert!(is_sent, "nothing can be sent on {name}");
             }
         }
@@ -47,7 +47,7 @@ impl Story {
             let photo = Packet::event("p", &args).and_then(|packet| packet.with_attachments(2));
             self.wire.promise(photo.expect("valid"), namespace, &PHOTO);
             let is_joined = self.expected.can_send(namespace);
-            if !self.finish_photo(sockets, (namespace, number)) || self.is_unsure() || is_joined {
+            if !self.finish_photo(sockets, (namespace, number)) || self.is_wild || is_joined {
                 return;
             }
             // It was not begun.
@@ -61,7 +61,7 @@ impl Story {
             Poll::Ready(Ok(question)) => {
                 self.sent += 1;
                 self.owes = false;
-                assert!(self.is_unsure() || is_joined, "it sends on {namespace}, which it has not joined");
+                assert!(self.is_wild || is_joined, "it sends on {namespace}, which it has not joined");
                 if let Some(question) = question {
                     assert!(question.id() > self.last_question, "no two questions have the same number");
                     self.last_question = question.id();
@@ -71,7 +71,7 @@ impl Story {
                 self.wire.promise(packet(letter, id).expect("a packet that was sent"), namespace, &[]);
             }
             Poll::Ready(Err(SocketError::NotJoined | SocketError::Disconnected)) => {
-                assert!(self.is_unsure() || !is_joined, "it has joined {namespace}");
+                assert!(self.is_wild || !is_joined, "it has joined {namespace}");
             }
             Poll::Ready(Err(SocketError::Packet(_))) => assert!(packet(letter, None).is_none()),
             Poll::Ready(Err(SocketError::Send(SendError::BufferTooSmall { needed }))) => {
@@ -96,7 +96,7 @@ impl Story {
             Poll::Ready(Err(error)) if !is_done => self.fail(error),
             Poll::Ready(Err(SocketError::NotJoined | SocketError::Disconnected)) => {
                 let is_joined = self.expected.can_send(namespace);
-                assert!(self.is_unsure() || !is_joined, "it has joined {namespace}");
+                assert!(self.is_wild || !is_joined, "it has joined {namespace}");
                 self.give_photo_up();
             }
             Poll::Ready(Err(error)) => {
@@ -108,13 +108,6 @@ impl Story {
             self.photo = None;
         }
         is_done
-    }
-
-    /// What the board receives depends on what it has handled before this call. Where nobody knows that, nobody knows the rest.
-    fn lose_track(&mut self) {
-        if self.may_lag {
-            (self.is_wild, self.wire.is_wild) = (true, true);
-        }
     }
 
     /// Nobody can send the rest of the binary event any more.
@@ -156,21 +149,20 @@ impl Story {
             return;
         }
         let Some(asked) = sockets.join(namespace) else { return };
-        self.lose_track();
         let membership = self.expected.membership(namespace);
         match asked {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 let is_free = matches!(membership, None | Some(Membership::Unwanted));
-                assert!(self.is_unsure() || is_free, "{membership:?}");
+                assert!(self.is_wild || is_free, "{membership:?}");
                 self.expected.set(namespace, Some(Membership::Asked));
                 if !(self.usage.is_old && namespace == "/") {
                     self.wire.promise_join(namespace);
                 }
             }
-            Poll::Ready(Err(SocketError::AlreadyJoined)) => assert!(self.is_unsure() || membership.is_some()),
+            Poll::Ready(Err(SocketError::AlreadyJoined)) => assert!(self.is_wild || membership.is_some()),
             Poll::Ready(Err(SocketError::TooManyNamespaces { max: 2 })) => {
-                assert!(self.is_unsure() || self.expected.places() >= 2);
+                assert!(self.is_wild || self.expected.places() >= 2);
             }
             Poll::Ready(Err(error)) => self.fail(error),
         }
@@ -181,7 +173,6 @@ impl Story {
             return;
         }
         let Some(left) = sockets.leave(namespace) else { return };
-        self.lose_track();
         let membership = self.expected.membership(namespace);
         match (left, membership) {
             (Poll::Pending, _) => {}
@@ -189,7 +180,7 @@ impl Story {
                 self.expected.set(namespace, Some(Membership::TakenBack));
             }
             (Poll::Ready(Ok(())), membership) => {
-                assert!(self.is_unsure() || membership == Some(Membership::Joined), "{membership:?}");
+                assert!(self.is_wild || membership == Some(Membership::Joined), "{membership:?}");
                 self.expected.set(namespace, None);
                 if !self.is_wild {
                     self.wire.promise(Packet::disconnect(), namespace, &[]);
@@ -197,7 +188,7 @@ impl Story {
             }
             (Poll::Ready(Err(SocketError::NotJoined)), membership) => {
                 let is_in = matches!(membership, Some(Membership::Asked | Membership::Joined));
-                assert!(self.is_unsure() || !is_in, "{membership:?}");
+                assert!(self.is_wild || !is_in, "{membership:?}");
             }
             (Poll::Ready(Err(error)), _) => self.fail(error),
         }
