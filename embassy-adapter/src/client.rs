@@ -193,7 +193,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// `first` to false there if any bytes were taken.
     ///
     /// A future that is dropped has taken no bytes. Until the piece marked `last` has been taken completely, no other
-    /// message can be sent, and the heartbeat has to wait as for a long message in [`send`](Self::send).
+    /// message can be sent, and the heartbeat has to wait as for a long message in [`send`](Self::send). With
+    /// [`Protocol::V3`](crate::Protocol::V3), a ping that has waited has its whole timeout from when it leaves, so a server that
+    /// vanishes between two pieces is noticed later by as long as the ping waited.
     ///
     /// # Errors
     /// A [`SendError`].

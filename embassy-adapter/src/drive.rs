@@ -96,6 +96,10 @@ impl<'b> Link<'b> {
         let mut progress = call.written.is_some();
         if let Some(written) = call.written.take() {
             self.state.handle_written(written, &mut self.outbox);
+            if self.state.session.has_ping_to_send() {
+                // The server may have made room for it just in time, and silence is judged below.
+                self.state.fill(now, &mut self.outbox);
+            }
         }
         match call.read.take() {
             Some(read) => self.state.handle_read(now, read, &mut self.inbox),
@@ -157,7 +161,7 @@ impl<'b> Link<'b> {
     }
 
     /// Returns whether the application may send now.
-    fn check_send(&self, now: Instant) -> Result<(), SendError> {
+    pub(crate) fn check_send(&self, now: Instant) -> Result<(), SendError> {
         match self.state.session.check_send(now) {
             Ok(()) if self.state.write_failed.is_none() => Ok(()),
             Err(CheckSendError::Expired) => Err(SendError::Expired),

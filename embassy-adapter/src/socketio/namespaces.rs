@@ -10,6 +10,7 @@ use super::incoming::{Receiving, frame};
 use super::state::Gate;
 use super::{Among, Incoming, NoRecovery, Recover, Recovery, Socket, SocketError};
 use crate::Client;
+use crate::clock;
 use crate::link::Link;
 
 /// A client that joins up to `N` namespaces over one session.
@@ -324,7 +325,7 @@ fn put_owed<M>(
     gate: &mut Gate,
     is_abandoned: bool,
 ) {
-    if !link.has_room() || link.state.write_failed.is_some() {
+    if !link.has_room() || link.check_send(clock::now()).is_err() {
         return;
     }
     if let Gate::Owing { announced, owed } = *gate {

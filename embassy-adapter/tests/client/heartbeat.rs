@@ -323,6 +323,25 @@ fn a_ping_of_revision_3_that_waited_for_room_may_be_answered_for_the_whole_timeo
     assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
 }
 
+/// The server makes room 1 ms before the deadline, and the board wakes 3 ms after it.
+#[test]
+fn room_that_a_server_makes_just_in_time_counts_if_the_board_is_a_little_late() {
+    let _clock = fakes::clock();
+    let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
+    let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
+    server.set_window(100);
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[7; 300]))), Ok(()));
+    waits(client.recv());
+    fakes::advance(300_000); // the ping is due
+    waits(client.recv());
+    fakes::advance(199_000);
+    server.set_window(10_000);
+    fakes::advance(4_000);
+    waits(client.recv());
+    assert_eq!(server.take().last(), Some(&text("2")));
+    assert_eq!(client.time_to_deadline(), Some(Duration::from_millis(200)));
+}
+
 #[test]
 fn the_round_trip_of_the_link_is_measured_when_asked() {
     let _clock = fakes::clock();
