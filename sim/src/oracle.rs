@@ -1,4 +1,4 @@
-//! What every world checks of every session: that it keeps the bounds of [`eio_core::detect`], and ends for true reasons.
+//! What every world checks of every session: that it keeps the bounds of [`eio_core::detect`], and ends for reasons that have a cause.
 //!
 //! The oracle stands beside the session and sees what its program sees: what arrives, which pings are written, what the
 //! clock shows. It asks the session for nothing, so a session that errs cannot excuse itself. [`Breach`] says what must
@@ -61,16 +61,16 @@ pub enum Wrong {
     /// or with the last ping heard. It does not matter whether the side that judges stalled while it waited for a pong, once
     /// its ping has left: on long-polling, a ping may have to wait for the answer to an earlier request.
     Groundless,
-    /// A session has ended for this reason, which is not silence and is not true. These are true:
+    /// A session has ended for this reason, which is not silence, and nothing has happened that it can be about:
     ///
-    /// - `LocalClose`;
-    /// - `PeerClose`, `TransportClosed` and `TransportReset`, if the peer has ended or died, or if the server has given up the
+    /// - for `PeerClose`, `TransportClosed` and `TransportReset`, the peer has ended or died, or the server has given up the
     ///   upgrade that the client believes complete;
-    /// - `TransportError`, if this side's kernel has given up the connection;
-    /// - `OpenTimeout`, if something has held up the handshake, as under [`Groundless`](Self::Groundless).
+    /// - for `TransportError`, this side's kernel has lost the connection;
+    /// - for `OpenTimeout`, the server has died, the client did not run, or something has held up the handshake, as under
+    ///   [`Groundless`](Self::Groundless).
     ///
-    /// The others never are: no session of a world breaks the protocol.
-    Untrue(DisconnectReason),
+    /// `LocalClose` is not judged. Other reasons have no cause in a world, because no session breaks the protocol.
+    Unfounded(DisconnectReason),
 }
 
 impl fmt::Display for Breach {
@@ -89,8 +89,8 @@ impl fmt::Display for Breach {
             Wrong::Groundless => {
                 write!(f, "{session} ended on the {side} for silence, and nothing had silenced its peer")
             }
-            Wrong::Untrue(reason) => {
-                write!(f, "{session} ended on the {side} for a reason that is not true: {reason}")
+            Wrong::Unfounded(reason) => {
+                write!(f, "{session} ended on the {side} for a reason without a cause: {reason}")
             }
         }
     }

@@ -172,7 +172,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "scale: {} ends for silence, {} of them of programs that ran all the time; no bound was passed or undercut, and \
-             every other end had the reason that it names; the smallest margins are {} µs to the latest end allowed, {} µs to the earliest",
+             every other end had a cause; the smallest margins are {} µs to the latest end allowed, {} µs to the earliest",
             self.judged,
             self.undisturbed,
             micros(self.to_latest),

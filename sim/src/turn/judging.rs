@@ -36,8 +36,8 @@ impl<'a> Turn<'a> {
     pub(super) fn judge_end(&mut self, side: Side, reason: DisconnectReason) {
         if reason == DisconnectReason::PingTimeout {
             self.judge_silence(side);
-        } else if !self.is_true(side, reason) {
-            self.report(side, Wrong::Untrue(reason));
+        } else if !self.has_happened(side, reason) {
+            self.report(side, Wrong::Unfounded(reason));
         }
     }
 
@@ -48,13 +48,18 @@ impl<'a> Turn<'a> {
         let wrong = watch.check_end(reading, excuse, bounds, &mut self.ledger.margins);
         if let Some(wrong) = wrong {
             self.report(side, wrong);
-        } else if !self.has_cause(side, watch.owed_since(bounds), bounds.silence(), bounds.patience()) {
-            self.report(side, Wrong::Groundless);
+        } else {
+            let peer = self.peer(side.other());
+            let answers = peer.socket == Socket::Open && peer.is_open();
+            let (silence, patience) = (bounds.silence(), bounds.patience());
+            if answers && !self.has_cause(side, watch.owed_since(bounds), silence, patience) {
+                self.report(side, Wrong::Groundless);
+            }
         }
     }
 
-    /// Whether this reason, which is another one than silence, is what has happened to the session.
-    fn is_true(&self, side: Side, reason: DisconnectReason) -> bool {
+    /// Whether something has happened that this reason, which is not silence, can be about.
+    fn has_happened(&self, side: Side, reason: DisconnectReason) -> bool {
         let peer = self.peer(side.other());
         match reason {
             DisconnectReason::LocalClose => true,
@@ -70,7 +75,12 @@ impl<'a> Turn<'a> {
             DisconnectReason::TransportError => self.peer(side).socket == Socket::Closed,
             DisconnectReason::OpenTimeout => {
                 let patience = micros(self.scenery.plan(self.connection.plan).plan.open_timeout);
-                self.has_cause(side, self.ledger.now.saturating_sub(patience), patience, patience)
+                // By the true time, the handshake may have begun earlier: the client's clock may be slow, or stand still.
+                let since = self.ledger.now.saturating_sub(2 * patience);
+                // A client that does not run sends no request.
+                peer.socket != Socket::Open
+                    || self.was_idle(side, since)
+                    || self.has_cause(side, since, patience, patience)
             }
             _ => false,
         }
@@ -99,26 +109,24 @@ impl<'a> Turn<'a> {
         Excuse { away, steps: 2 * (host.step() - 1) }
     }
 
-    /// Whether anything has silenced the peer of this side since then. This side has waited for its next sign of life, which is
+    /// Whether the programs of this side's machine have not run all the time since then.
+    fn was_idle(&self, side: Side, since: Micros) -> bool {
+        let host = self.connection.host(self.scenery, side);
+        host.idle(self.ledger.now) > host.idle(since)
+    }
+
+    /// Whether anything has silenced the peer of this side since then, other than its end. This side has waited for its next sign of life, which is
     /// due after at most this `silence`, with this `patience`.
     fn has_cause(&self, side: Side, since: Micros, silence: Micros, patience: Micros) -> bool {
-        let peer = self.peer(side.other());
-        let answers = peer.socket == Socket::Open && peer.is_open();
-        let now = self.ledger.now;
-        let was_idle = |side: Side| {
-            let host = self.connection.host(self.scenery, side);
-            host.idle(now) > host.idle(since)
-        };
         // What has arrived is read before silence is judged. But a client that does not run does not poll, and no ping leaves.
-        let was_away = !self.bounds(side).pings() && was_idle(side);
+        let was_away = !self.bounds(side).pings() && self.was_idle(side, since);
         let link = self.scenery.link(self.connection.link);
         let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
         let drift = silence.saturating_mul(drift[0] + drift[1]) / 1_000_000;
         let slow = ROUND_TRIPS * link.longest_round_trip() + SLACK + drift;
-        !answers
-            || self.connection.disturbed_at >= since
+        self.connection.disturbed_at >= since
             || self.connection.streams.iter().any(Stream::has_lost)
-            || was_idle(side.other())
+            || self.was_idle(side.other(), since)
             || was_away
             || slow >= patience
     }
@@ -133,7 +141,7 @@ mod tests {
     use crate::{Plan, World};
 
     #[test]
-    fn an_end_for_a_reason_that_is_not_true_is_a_breach() {
+    fn an_end_for_a_reason_without_a_cause_is_a_breach() {
         for (call, reason) in [
             (Session::handle_transport_reset as fn(&mut _, _), DisconnectReason::TransportReset),
             (Session::handle_transport_error, DisconnectReason::TransportError),
@@ -147,7 +155,7 @@ mod tests {
                 turn.write(Side::Client);
             });
             let breach = world.breach().map(|breach| (breach.side, breach.what));
-            assert_eq!(breach, Some((Side::Client, Wrong::Untrue(reason))));
+            assert_eq!(breach, Some((Side::Client, Wrong::Unfounded(reason))));
         }
     }
 }
