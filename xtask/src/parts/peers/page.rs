@@ -100,15 +100,19 @@ impl Results<'_> {
                 wrong.push(format!("no test is named for {name}"));
             }
         }
-        for Row { failure, peer, older, here, .. } in self.rows {
+        for Row { failure, peer, there, older, here, .. } in self.rows {
             let may_be_untried = here.outcome == "not tried" && UNTRIED.contains(&failure.as_str());
             if here.outcome != "not seen" && !may_be_untried {
                 wrong.push(format!("{failure} at eio: {here}"));
             }
-            if let Some(Seen { version, outcome, .. }) = older
-                && outcome == "mended"
-            {
-                wrong.push(format!("the probe of {failure} does not fire at {peer} {version}"));
+            match older {
+                Some(Seen { version, outcome, .. }) if outcome == "mended" => {
+                    wrong.push(format!("the probe of {failure} does not fire at {peer} {version}"));
+                }
+                None if there.outcome == "mended" => wrong.push(format!(
+                    "{peer} has mended {failure}: name an older version at which its probe fires"
+                )),
+                _ => {}
             }
         }
         for (Test { file, name }, outcome) in self.outcomes {
@@ -274,5 +278,8 @@ mod tests {
         let (mended, wrong) = older("mended");
         assert!(mended.contains(never), "{mended}");
         assert_eq!(wrong, ["the probe of B2 does not fire at a 0.9"]);
+        let rows = rows(&[line("peer", "mended", "x"), line("eio", "not seen", "fine")]);
+        let wrong = Results { failures: &[], rows: &rows, outcomes: &BTreeMap::new() }.wrong();
+        assert_eq!(wrong, ["a has mended B2: name an older version at which its probe fires"]);
     }
 }
