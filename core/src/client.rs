@@ -155,7 +155,7 @@ impl ClientSession {
             _ => {}
         }
         let counts_as = match packet.packet_type {
-            // No ping awaits it, because the ping has not left. So it is a packet like any other.
+            // Its ping has not left, so it answers nothing. It is a packet like any other.
             PacketType::Pong if lifecycle.pending.ping => PacketType::Noop,
             packet_type => packet_type,
         };

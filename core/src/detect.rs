@@ -32,7 +32,8 @@
 //!
 //! The numbers leave out everything that is not a setting: the time on the wire, the caller's scheduling, and an
 //! application that does not read. They also hold during an upgrade, which cancels no deadline here, and while a post or a
-//! message is arriving: it is a packet once it is whole.
+//! message is arriving: it is a packet once it is whole, unless the caller reports the parts
+//! ([`handle_activity`](crate::ServerSession::handle_activity)) and any packet counts.
 //! [`largest_message`] answers the opposite question: how much a live peer may send without being taken for dead.
 //!
 //! ```

@@ -296,12 +296,13 @@ impl Machine {
     /// from now. Under [`Liveness::ExtendOnce`], one packet after this call may extend the timeout, also if one before it
     /// has. Until the answer, the deadline never comes earlier than without this call.
     ///
-    /// The wait must have ended by something that the peer did: a poll that arrived, or a post that was answered. Does
-    /// nothing if no pong is awaited.
+    /// The wait must have ended by something that the peer did: a poll that arrived, a post that was answered, an upgrade that
+    /// was completed or broken off, or room on a WebSocket. Does nothing if no pong is awaited.
     ///
     /// A machine does not know when a ping leaves, and takes a pong for the answer as soon as the ping is due. A session
-    /// knows: see [`ServerSession::poll_transmit`](crate::ServerSession::poll_transmit). If you keep the ping of a server
-    /// back, report a pong that comes before it leaves with [`handle_activity`](Self::handle_activity).
+    /// knows: see [`ServerSession::poll_transmit`](crate::ServerSession::poll_transmit). If you keep a ping
+    /// back, report a pong that comes before it leaves in another way: on a server with
+    /// [`handle_activity`](Self::handle_activity), on a client as a [`PacketType::Noop`].
     ///
     /// ```
     /// use eio_core::heartbeat::{Due, Machine};

@@ -108,7 +108,7 @@ impl ServerSession {
             return None;
         }
         if packet.packet_type == PacketType::Pong && lifecycle.pending.ping {
-            // No ping awaits it, because the ping has not left. So it is a sign of life, and no answer.
+            // Its ping has not left, so it answers nothing. It only shows that the client lives.
             lifecycle.machine.handle_activity(now);
             return None;
         }

@@ -8,6 +8,7 @@ use eio_core::packet::{Data, Packet, WebSocketMessage};
 use eio_core::payload::{DEFAULT_MAX_PACKETS, Format, v3::Framing};
 use eio_core::polling::{ClientPolling, Hold, Limits, Refusal, Request, ServerPolling};
 use eio_core::session::{CLOSE_TIMEOUT, Control};
+use eio_core::upgrade::UpgradeFailure;
 use eio_core::{
     ClientSession, DisconnectReason, Heartbeat, Instant, Liveness, Revision, ServerSession, SessionEvent,
 };
@@ -256,28 +257,41 @@ fn requested(
 }
 
 #[test]
-fn a_clients_ping_that_waited_for_an_upgrade_that_fails_has_its_whole_timeout() {
-    // The caller reports the failure, even after the deadline, or only asks for the next request.
-    for reports in [false, true] {
+fn a_clients_ping_that_waited_for_an_upgrade_that_the_server_breaks_off_has_its_whole_timeout() {
+    // A server that lets the upgrade time out has had the poll to show that it lives.
+    for (failure, deadline) in [
+        (UpgradeFailure::TransportClosed, 3_900),
+        (UpgradeFailure::UnexpectedPacket, 3_900),
+        (UpgradeFailure::Timeout, 3_000),
+    ] {
         let (mut session, mut polling) = brisk_client();
         session.handle_timeout(after(2_000));
         assert_eq!(requested(&mut polling, &mut session, 2_000, true), None);
         assert_eq!(session.poll_timeout(), Some(after(3_000)));
-        let left = if reports { 3_500 } else { 2_900 };
-        if reports {
-            polling.handle_upgrade_failed(after(left), &mut session);
-            session.handle_timeout(after(left));
-        }
-        let post = requested(&mut polling, &mut session, left, false);
+        polling.handle_upgrade_failed(after(2_900), &mut session, failure);
+        let post = requested(&mut polling, &mut session, 2_900, false);
         assert!(matches!(post, Some(Request::Post(batch)) if batch.has_ping()), "{post:?}");
-        assert_eq!(session.poll_timeout(), Some(after(left + 1_000)));
+        assert_eq!(session.poll_timeout(), Some(after(deadline)), "{failure:?}");
     }
+}
+
+/// The failure is reported before silence is judged, even after the deadline.
+#[test]
+fn an_upgrade_that_the_server_breaks_off_late_saves_the_session() {
+    let (mut session, mut polling) = brisk_client();
+    session.handle_timeout(after(2_000));
+    assert_eq!(requested(&mut polling, &mut session, 2_000, true), None);
+    polling.handle_upgrade_failed(after(3_500), &mut session, UpgradeFailure::TransportClosed);
+    session.handle_timeout(after(3_500));
+    assert_eq!(session.poll_timeout(), Some(after(4_500)));
 }
 
 #[test]
 fn the_answer_to_a_post_lets_no_ping_go_while_an_upgrade_pauses_and_the_end_of_the_upgrade_does() {
-    let ends: [fn(&mut ClientPolling, Instant, &mut ClientSession); 2] =
-        [ClientPolling::handle_upgrade_failed, ClientPolling::handle_upgraded];
+    let ends: [fn(&mut ClientPolling, Instant, &mut ClientSession); 2] = [
+        |polling, now, session| polling.handle_upgrade_failed(now, session, UpgradeFailure::TransportClosed),
+        ClientPolling::handle_upgraded,
+    ];
     for end in ends {
         let (mut session, mut polling) = brisk_client();
         let queue = [Packet::message(WebSocketMessage::Text("x"))];
@@ -300,7 +314,7 @@ fn an_upgrade_that_fails_lets_no_ping_go_that_waits_for_the_answer_to_a_post() {
     let post = polling.poll_request(after(1_900), &mut session, queue, &Limits::DEFAULT, Hold::default());
     assert!(matches!(post, Some(Request::Post(_))), "{post:?}");
     session.handle_timeout(after(2_000));
-    polling.handle_upgrade_failed(after(2_500), &mut session);
+    polling.handle_upgrade_failed(after(2_500), &mut session, UpgradeFailure::TransportClosed);
     assert_eq!(session.poll_timeout(), Some(after(3_000)));
     polling.handle_post_answered(after(2_600), &mut session);
     assert_eq!(session.poll_timeout(), Some(after(3_600)));

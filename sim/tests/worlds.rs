@@ -450,15 +450,16 @@ fn on_long_polling_a_program_that_keeps_its_own_ping_from_leaving_ends_nothing()
 }
 
 #[test]
-fn a_clients_ping_that_waited_for_an_upgrade_that_fails_has_its_whole_timeout() {
+fn a_clients_ping_that_waited_for_an_upgrade_that_timed_out_gets_no_more_time() {
     // The probe is answered. What ends the request before is lost, so the upgrade fails after 5 s. The ping is due in the
-    // meantime.
+    // meantime, and its answer comes too late.
     let link = Link::new(ms(20)).cut_to_client(Spells::once(ms(25_010), secs(7)));
     let plan = Plan::new(Heartbeat::DEFAULT).revision(Revision::V3).polling();
     let (mut world, session) = open(link, plan.client_timeout_at_most(secs(8)));
     world.run_until(ms(24_900));
     assert!(world.upgrade(session));
     world.run_until(secs(120));
-    world.assert_open(session);
     assert_eq!(world.totals().upgraded, 0, "{}", world.timetable());
+    let end = world.assert_ended(session, Side::Client, DisconnectReason::PingTimeout);
+    assert!(end.at <= secs(33) + ms(100), "{end:?}");
 }

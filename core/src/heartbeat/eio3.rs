@@ -27,8 +27,8 @@
 //! | open, closing | deadline due | – | – | ping timeout |
 //! | closing | any packet | off | now + I + T | nothing is written |
 //!
-//! A ping leaves late where it has to wait for the server: on long-polling, for the answer to the post before it. In a
-//! [session](crate::ClientSession::has_ping_to_send), no ping awaits a pong that comes before.
+//! A ping leaves late where it has to wait for the server: on long-polling, for the answer to the post before it. A
+//! [session](crate::ClientSession::poll_transmit) does not take a pong that arrives before its ping has left for the answer.
 //!
 //! A ping is sent once: without its pong, no other ping follows. In this revision messages count as a sign of life for
 //! a client, as they do in the reference. A pong that no ping awaits does not postpone the next ping. In the reference

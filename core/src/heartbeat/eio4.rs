@@ -18,8 +18,8 @@
 //! | closing | next ping due | off | now + T | nothing is written |
 //!
 //! A ping leaves late where it has to wait for the client: on long-polling, for the next poll. From then on the client has
-//! its whole T, and `ping` in the table is the time at which the ping left. In a
-//! [session](crate::ServerSession::has_ping_to_send), no ping awaits a pong that comes before.
+//! its whole T, and `ping` in the table is the time at which the ping left. A
+//! [session](crate::ServerSession::poll_transmit) does not take a pong that arrives before its ping has left for the answer.
 //!
 //! Two rules differ from the reference server on purpose. First, a pong that no ping awaits moves no timer. Otherwise a
 //! client that sends pongs more often than every I would never be pinged (B4). Second, the next ping is also timed from

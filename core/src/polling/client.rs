@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::{Batch, Limits};
 use crate::packet::Packet;
 use crate::payload::Format;
+use crate::upgrade::UpgradeFailure;
 use crate::{ClientSession, Instant, Revision};
 
 /// The client's side of one session's polling: one poll at a time, one post at a time, and what a post carries. It takes
@@ -150,8 +151,7 @@ impl ClientPolling {
     /// Returns the next request to start, or `None` if there is nothing to start now. The request counts as in flight.
     ///
     /// `queue` is the caller's queue of messages, the oldest first. The length limit in `limits` is the handshake's
-    /// `maxPayload`, or less. A long post delays the heartbeats behind it. A ping in a post leaves now, so the server may take
-    /// the whole ping timeout from now.
+    /// `maxPayload`, or less. A long post delays the heartbeats behind it.
     ///
     /// Once the session has ended, drop the requests in flight before this call. It returns at most one more post, which
     /// tells the server.
@@ -180,9 +180,6 @@ impl ClientPolling {
             return None;
         }
         let mut batch = Batch::heartbeats(self.format, &mut self.close_due, || session.poll_transmit());
-        if batch.has_ping() {
-            session.handle_ping_sent(now);
-        }
         let all = batch.fill(queue, limits);
         if let Some(closed) = batch.closed(limits).filter(|_| all && self.close_due) {
             self.close_due = false;
@@ -288,20 +285,25 @@ impl ClientPolling {
     }
 
     /// Reports that an upgrade is complete. The session lives on another transport, and no request starts any more. A ping
-    /// that waited for the upgrade leaves there, so the server may take the whole ping timeout from now. If
-    /// [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
+    /// that waited for the upgrade leaves there, so the server may take the whole ping timeout from now. Call this method
+    /// before [`handle_timeout`](ClientSession::handle_timeout). If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
     pub fn handle_upgraded(&mut self, now: Instant, session: &mut ClientSession) {
         self.moved = true;
         self.release_ping(now, session);
     }
 
-    /// Reports that an upgrade failed. The session stays on polling. A ping that waited for the upgrade leaves now, unless a
-    /// post is in flight, so the server may take the whole ping timeout from now.
+    /// Reports that an upgrade failed, and why. The session stays on polling. If the server has broken off the upgrade, a ping
+    /// that waited for it leaves now, unless a post is in flight, so the server may take the whole ping timeout from now. Call
+    /// this method before [`handle_timeout`](ClientSession::handle_timeout).
+    ///
+    /// After [`UpgradeFailure::Timeout`] the ping gets no more time: the poll that waited was there for the server to show that
+    /// it lives.
     ///
     /// ```
     /// use core::time::Duration;
     /// use eio_core::polling::{ClientPolling, Hold, Limits, Request};
     /// use eio_core::packet::WebSocketMessage;
+    /// use eio_core::upgrade::UpgradeFailure;
     /// use eio_core::{ClientSession, Instant, Revision};
     ///
     /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
@@ -316,15 +318,22 @@ impl ClientPolling {
     /// assert_eq!(request(&mut polling, &mut session, at(1_900), true), None);
     /// session.handle_timeout(at(2_000)); // the ping is due, and waits
     /// assert_eq!(session.poll_timeout(), Some(at(3_000)));
-    /// polling.handle_upgrade_failed(at(2_900), &mut session);
+    /// polling.handle_upgrade_failed(at(2_900), &mut session, UpgradeFailure::TransportClosed);
     /// assert_eq!(session.poll_timeout(), Some(at(3_900)));
     /// assert_eq!(request(&mut polling, &mut session, at(2_900), false), Some(Request::Poll));
     /// let post = request(&mut polling, &mut session, at(2_900), false);
     /// assert!(matches!(post, Some(Request::Post(batch)) if batch.has_ping()));
     /// ```
-    pub fn handle_upgrade_failed(&mut self, now: Instant, session: &mut ClientSession) {
+    pub fn handle_upgrade_failed(
+        &mut self,
+        now: Instant,
+        session: &mut ClientSession,
+        failure: UpgradeFailure,
+    ) {
         self.paused = false;
-        self.release_ping(now, session);
+        if failure != UpgradeFailure::Timeout {
+            self.release_ping(now, session);
+        }
     }
 
     /// Reports that a ping that waits leaves now, if nothing holds it back any more.

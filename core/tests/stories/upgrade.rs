@@ -1,5 +1,5 @@
-//! Moving to another transport, both roles: heartbeats go on and no deadline moves (rule 12), a failure costs the candidate
-//! alone, and an upgrade always ends.
+//! Moving to another transport, both roles: heartbeats go on, and an upgrade by itself moves no deadline (rule 12). A failure
+//! costs the candidate alone, and an upgrade always ends.
 
 use eio_core::packet::{Packet, PacketType};
 use eio_core::upgrade::{UPGRADE_TIMEOUT, UpgradeFailure, UpgradeOutcome};

@@ -217,7 +217,9 @@ impl Turn<'_> {
             }
             Some(UpgradeOutcome::Failed(failure)) => {
                 *upgrade = Upgrade::No;
-                let lets_go = side == Side::Client && polling.ways[side.index()].is_free;
+                let lets_go = side == Side::Client
+                    && failure != UpgradeFailure::Timeout
+                    && polling.ways[side.index()].is_free;
                 if failure != UpgradeFailure::TransportClosed {
                     self.transmit(side, Parcel::CandidateEnds);
                 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use eio_core::handshake::Transport;
 use eio_core::payload::v3::Framing;
 use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request as Due};
+use eio_core::upgrade::UpgradeFailure;
 use eio_core::{DisconnectReason, Instant, Revision};
 use http::{HeaderValue, Method, Request, header};
 
@@ -179,8 +180,13 @@ impl Polling {
     }
 
     /// The session stays on polling.
-    pub(crate) fn handle_upgrade_failed(&mut self, engine: &mut Engine<ClientKind>, now: Instant) {
-        self.requests.handle_upgrade_failed(now, &mut engine.session);
+    pub(crate) fn handle_upgrade_failed(
+        &mut self,
+        engine: &mut Engine<ClientKind>,
+        now: Instant,
+        failure: UpgradeFailure,
+    ) {
+        self.requests.handle_upgrade_failed(now, &mut engine.session, failure);
     }
 
     /// Whether no request is in flight.

@@ -146,7 +146,7 @@ fn upgrade(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) 
     let opened = role.candidate.take().and_then(Candidate::into_opened);
     match outcome {
         UpgradeOutcome::Upgraded => role.polling.handle_upgraded(engine, now),
-        UpgradeOutcome::Failed(_) => role.polling.handle_upgrade_failed(engine, now),
+        UpgradeOutcome::Failed(failure) => role.polling.handle_upgrade_failed(engine, now, failure),
     }
     match opened {
         Some((io, protocol)) if outcome == UpgradeOutcome::Upgraded => {

@@ -220,7 +220,7 @@ impl<R: Role> Driver<R> {
     /// comes before silence is judged.
     fn write_overdue_ping(&mut self, cx: &mut Context<'_>, now: Instant) {
         let session = &self.engine.session;
-        if session.is_expired(now) && session.has_ping_to_send() {
+        if self.carrier.takes_messages() && session.is_expired(now) && session.has_ping_to_send() {
             let written = self.write(cx, now);
             self.engine.shared.lock().note_written(written);
         }
