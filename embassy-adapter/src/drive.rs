@@ -96,13 +96,11 @@ impl<'b> Link<'b> {
         let mut progress = call.written.is_some();
         if let Some(written) = call.written.take() {
             self.state.handle_written(written, &mut self.outbox);
-            if self.state.session.has_ping_to_send() {
-                // The server may have made room for it just in time, and silence is judged below.
-                self.state.fill(now, &mut self.outbox);
-            }
         }
         match call.read.take() {
             Some(read) => self.state.handle_read(now, read, &mut self.inbox),
+            // If the server has just made room, a ping that waits for it leaves before silence is judged.
+            None if progress && self.state.session.has_ping_to_send() => {}
             None if previous == Previous::Waited => self.handle_idle(now),
             None => {}
         }
