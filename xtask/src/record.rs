@@ -3,13 +3,14 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use crate::job::{Job, Stop, command};
 use crate::part::{PARTS, Part};
 use crate::stopwatch::Spoken;
+use crate::workspace::Workspace;
 
 /// Where it is, from the root.
 const PAGE: &str = "docs/proofs.md";
@@ -45,7 +46,7 @@ impl Circumstances {
 
 /// Writes the section of a part that has passed. `found` are its notes, and `results` the test runners' closing lines.
 pub(crate) fn write(
-    root: &Path,
+    workspace: &Workspace,
     part: &Part,
     circumstances: &Circumstances,
     took: Duration,
@@ -56,14 +57,17 @@ pub(crate) fn write(
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let broken = |error: std::io::Error| format!("{PAGE}: {error}");
-    let path = root.join(PAGE);
+    let path = workspace.root.join(PAGE);
     let page = match std::fs::read_to_string(&path) {
         Ok(page) => page,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(broken(error)),
     };
     let mut sections = sections(&page);
-    sections.insert(part.name.to_owned(), section(part, circumstances, took, found, results));
+    // The page says nothing of the machine's folders.
+    let paths = [(&workspace.target, "target"), (&workspace.root, ".")];
+    let found: Vec<_> = found.iter().map(|note| without_paths(note, paths)).collect();
+    sections.insert(part.name.to_owned(), section(part, circumstances, took, &found, results));
     std::fs::write(&path, whole(&sections)).map_err(broken)
 }
 
@@ -88,6 +92,11 @@ fn section(
         before = "";
     }
     text
+}
+
+/// Replaces the paths of folders by names.
+fn without_paths(note: &str, paths: [(&PathBuf, &str); 2]) -> String {
+    paths.iter().fold(note.to_owned(), |note, (path, name)| note.replace(&path.display().to_string(), name))
 }
 
 /// Returns how many tests passed, by a test runner's closing line.
@@ -115,6 +124,13 @@ fn whole(sections: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_names_no_folder_of_the_machine() {
+        let (target, root) = (PathBuf::from("/a/b/target"), PathBuf::from("/a/b"));
+        let paths = [(&target, "target"), (&root, ".")];
+        assert_eq!(without_paths("in /a/b/target/x and /a/b/y", paths), "in target/x and ./y");
+    }
 
     #[test]
     fn a_section_takes_the_place_of_its_part_and_the_others_stay() {

@@ -169,7 +169,7 @@ fn report(
     let result = result.and_then(|()| {
         // A share is not the part.
         let Some(circumstances) = circumstances.filter(|_| shard == Shard::WHOLE) else { return Ok(()) };
-        record::write(&workspace.root, part, circumstances, took, &notes, &test_results).map_err(Stop::Failed)
+        record::write(workspace, part, circumstances, took, &notes, &test_results).map_err(Stop::Failed)
     });
     let report =
         Report { name: part.name, result, took, test_results, failed_tests: failed_tests(&transcript) };
