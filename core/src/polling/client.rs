@@ -286,7 +286,9 @@ impl ClientPolling {
 
     /// Reports that an upgrade is complete. The session lives on another transport, and no request starts any more. A ping
     /// that waited for the upgrade leaves there, so the server may take the whole ping timeout from now. Call this method
-    /// before [`handle_timeout`](ClientSession::handle_timeout). If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
+    /// before [`handle_timeout`](ClientSession::handle_timeout).
+    ///
+    /// If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
     pub fn handle_upgraded(&mut self, now: Instant, session: &mut ClientSession) {
         self.moved = true;
         self.release_ping(now, session);
