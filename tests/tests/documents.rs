@@ -1,5 +1,7 @@
 //! What the documents say about tests and examples is true.
 
+#[path = "documents/assurance.rs"]
+mod assurance;
 #[path = "documents/rules.rs"]
 mod rules;
 #[path = "documents/unsafe_code.rs"]

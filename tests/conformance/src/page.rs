@@ -45,7 +45,31 @@ const TABLE: &str = "
 #[must_use]
 pub fn page(specifications: &[Specification]) -> String {
     let head = [HEAD, GLANCE].into_iter().map(str::to_owned);
-    head.chain(specifications.iter().map(summary)).chain(specifications.iter().map(chapter)).collect()
+    let summaries = specifications.iter().map(summary).chain([together(specifications)]);
+    head.chain(summaries).chain(specifications.iter().map(chapter)).collect()
+}
+
+/// How many clauses there are, in the protocols and in the suites of tests.
+fn together(specifications: &[Specification]) -> String {
+    let is_suite = |specification: &&Specification| specification.words == Words::Cases;
+    let (suites, protocols): (Vec<_>, Vec<_>) = specifications.iter().partition(is_suite);
+    let count =
+        |is: fn(&Standing<'_>) -> bool| -> usize { protocols.iter().map(|one| standing(one, is)).sum() };
+    format!(
+        "\nThe protocols have {} clauses: {} held, {} untested, {} that differ, {} that do not apply. The suites have {} \
+         cases.\n",
+        protocols.iter().flat_map(|one| own(one)).count(),
+        count(|standing| *standing == Standing::Held),
+        count(|standing| matches!(standing, Standing::Untested(_))),
+        count(|standing| matches!(standing, Standing::Differs(_))),
+        count(|standing| matches!(standing, Standing::NotApplicable(_))),
+        suites.iter().flat_map(|one| own(one)).count()
+    )
+}
+
+/// How many clauses have such a standing.
+fn standing(specification: &Specification, is: fn(&Standing<'_>) -> bool) -> usize {
+    own(specification).filter(|clause| clause.standing().is_some_and(|standing| is(&standing))).count()
 }
 
 /// The clauses that say something themselves.
@@ -56,9 +80,7 @@ fn own(specification: &Specification) -> impl Iterator<Item = &Clause> {
 
 fn summary(specification: &Specification) -> String {
     let words: usize = specification.sections.iter().map(|section| section.must + section.should).sum();
-    let number = |is: fn(&Standing<'_>) -> bool| {
-        own(specification).filter(|clause| clause.standing().is_some_and(|standing| is(&standing))).count()
-    };
+    let number = |is: fn(&Standing<'_>) -> bool| standing(specification, is);
     let held = number(|standing| *standing == Standing::Held);
     let untested = number(|standing| matches!(standing, Standing::Untested(_)));
     let differ = number(|standing| matches!(standing, Standing::Differs(_)));

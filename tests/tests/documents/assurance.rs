@@ -1,0 +1,120 @@
+//! The figures of the page of proof were recorded, and the commands of all pages exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::{ROOT, code, files, read};
+
+/// The pages that parts and programs write.
+const RECORDED: [&str; 5] = [
+    "docs/proofs.md",
+    "docs/conformance.md",
+    "docs/peers-today.md",
+    "docs/dependencies.md",
+    "docs/mutants.md",
+];
+
+/// Figures of the page that are no results: where they stand in the code instead.
+const ELSEWHERE: [(&str, &str, &str); 3] = [
+    ("4000", "xtask/src/parts/schedules.rs", "SCHEDULES: &str = \"2000\""),
+    ("9000", "tests/tests/faults/stalled_runtime.rs", "9_000"),
+    ("10000", "fuzz/targets/src/lib.rs", "4_500"),
+];
+
+/// Figures that need no source: a specification's number, and arithmetic.
+const KNOWN: [&str; 2] = ["6455", "580000"];
+
+/// The numbers of a text that have three digits or more, or a fraction. Commas between digits are left out.
+fn figures(text: &str) -> BTreeSet<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let is_digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
+    let mut numbers = BTreeSet::new();
+    let mut number = String::new();
+    for (at, &next) in chars.iter().enumerate() {
+        let joins = matches!(next, ',' | '.') && !number.is_empty() && is_digit(at + 1);
+        if next.is_ascii_digit() || joins {
+            number.extend(Some(next).filter(|next| *next != ','));
+        } else {
+            numbers.insert(core::mem::take(&mut number));
+        }
+    }
+    numbers.insert(number);
+    numbers.into_iter().filter(|number| number.len() > 2).collect()
+}
+
+#[test]
+fn figures_are_numbers_of_three_digits_or_more_and_fractions() {
+    let expected = ["1360", "245", "4.5", "64.1"].map(str::to_owned);
+    assert_eq!(figures("1,360 of 34, 245. 4.5 % (64.1), 7."), BTreeSet::from(expected));
+}
+
+#[test]
+fn every_figure_of_the_page_of_proof_was_recorded() {
+    let page = read("docs/assurance.md");
+    let tables: String = page.lines().filter(|line| line.starts_with('|')).map(without_code).collect();
+    let recorded: BTreeSet<_> = RECORDED.iter().flat_map(|page| figures(&read(page))).collect();
+    let found = figures(&tables);
+    assert!(found.len() > 15, "the tables are not found: {found:?}");
+    for (figure, source, text) in ELSEWHERE {
+        assert!(found.contains(figure) && read(source).contains(text), "{figure}: {source}");
+    }
+    let elsewhere = ELSEWHERE.map(|(figure, ..)| figure);
+    let is_known = |figure: &str| KNOWN.contains(&figure) || elsewhere.contains(&figure);
+    let unknown: Vec<_> =
+        found.iter().filter(|figure| !is_known(figure) && !recorded.contains(*figure)).collect();
+    assert!(unknown.is_empty(), "docs/assurance.md has figures that none of {RECORDED:?} has: {unknown:?}");
+}
+
+/// A line and a blank, without what stands between backticks and in the targets of links.
+fn without_code(line: &str) -> String {
+    let text: String = line.split('`').step_by(2).collect();
+    let mut parts = text.split("](");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest)) + " "
+}
+
+/// The verb of each part, by the list of the developer's command.
+fn parts() -> BTreeMap<String, String> {
+    let list = read("xtask/src/part.rs");
+    let named = list.split("    Part {\n        name: \"").skip(1);
+    let between = |text: &str, from: &str, to: &str| {
+        let (_, rest) = text.split_once(from)?;
+        rest.split_once(to).map(|(found, _)| found.to_lowercase())
+    };
+    named
+        .filter_map(|part| Some((part.split_once('"')?.0.to_owned(), between(part, "verb: Verb::", ",")?)))
+        .collect()
+}
+
+#[test]
+fn every_part_that_a_page_names_exists_and_belongs_to_the_command_with_which_it_is_named() {
+    let parts = parts();
+    assert!(parts.len() > 40, "the list is not found: {parts:?}");
+    let mut named = 0;
+    let pages =
+        ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "tests/README.md", "tests/proof/README.md"];
+    let pages = pages.map(|page| Path::new(ROOT).join(page)).into_iter();
+    for path in pages.chain(files(&Path::new(ROOT).join("docs"), ".md")) {
+        // A command may be broken into two lines of a paragraph.
+        let text = std::fs::read_to_string(&path).unwrap().replace("cargo xtask\n", "cargo xtask ");
+        for (verb, rest) in code(&text).flat_map(commands) {
+            let words = rest.split_whitespace();
+            for part in words.take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
+                let of = parts.get(part);
+                let fits = of.is_some_and(|of| of == verb || (of == "check" && verb == "test"));
+                assert!(fits, "{}: `cargo xtask {verb} {part}`, which is of {of:?}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "only {named} parts are named");
+}
+
+/// The verbs of the developer's command in a piece of code, each with the rest of its line.
+fn commands(code: &str) -> impl Iterator<Item = (&str, &str)> {
+    code.split("cargo xtask ").skip(1).filter_map(|command| {
+        let line = command.lines().next().unwrap_or_default();
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        ["check", "test", "prove"].contains(&verb).then_some((verb, rest))
+    })
+}
