@@ -12,7 +12,7 @@ use eio_embassy::{ClientSettings, Protocol, SendError};
 use embassy_futures::select::{Either, select};
 use embassy_time::Timer;
 
-use crate::fakes::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
+use crate::fakes::{self, OPEN, Sent, Server, Task, TestClient, done, open, open_with, text, waits};
 
 fn end_of(client: &mut TestClient) -> SessionEnd {
     done(client.recv()).expect_err("the session has ended")
@@ -302,16 +302,22 @@ fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
     assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
 }
 
-#[test]
-fn a_ping_of_revision_3_that_waited_for_room_may_be_answered_for_the_whole_timeout_from_then() {
-    let _clock = fakes::clock();
+/// A client of revision 3 whose ping is due now, behind a message that the server does not take.
+fn with_a_ping_that_waits_for_room() -> (TestClient, Server) {
     let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
     server.set_window(100);
     assert_eq!(done(client.send(WebSocketMessage::Binary(&[7; 300]))), Ok(()));
     waits(client.recv());
-    fakes::advance(300_000); // the ping is due
+    fakes::advance(300_000);
     waits(client.recv());
+    (client, server)
+}
+
+#[test]
+fn a_ping_of_revision_3_that_waited_for_room_may_be_answered_for_the_whole_timeout_from_then() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = with_a_ping_that_waits_for_room();
     fakes::advance(190_000);
     server.set_window(10_000);
     waits(client.recv());
@@ -327,13 +333,7 @@ fn a_ping_of_revision_3_that_waited_for_room_may_be_answered_for_the_whole_timeo
 #[test]
 fn room_that_a_server_makes_just_in_time_counts_if_the_board_is_a_little_late() {
     let _clock = fakes::clock();
-    let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
-    let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
-    server.set_window(100);
-    assert_eq!(done(client.send(WebSocketMessage::Binary(&[7; 300]))), Ok(()));
-    waits(client.recv());
-    fakes::advance(300_000); // the ping is due
-    waits(client.recv());
+    let (mut client, mut server) = with_a_ping_that_waits_for_room();
     fakes::advance(199_000);
     server.set_window(10_000);
     fakes::advance(4_000);

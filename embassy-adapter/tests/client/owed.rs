@@ -4,8 +4,20 @@
 use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Incoming, SocketError};
 
-use crate::fakes::{self, Sent, done, impatient, open, text, waits};
+use crate::fakes::{self, Sent, Server, done, impatient, open, text, waits};
 use crate::namespaces::{Two, both};
+
+/// Receives a ping and an event of `/b` every 50 ms, for longer than an interval and a timeout.
+fn receive_news(namespaces: &mut Two<'_>, server: &mut Server) {
+    for _ in 0..12 {
+        server.text("2");
+        server.text(r#"42/b,["news"]"#);
+        let received = done(namespaces.recv());
+        assert!(matches!(received, Ok(("/b", Incoming::Event { .. }))), "{received:?}");
+        waits(namespaces.recv());
+        fakes::advance(50_000);
+    }
+}
 
 /// Rule 14: an application that receives does not stall. A server may read only once its own writes have been taken, so a
 /// client that wrote first would wait for it forever.
@@ -18,15 +30,7 @@ fn what_arrives_is_received_while_the_rest_of_a_binary_event_finds_no_room() {
     waits(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[&[1; 700], &[2]]));
     server.text("41/a,");
     assert_eq!(done(namespaces.recv()), Ok(("/a", Incoming::Disconnected)));
-    // This takes longer than an interval and a timeout.
-    for _ in 0..12 {
-        server.text("2");
-        server.text(r#"42/b,["news"]"#);
-        let received = done(namespaces.recv());
-        assert!(matches!(received, Ok(("/b", Incoming::Event { .. }))), "{received:?}");
-        waits(namespaces.recv());
-        fakes::advance(50_000);
-    }
+    receive_news(&mut namespaces, &mut server);
     let mut sent = server.take();
     server.set_window(4096);
     for _ in 0..2 {
@@ -55,14 +59,7 @@ fn what_arrives_is_received_while_the_request_to_leave_finds_no_room() {
     server.set_window(0);
     assert_eq!(done(namespaces.socket("/b").expect("joined").emit("x", "")), Ok(()));
     server.text("40/a,");
-    for _ in 0..12 {
-        server.text("2");
-        server.text(r#"42/b,["news"]"#);
-        let received = done(namespaces.recv());
-        assert!(matches!(received, Ok(("/b", Incoming::Event { .. }))), "{received:?}");
-        waits(namespaces.recv());
-        fakes::advance(50_000);
-    }
+    receive_news(&mut namespaces, &mut server);
     server.set_window(4096);
     waits(namespaces.recv());
     assert_eq!(server.take(), [text(r#"42/b,["x"]"#), text("3"), text("41/a,")]);
