@@ -4,7 +4,7 @@ mod faults;
 
 use core::time::Duration;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::job::{Job, Stop, command, failed};
@@ -86,12 +86,18 @@ fn plant(job: &mut Job<'_>, tree: &Path, suite: Suite, fault: &Fault) -> Result<
 
 fn tests(job: &Job<'_>, tree: &Path, suite: Suite) -> Command {
     let mut test = command(&format!("cargo {}", suite.arguments()));
-    test.arg("--target-dir").arg(job.workspace.target.join(suite.folder())).current_dir(tree);
+    test.arg("--target-dir").arg(build_folder(&job.workspace.target, suite)).current_dir(tree);
     if suite == Suite::Schedules {
         // They would take the place of those that its tests need.
         test.env_remove("RUSTFLAGS");
     }
     test
+}
+
+/// Where cargo puts what it builds with a fault. Cargo tells a copy of the workspace from the workspace by the times of its
+/// files alone, so in the workspace's own folder it would take what has a fault for newer than the sound source.
+fn build_folder(target: &Path, suite: Suite) -> PathBuf {
+    target.join("planted-build").join(suite.folder())
 }
 
 fn failing_tests(printed: &str) -> Vec<String> {
@@ -102,6 +108,15 @@ fn failing_tests(printed: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_built_with_a_fault_where_other_parts_build() {
+        let target = Path::new("/target");
+        for (suite, _) in FAULTS {
+            let folder = build_folder(target, *suite);
+            assert!(folder != target && folder != target.join("shuttle"), "{}", folder.display());
+        }
+    }
 
     #[test]
     fn the_tests_that_fail_are_named() {

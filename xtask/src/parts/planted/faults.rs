@@ -39,7 +39,7 @@ impl Suite {
         }
     }
 
-    /// Where cargo puts what it builds of it, below the target folder: the flags of `schedules` are its own.
+    /// Where cargo puts what it builds of it, below the folder of all that has faults: the flags of `schedules` are its own.
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Schedules => "shuttle",
