@@ -182,6 +182,17 @@ impl<'a> Job<'a> {
         Ok(self.run(&mut command("date --utc +%F"))?.trim().to_owned())
     }
 
+    /// Returns the short name of the last commit.
+    pub(crate) fn commit(&mut self) -> Result<String, Stop> {
+        Ok(self.run(&mut command("git rev-parse --short HEAD"))?.trim().to_owned())
+    }
+
+    /// Returns whether files that git knows have changes that are not committed, outside of this file or folder.
+    pub(crate) fn has_changes_outside(&mut self, path: &str) -> Result<bool, Stop> {
+        let mut status = command("git status --porcelain --untracked-files=no -- .");
+        Ok(!self.run(status.arg(format!(":!{path}")))?.is_empty())
+    }
+
     /// Keeps a fact to print beside the part's result.
     pub(crate) fn note(&mut self, text: String) {
         self.notes.push(text);

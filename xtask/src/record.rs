@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
-use crate::job::{Job, Stop, command};
+use crate::job::{Job, Stop};
 use crate::part::{PARTS, Part};
 use crate::stopwatch::Spoken;
 use crate::workspace::Workspace;
@@ -23,24 +23,27 @@ Each section is what a part of `cargo xtask test` or `cargo xtask prove` printed
 ";
 
 /// When and where parts ran.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Circumstances {
     date: String,
     commit: String,
     processors: usize,
+    /// The variables of the environment that change how much a part does, such as `EIO_SCHEDULES=500`.
+    settings: Vec<String>,
 }
 
 impl Circumstances {
     pub(crate) fn find(job: &mut Job<'_>) -> Result<Self, Stop> {
         let date = job.today()?;
-        let mut commit = job.run(&mut command("git rev-parse --short HEAD"))?.trim().to_owned();
+        let mut commit = job.commit()?;
         // Pages are what parts write.
-        let mut changed = command("git status --porcelain --untracked-files=no -- .");
-        if !job.run(changed.arg(":!docs"))?.is_empty() {
+        if job.has_changes_outside("docs")? {
             commit.push_str(" with changes that were not committed");
         }
         let processors = available_parallelism().map_or(1, core::num::NonZero::get);
-        Ok(Self { date, commit, processors })
+        let ours =
+            |(name, value): (String, String)| name.starts_with("EIO_").then(|| format!("{name}={value}"));
+        Ok(Self { date, commit, processors, settings: std::env::vars().filter_map(ours).collect() })
     }
 }
 
@@ -78,9 +81,10 @@ fn section(
     found: &[String],
     results: &[String],
 ) -> String {
-    let Circumstances { date, commit, processors } = circumstances;
+    let Circumstances { date, commit, processors, settings } = circumstances;
+    let with = if settings.is_empty() { String::new() } else { format!(", with {}", settings.join(" ")) };
     let mut text = format!(
-        "Checks: {}.\n\nPassed on {date} in {}, on {processors} processors, at commit {commit}.\n",
+        "Checks: {}.\n\nPassed on {date} in {}, on {processors} processors, at commit {commit}{with}.\n",
         part.about,
         Spoken(took)
     );
@@ -134,8 +138,12 @@ mod tests {
 
     #[test]
     fn a_section_takes_the_place_of_its_part_and_the_others_stay() {
-        let circumstances =
-            Circumstances { date: "2026-11-30".to_owned(), commit: "abc".to_owned(), processors: 2 };
+        let circumstances = Circumstances {
+            date: "2026-11-30".to_owned(),
+            commit: "abc".to_owned(),
+            processors: 2,
+            settings: vec![],
+        };
         let [first, second, ..] = PARTS else { panic!() };
         let took = Duration::from_secs(75);
         let results =
@@ -150,6 +158,9 @@ mod tests {
                 second.about
             )
         );
+        let fewer = Circumstances { settings: vec!["EIO_SCHEDULES=5".to_owned()], ..circumstances.clone() };
+        let text_of_fewer = section(second, &fewer, took, &[], &[]);
+        assert!(text_of_fewer.ends_with("at commit abc, with EIO_SCHEDULES=5.\n"), "{text_of_fewer}");
         let mut known = sections("");
         known.insert(second.name.to_owned(), text.clone());
         known.insert("gone".to_owned(), "A part that was.\n".to_owned());

@@ -20,14 +20,12 @@ impl Tree {
             let mut clone = command("git clone --quiet --shared --no-checkout");
             job.run(clone.arg(&job.workspace.root).arg(&path))?;
         }
-        let tree =
-            Self { path, commit: job.run(&mut command("git rev-parse --short HEAD"))?.trim().to_owned() };
+        let tree = Self { path, commit: job.commit()? };
         // Only files that differ are written, so cargo builds only these again.
         let mut fetch = tree.command("git fetch --quiet");
         job.run(fetch.arg(&job.workspace.root).arg("HEAD"))?;
         job.run(&mut tree.command("git checkout --quiet --force --detach FETCH_HEAD"))?;
-        let mut status = command("git status --porcelain --untracked-files=no -- .");
-        if !job.run(status.arg(format!(":!{PAGE}")))?.is_empty() {
+        if job.has_changes_outside(PAGE)? {
             job.note("what is not committed was not tried".to_owned());
         }
         Ok(tree)
