@@ -180,8 +180,7 @@ impl<R: Role> Driver<R> {
         self.engine.show_received(now, messages);
         R::run_application(self, cx);
         self.engine.take_requests(now, self.carrier.takes_messages());
-        self.write_overdue_ping(cx, now);
-        self.check_silence(now, is_on_time);
+        self.check_silence(cx, now, is_on_time);
         if self.engine.session.has_ended() {
             // The end is reported before anything is written.
             self.engine.show(now);
@@ -227,12 +226,14 @@ impl<R: Role> Driver<R> {
     }
 
     /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
-    fn check_silence(&mut self, now: Instant, is_on_time: bool) {
-        let Self { engine, carrier, silence, .. } = self;
-        let deadline = engine.session.poll_timeout();
-        if silence.is_idle() && deadline.is_none_or(|deadline| now < deadline) {
+    fn check_silence(&mut self, cx: &mut Context<'_>, now: Instant, is_on_time: bool) {
+        let is_early = self.engine.session.poll_timeout().is_none_or(|deadline| now < deadline);
+        if self.silence.is_idle() && is_early {
             return;
         }
+        self.write_overdue_ping(cx, now);
+        let Self { engine, carrier, silence, .. } = self;
+        let deadline = engine.session.poll_timeout();
         let is_expired = engine.session.is_expired(now);
         if is_expired && !is_on_time && R::is_receiving(engine) {
             // What is on its way may be evidence, and the timer's tick is not over.
