@@ -56,8 +56,9 @@
 //!
 //! Beside each open session stands an oracle, which knows the bounds of [`eio_core::detect`] and sees what the session's
 //! program sees. If a session passes its bound, undercuts it, ends for silence although nothing has silenced its peer, or
-//! ends for another reason that nothing has caused, the run panics at that moment. [`Breach`] says precisely what must hold. So each test of yours is one of these bounds,
-//! too, whatever else it asserts; [`World::margins`] returns how close to them its sessions came.
+//! ends for another reason that nothing has caused, the run panics at that moment. [`Breach`] says precisely what must
+//! hold. So each test of yours is one of these bounds, too, whatever else it asserts; [`World::margins`] returns how close
+//! to them its sessions came.
 //!
 //! The example `scale` does this with a million sessions for an hour, and with a thousand for 90 days, in a world where
 //! everything goes wrong that can. A failure prints a command that runs the session by itself:

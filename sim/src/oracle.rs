@@ -1,4 +1,5 @@
-//! What every world checks of every session: that it keeps the bounds of [`eio_core::detect`], and ends for reasons that have a cause.
+//! What every world checks of every session: that it keeps the bounds of [`eio_core::detect`], and that whatever ends it
+//! has a cause.
 //!
 //! The oracle stands beside the session and sees what its program sees: what arrives, which pings are written, what the
 //! clock shows. It asks the session for nothing, so a session that errs cannot excuse itself. [`Breach`] says what must

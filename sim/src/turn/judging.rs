@@ -115,8 +115,8 @@ impl<'a> Turn<'a> {
         host.idle(self.ledger.now) > host.idle(since)
     }
 
-    /// Whether anything has silenced the peer of this side since then, other than its end. This side has waited for its next sign of life, which is
-    /// due after at most this `silence`, with this `patience`.
+    /// Whether anything has silenced the peer of this side since then, other than its end. The side has waited for a sign of
+    /// life that is due after at most this `silence`, and has this `patience`.
     fn has_cause(&self, side: Side, since: Micros, silence: Micros, patience: Micros) -> bool {
         // What has arrived is read before silence is judged. But a client that does not run does not poll, and no ping leaves.
         let was_away = !self.bounds(side).pings() && self.was_idle(side, since);
