@@ -57,12 +57,13 @@ impl Access {
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) if host.is_empty() => None,
             // A host has no user before an @.
-            (Some(host), None) => match host.to_str().ok().filter(|host| !host.contains('@')) {
-                Some(host) if let Ok(host) = host.parse::<Authority>() => Some(host),
-                _ => {
-                    return Err((StatusCode::BAD_REQUEST, "expected a host in the Host header\n".to_owned()));
-                }
-            },
+            (Some(host), None) => {
+                let host = host.to_str().ok().filter(|host| !host.contains('@'));
+                let host = host.and_then(|host| host.parse::<Authority>().ok()).ok_or_else(|| {
+                    (StatusCode::BAD_REQUEST, "expected a host in the Host header\n".to_owned())
+                })?;
+                Some(host)
+            }
             (None, _) if request.version != Version::HTTP_11 => request.uri.authority().cloned(),
             _ => return Err((StatusCode::BAD_REQUEST, "expected one Host header\n".to_owned())),
         };

@@ -23,10 +23,8 @@ impl History {
             DisconnectReason::PingTimeout => self.of_silence(end, look),
             DisconnectReason::PeerClose => self.of_close(end, look),
             DisconnectReason::TransportClosed if end.close_frame.is_some() => self.of_close(end, look),
-            DisconnectReason::TransportError if let Some(diagnosis) = self.of_answer(end) => diagnosis,
-            DisconnectReason::TransportClosed
-            | DisconnectReason::TransportReset
-            | DisconnectReason::TransportError => self.of_cut(end, look),
+            DisconnectReason::TransportError => self.of_answer(end).unwrap_or_else(|| self.of_cut(end, look)),
+            DisconnectReason::TransportClosed | DisconnectReason::TransportReset => self.of_cut(end, look),
             _ => Diagnosis::PROTOCOL_BROKEN,
         }
     }

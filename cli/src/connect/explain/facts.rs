@@ -27,12 +27,10 @@ impl History {
             DisconnectReason::LocalClose => format!("{word}: eio closed the session."),
             DisconnectReason::ApplicationPanicked => format!("{word}: eio panicked."),
             DisconnectReason::PeerClose => format!("{word}: the server closed the session."),
-            DisconnectReason::TransportClosed if let Some(frame) = close_frame => {
-                format!("{word}: the server closed the session {}.", with_frame(frame))
-            }
-            DisconnectReason::TransportClosed => {
-                format!("{word}: the connection ended without a close packet or a close frame.")
-            }
+            DisconnectReason::TransportClosed => match close_frame {
+                Some(frame) => format!("{word}: the server closed the session {}.", with_frame(frame)),
+                None => format!("{word}: the connection ended without a close packet or a close frame."),
+            },
             DisconnectReason::TransportReset => format!("{word}: the connection was reset."),
             DisconnectReason::TransportError => match &self.request_error {
                 Some(error) => format!("{word}: {}", with_author(error)),
