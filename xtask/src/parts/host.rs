@@ -35,11 +35,16 @@ pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
     let installed = job.run(&mut command("rustup toolchain list"))?;
     let matching =
         |name: &&str| name.starts_with(&format!("{version}.")) || name.starts_with(&format!("{version}-"));
-    let Some(toolchain) = installed.split_whitespace().find(matching) else {
-        return Err(Stop::NotRun(format!(
-            "rust {version} is not installed (`rustup toolchain install {version} --profile minimal`); \
-             clippy has checked the standard library's functions against that version"
-        )));
+    let install = format!("rustup toolchain install {version} --profile minimal --no-self-update");
+    let toolchain = match installed.split_whitespace().find(matching) {
+        Some(toolchain) => toolchain,
+        None if job.outcome(&mut command(&install))?.0.success() => &version,
+        None => {
+            return Err(Stop::NotRun(format!(
+                "rust {version} cannot be installed (`{install}`); clippy has checked the standard library's functions \
+                 against that version"
+            )));
+        }
     };
     let mut check =
         command(&format!("rustup run {toolchain} cargo check --workspace --all-targets --target-dir"));
