@@ -26,6 +26,9 @@ use crate::job::{Job, Stop, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
+/// Names the files to try, by the beginnings of their paths. They are separated by spaces.
+const FILES: &str = "EIO_MUTANTS_FILES";
+
 /// Tries the mutants of this shard's files, and writes what became of them into the page of results.
 pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     let explained = Explained::read(job)?;
@@ -35,17 +38,19 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     for subject in &SUBJECTS {
         files.extend(subject.files(&tree)?);
     }
-    let sizes: Vec<usize> = files.iter().map(|file| file.mutants.len()).collect();
-    let chosen: Vec<&File> = files
-        .iter()
-        .zip(job.shard.chooses(&sizes))
-        .filter_map(|(file, is_chosen)| is_chosen.then_some(file))
-        .collect();
+    let named: Vec<&File> = match std::env::var(FILES) {
+        Ok(prefixes) => named(&files, &prefixes)?,
+        Err(_) => files.iter().collect(),
+    };
+    let sizes: Vec<usize> = named.iter().map(|file| file.mutants.len()).collect();
+    let shares = job.shard.chooses(&sizes);
+    let chosen: Vec<&File> =
+        named.into_iter().zip(shares).filter_map(|(file, is_chosen)| is_chosen.then_some(file)).collect();
     println!(
         "[mutants] shard {}: {} of {} mutants, in {} of {} files",
         job.shard,
         chosen.iter().map(|file| file.mutants.len()).sum::<usize>(),
-        sizes.iter().sum::<usize>(),
+        files.iter().map(|file| file.mutants.len()).sum::<usize>(),
         chosen.len(),
         files.len()
     );
@@ -67,6 +72,16 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     job.note(format!("shard {}: {}", job.shard, spoken(Counts::of(&tried, |name| explained.contains(name)))));
     let existing = files.iter().flat_map(|file| &file.mutants).map(|(_, name)| name).collect();
     judge(&explained, &existing, &tried)
+}
+
+/// The files whose paths begin with one of these. Each of these must be the beginning of one.
+fn named<'f>(files: &'f [File], prefixes: &str) -> Result<Vec<&'f File>, Stop> {
+    let prefixes: Vec<&str> = prefixes.split_whitespace().collect();
+    let begins = |file: &File, prefix: &str| file.path.starts_with(prefix);
+    if let Some(strange) = prefixes.iter().find(|prefix| !files.iter().any(|file| begins(file, prefix))) {
+        return failed(format!("{FILES}: no file with mutants begins with {strange:?}"));
+    }
+    Ok(files.iter().filter(|file| prefixes.iter().any(|prefix| begins(file, prefix))).collect())
 }
 
 /// Writes the page of results from those of shards, which other machines have tried.
@@ -247,6 +262,19 @@ mod tests {
         assert!(stop.sentence().ends_with("does not explain: a.rs: 2"), "{stop:?}");
         let stop = judged([Outcome::Caught, Outcome::TimedOut]).unwrap_err();
         assert!(stop.sentence().ends_with("explains a.rs: 1"), "{stop:?}");
+    }
+
+    #[test]
+    fn files_are_named_by_the_beginnings_of_their_paths() {
+        let file = |path: &str| File { subject: &SUBJECTS[0], path: path.to_owned(), mutants: Vec::new() };
+        let files = ["a/b.rs", "a/b/c.rs", "d.rs"].map(file);
+        let chosen = |prefixes: &str| {
+            let chosen = named(&files, prefixes).map_err(|stop| stop.sentence().to_owned())?;
+            Ok::<_, String>(chosen.into_iter().map(|file| file.path.as_str()).collect::<Vec<_>>())
+        };
+        assert_eq!(chosen("a/b"), Ok(vec!["a/b.rs", "a/b/c.rs"]));
+        assert_eq!(chosen("d.rs a/b.rs"), Ok(vec!["a/b.rs", "d.rs"]));
+        assert!(chosen("a b.rs").unwrap_err().ends_with("\"b.rs\""));
     }
 
     #[test]
