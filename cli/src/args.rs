@@ -96,7 +96,7 @@ mod tests {
 
     fn sentence(line: &str) -> String {
         match parsed(line) {
-            Err(Exit::BadUsage { sentence, command }) => format!("{sentence} [{command}]"),
+            Err(Exit::BadUsage { sentence, command: Some(command) }) => format!("{sentence} [{command}]"),
             other => panic!("{line}: {other:?}"),
         }
     }

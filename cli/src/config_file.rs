@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use crate::nearest::nearest;
+use crate::usage::Failure;
 
 /// The size of the largest file. A server's settings take a few kilobytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -16,12 +17,12 @@ const MAX_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// Returns a sentence with the file, the line, the path of the member, what is wrong with it and what was expected.
-pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, String> {
+pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
     let name = path.display();
     let format = Format::of(path).ok_or_else(|| {
         format!("{name}: the format is unknown: expected a name that ends in .toml, .yaml, .yml or .json")
     })?;
-    let text = content(path).map_err(|sentence| format!("{name}: {sentence}"))?;
+    let text = content(path).map_err(|sentence| Failure::unusable(format!("{name}: {sentence}")))?;
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     if text.trim().is_empty() {
@@ -29,7 +30,7 @@ pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Stri
     }
     format.parse(text).map_err(|mistake| {
         let line = mistake.line.map_or(String::new(), |line| format!(":{line}"));
-        format!("{name}{line}: {}", mistake.sentence())
+        format!("{name}{line}: {}", mistake.sentence()).into()
     })
 }
 

@@ -33,7 +33,7 @@ use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
 use crate::output::OnError;
 use crate::sids::Sids;
-use crate::usage::{self, Exit};
+use crate::usage::{self, Exit, Failure};
 
 /// How long the session may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -43,27 +43,29 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs one session until it ends.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
-    let wrong = |sentence| Exit::bad_usage("eio connect", sentence);
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| wrong(format!("cannot start the runtime: {error}")))?;
+        .map_err(|error| unusable(format!("cannot start the runtime: {error}")))?;
     let code = runtime.block_on(connect(options))?;
     runtime.shutdown_background();
     Ok(code)
 }
 
+fn unusable(sentence: String) -> Exit {
+    Exit::bad_usage("eio connect", Failure::unusable(sentence))
+}
+
 async fn connect(options: &Options) -> Result<ExitCode, Exit> {
-    let wrong = |sentence| Exit::bad_usage("eio connect", sentence);
     let clock = Clock::start();
     let log = Log::start(clock, options.json, OnError::End);
     let history = History::new(clock, options.eio, options.opens_on_websocket(), options.membership());
     let history = Arc::new(Mutex::new(history));
     let client = options
         .client(listener(log.clone(), Arc::clone(&history), Sids::new(&options.sids)))
-        .map_err(wrong)?;
+        .map_err(|failure| Exit::bad_usage("eio connect", failure))?;
     let mut interrupts =
-        Interrupts::new().map_err(|error| wrong(format!("cannot receive signals: {error}")))?;
+        Interrupts::new().map_err(|error| unusable(format!("cannot receive signals: {error}")))?;
 
     if options.connection.insecure {
         usage::complain(format_args!(

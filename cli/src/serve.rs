@@ -39,7 +39,7 @@ use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
 use crate::output::{OnError, OutputError};
-use crate::usage::{self, Exit};
+use crate::usage::{self, Exit, Failure};
 
 /// How long sessions may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -49,10 +49,10 @@ const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 /// Runs the server until it is interrupted.
 pub(crate) fn run(options: Options) -> Result<ExitCode, Exit> {
-    let wrong = |sentence| Exit::bad_usage("eio serve", sentence);
+    let wrong = |failure: Failure| Exit::bad_usage("eio serve", failure);
     let settings = Settings::new(options).map_err(wrong)?;
-    let runtime =
-        runtime(settings.workers()).map_err(|error| wrong(format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime(settings.workers())
+        .map_err(|error| wrong(Failure::unusable(format!("cannot start the runtime: {error}"))))?;
     let code = runtime.block_on(serve(&settings)).map_err(wrong)?;
     // Connections that are still open end with the runtime.
     runtime.shutdown_background();
@@ -67,15 +67,16 @@ fn runtime(workers: Option<Workers>) -> io::Result<Runtime> {
     }
 }
 
-async fn serve(settings: &Settings) -> Result<ExitCode, String> {
+async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     let clock = Clock::start();
     let log = Log::start(clock, settings.prints_json(), OnError::Retry(Box::new(report_output)));
     let dashboard = Arc::new(Dashboard::new(settings.sids()));
-    let (listener, address, _cleanup) = listen::listen(settings).await?;
+    let (listener, address, _cleanup) = listen::listen(settings).await.map_err(Failure::unusable)?;
     let access = Access::new(settings, &address);
     let plan = settings.cluster(&address)?;
     let (server, node) = build(settings, plan, clock, &dashboard, &log, &access)?;
-    let mut interrupts = Interrupts::new().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let mut interrupts =
+        Interrupts::new().map_err(|error| Failure::unusable(format!("cannot receive signals: {error}")))?;
     let sessions = Sessions::new(&server, node.as_ref());
     let pages = Pages::new(sessions, Arc::clone(&dashboard), clock, settings, access, log.clone());
 
@@ -93,7 +94,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     let mut stopped = false;
     tokio::select! {
         ended = &mut serving => {
-            ended.map_err(|error| error.to_string())?;
+            ended.map_err(|error| Failure::unusable(error.to_string()))?;
             stopped = true;
         }
         () = interrupts.next() => {}

@@ -22,10 +22,32 @@ pub(crate) const BAD_USAGE: u8 = 2;
 pub(crate) enum Exit {
     /// Somebody asked for help, or for the version.
     Text(clap::Error),
-    /// The command line or a setting is wrong. The help of `command` says more.
-    BadUsage { sentence: String, command: String },
+    /// The command does not begin. The help of `command`, if there is one, says more.
+    BadUsage { sentence: String, command: Option<String> },
     /// Output could not be written.
     NoOutput(OutputError),
+}
+
+/// Why a command does not begin its work, in one sentence.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) sentence: String,
+    /// Whether an option or a setting is wrong, so that the help of the command says what is expected.
+    is_in_help: bool,
+}
+
+impl Failure {
+    /// What an option names cannot be used: a port is taken, a file cannot be read.
+    pub(crate) fn unusable(sentence: String) -> Self {
+        Self { sentence, is_in_help: false }
+    }
+}
+
+/// An option or a setting is wrong.
+impl From<String> for Failure {
+    fn from(sentence: String) -> Self {
+        Self { sentence, is_in_help: true }
+    }
 }
 
 impl From<OutputError> for Exit {
@@ -35,8 +57,9 @@ impl From<OutputError> for Exit {
 }
 
 impl Exit {
-    pub(crate) fn bad_usage(command: &str, sentence: impl Into<String>) -> Self {
-        Self::BadUsage { sentence: sentence.into(), command: command.to_owned() }
+    pub(crate) fn bad_usage(command: &str, failure: impl Into<Failure>) -> Self {
+        let Failure { sentence, is_in_help } = failure.into();
+        Self::BadUsage { sentence, command: is_in_help.then(|| command.to_owned()) }
     }
 
     /// Returns the exit for an error of clap, in our words. `named` is the command as it is typed.
@@ -55,7 +78,12 @@ impl Exit {
                 Err(error) => Self::from(error).print(),
             },
             Self::BadUsage { sentence, command } => {
-                complain(format_args!("{sentence}\nRun '{command} --help' to see the options"));
+                match command {
+                    Some(command) => {
+                        complain(format_args!("{sentence}\nRun '{command} --help' to see the options"));
+                    }
+                    None => complain(format_args!("{sentence}")),
+                }
                 ExitCode::from(BAD_USAGE)
             }
             Self::NoOutput(error) => {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use eio_tokio::ClientBuilder;
 
+use crate::usage::Failure;
+
 const PROXY: &str =
     "Connect through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT, or \"none\" for no proxy";
 
@@ -42,7 +44,7 @@ pub(crate) struct ConnectionOptions {
 
 impl ConnectionOptions {
     /// Applies these options to a builder.
-    pub(crate) fn configure(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, String> {
+    pub(crate) fn configure(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
         let tls = self.configure_tls(url, builder)?;
         #[cfg(unix)]
         if let Some(path) = &self.unix {
@@ -55,7 +57,7 @@ impl ConnectionOptions {
         })
     }
 
-    fn configure_tls(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, String> {
+    fn configure_tls(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
         let option = match &self.ca {
             Some(_) => "--ca",
             None if self.insecure => "--insecure",
@@ -64,21 +66,22 @@ impl ConnectionOptions {
         let uri = url.parse::<http::Uri>().ok();
         let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
         if let Some("http" | "ws") = scheme {
-            return Err(format!("{option} needs TLS: expected https:// or wss:// in the URL"));
+            return Err(format!("{option} needs TLS: expected https:// or wss:// in the URL").into());
         }
         let Some(path) = &self.ca else {
             return Ok(builder.danger_accept_any_certificate());
         };
+        let unusable = |sentence| Failure::unusable(format!("--ca: {sentence}"));
         let shown = path.display();
-        let pem = std::fs::read(path).map_err(|error| format!("--ca: cannot read {shown:?}: {error}"))?;
+        let pem = std::fs::read(path).map_err(|error| unusable(format!("cannot read {shown:?}: {error}")))?;
         if pem.trim_ascii().is_empty() {
-            return Err(format!("--ca: {shown:?} is empty"));
+            return Err(unusable(format!("{shown:?} is empty")));
         }
         // Checked here, because only here the file of a mistake is known.
         eio_tokio::Client::builder("https://localhost")
             .root_certificates_pem(pem.as_slice())
             .build()
-            .map_err(|error| format!("--ca: {shown:?}: {error}"))?;
+            .map_err(|error| unusable(format!("{shown:?}: {error}")))?;
         Ok(builder.root_certificates_pem(pem))
     }
 }

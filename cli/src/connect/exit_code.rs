@@ -98,7 +98,9 @@ impl ExitCode {
         match self {
             Self::Closed => "eio closed the session: Ctrl-C, SIGTERM, --for, or nobody reads the output",
             Self::NoOutput => "eio cannot write to standard output, for example because the disk is full",
-            Self::BadUsage => "wrong usage: an option or a setting is invalid",
+            Self::BadUsage => {
+                "wrong usage: an option or a setting is invalid, or a file that it names cannot be used"
+            }
             Self::NoConnection => {
                 "no connection: nothing listens, the host is unknown, TLS failed, or no answer"
             }

@@ -17,6 +17,7 @@ use super::socketio::Namespace;
 use crate::duration;
 use crate::settings::TransportName;
 use crate::sids::SidOptions;
+use crate::usage::Failure;
 
 /// Connect to a server, and watch the heartbeats of the session
 ///
@@ -178,7 +179,7 @@ impl Options {
     pub(crate) fn client(
         &self,
         on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
-    ) -> Result<Client, String> {
+    ) -> Result<Client, Failure> {
         self.client_on(None, on_event)
     }
 
@@ -190,7 +191,7 @@ impl Options {
         &self,
         only: Option<Transport>,
         on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
-    ) -> Result<Client, String> {
+    ) -> Result<Client, Failure> {
         let mut builder = Client::builder(&self.url).eio3(self.eio == Revision::V3).on_event(on_event);
         if let Some(transport) = only.or(self.transport.map(Into::into)) {
             builder = builder.transports([transport]);
@@ -213,7 +214,8 @@ impl Options {
         for (name, value) in &self.header {
             builder = builder.header(name, value);
         }
-        self.connection.configure(&self.url, builder)?.build().map_err(|error| error.to_string())
+        let builder = self.connection.configure(&self.url, builder)?;
+        builder.build().map_err(|error| error.to_string().into())
     }
 
     /// Returns whether the session opens on WebSocket.
@@ -298,7 +300,7 @@ mod tests {
     #[test]
     fn a_bad_url_is_one_sentence() {
         for url in ["127.0.0.1:3000", "ftp://h", "http://", "http://user:secret@h:x/?token=secret"] {
-            let sentence = options(url).client(|_| {}).unwrap_err();
+            let sentence = options(url).client(|_| {}).unwrap_err().sentence;
             assert_eq!(sentence.lines().count(), 1, "{sentence}");
             assert!(!sentence.contains("secret"), "{sentence}");
         }

@@ -14,6 +14,7 @@ pub(super) use self::nodes::{NodeChange, watch};
 use self::options::BusUrl;
 pub(super) use self::options::{BusUrls, ClusterOptions, NodeAddress};
 use super::listen::Address;
+use crate::usage::Failure;
 
 /// How long the other nodes are waited for when this one leaves.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
@@ -43,22 +44,21 @@ impl Plan {
         options: &ClusterOptions,
         address: &Address,
         has_tls: bool,
-    ) -> Result<Option<Self>, String> {
+    ) -> Result<Option<Self>, Failure> {
         let bus = options.bus.clone();
         if bus.is_empty() {
-            return options.check_without_bus().map(|()| None);
+            options.check_without_bus()?;
+            return Ok(None);
         }
-        let secret = options.secret()?;
+        let secret = options.secret().map_err(Failure::unusable)?;
         let address = match &options.node_address {
             Some(address) => Some(address.clone()),
             None => reachable(address, has_tls),
         };
         if secret.is_some() && address.is_none() {
-            return Err(
-                "--node-secret needs --node-address: the address that the server listens on does not tell \
-                        other machines where they reach it"
-                    .to_owned(),
-            );
+            let sentence = "--node-secret needs --node-address: the address that the server listens on does not \
+                            tell other machines where they reach it";
+            return Err(sentence.to_owned().into());
         }
         Ok(Some(Self { bus, address, secret }))
     }

@@ -45,7 +45,7 @@ pub(super) struct Cleanup {
 /// Listens on the address in the settings.
 pub(super) async fn listen(settings: &Settings) -> Result<(Listener, Address, Cleanup), String> {
     // Before anybody can connect.
-    let certificates = settings.tls().load()?;
+    let certificates = settings.certificates()?;
     #[cfg(unix)]
     if let Some(path) = settings.unix() {
         let (listener, file) = unix::listen(path, settings.unix_mode())?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use eio_core::{Heartbeat, Liveness, detect};
-use eio_tokio::{AllowedOrigins, Cors, ServerBuilder, ServerConfig, Transport};
+use eio_tokio::{AllowedOrigins, Cors, ServerBuilder, ServerConfig, TlsCertificates, Transport};
 use serde_json::{Value, json};
 
 use super::cluster::Plan;
@@ -19,6 +19,7 @@ use super::values::{HostAndPort, HostName, Workers};
 use crate::config_file;
 use crate::duration::millis;
 use crate::sids::Sids;
+use crate::usage::Failure;
 
 /// What the server does.
 #[derive(Clone)]
@@ -34,7 +35,7 @@ impl Settings {
     ///
     /// # Errors
     /// Returns a sentence that says what is wrong with the file, or with it and the options together.
-    pub(crate) fn new(options: Options) -> Result<Self, String> {
+    pub(crate) fn new(options: Options) -> Result<Self, Failure> {
         let ConfigFile { own, server } = match &options.config {
             Some(path) => config_file::read(path)?,
             None => ConfigFile::default(),
@@ -100,8 +101,19 @@ impl Settings {
     }
 
     /// Returns the files of the certificate.
-    pub(super) fn tls(&self) -> &TlsFiles {
+    fn tls(&self) -> &TlsFiles {
         self.options.tls.or(&self.own.tls)
+    }
+
+    /// Loads the certificate, if there is one.
+    ///
+    /// # Errors
+    /// Returns a sentence with the options or the file that name what cannot be used, and what is wrong with it.
+    pub(super) fn certificates(&self) -> Result<Option<TlsCertificates>, String> {
+        self.tls().load().map_err(|error| match self.options.tls.tls_cert {
+            Some(_) => format!("--tls-cert, --tls-key: {error}"),
+            None => self.about_file(&format!("tlsCert, tlsKey: {error}")),
+        })
     }
 
     /// Returns the host names that the server answers to besides those of this machine.
@@ -145,10 +157,10 @@ impl Settings {
     }
 
     /// Returns what the server needs to act as one with others, if it is to.
-    pub(super) fn cluster(&self, address: &Address) -> Result<Option<Plan>, String> {
+    pub(super) fn cluster(&self, address: &Address) -> Result<Option<Plan>, Failure> {
         let options = self.options.cluster.clone().or(&self.own.cluster);
         if !options.bus.is_empty() && self.node().is_none() {
-            return Err("--bus needs --node, a name of this server that no other node has".to_owned());
+            return Err("--bus needs --node, a name of this server that no other node has".to_owned().into());
         }
         Plan::new(&options, address, self.tls().tls_cert.is_some())
     }

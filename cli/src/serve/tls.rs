@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eio_tokio::TlsCertificates;
+use eio_tokio::{TlsCertificates, TlsFileError};
 
 use crate::usage;
 
@@ -29,10 +29,9 @@ impl TlsFiles {
     }
 
     /// Loads the certificate, if there is one. The settings have both files or neither.
-    pub(super) fn load(&self) -> Result<Option<TlsCertificates>, String> {
+    pub(super) fn load(&self) -> Result<Option<TlsCertificates>, TlsFileError> {
         let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
-        let certificates =
-            TlsCertificates::from_pem_files(certificate, key).map_err(|error| error.to_string())?;
+        let certificates = TlsCertificates::from_pem_files(certificate, key)?;
         Ok(Some(certificates.on_reload(|reloaded| match reloaded {
             Ok(()) => {
                 usage::complain(format_args!("the certificate has changed, and new connections get it"));

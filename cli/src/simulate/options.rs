@@ -17,6 +17,7 @@ use super::role::Role;
 use super::scenario::{Fleet, Percent, Recurring, RoundTrip, Scenario, ScenarioFile, Time, Whole};
 use crate::duration;
 use crate::settings::Timing;
+use crate::usage::Failure;
 
 /// Show how a ping interval and a ping timeout behave, and which ones fit a network
 ///
@@ -199,7 +200,7 @@ impl Request {
 
 impl Options {
     /// Returns what is asked for, or a sentence that says what is wrong.
-    pub(super) fn request(&self) -> Result<Request, String> {
+    pub(super) fn request(&self) -> Result<Request, Failure> {
         let Network { scenario, lasts, seed, .. } = &self.network;
         let (fleets, file) = match scenario {
             Some(path) => Scenario::read(path)?,
@@ -218,7 +219,8 @@ impl Options {
         let timeouts = times(&self.question.timeouts, &file.timeouts);
         let within = time(self.question.within, file.within);
         if within.is_some_and(|within| within < Duration::from_millis(20)) {
-            return Err(from_file("the time within which a death is noticed is below 20 ms".to_owned()));
+            let sentence = "the time within which a death is noticed is below 20 ms";
+            return Err(from_file(sentence.to_owned()).into());
         }
         Ok(Request {
             heartbeat: self.timing.heartbeat(otherwise)?,
@@ -295,7 +297,7 @@ mod tests {
     use crate::args;
 
     fn request(line: &str) -> Result<Request, String> {
-        args::options::<Options>(line).request()
+        args::options::<Options>(line).request().map_err(|failure| failure.sentence)
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::role::Role;
 use crate::config_file;
 use crate::duration::{precise_millis, round};
 use crate::style::escape;
+use crate::usage::Failure;
 
 /// How many sessions a fleet has, if nothing says it. Each lives through its own tunnels and dies at its own moment.
 pub(crate) const SESSIONS: u32 = 100;
@@ -104,13 +105,14 @@ impl Scenario {
     }
 
     /// Reads a file in TOML, YAML or JSON. Returns its fleets and its other members.
-    pub(crate) fn read(path: &Path) -> Result<(Vec<Fleet>, ScenarioFile), String> {
+    pub(crate) fn read(path: &Path) -> Result<(Vec<Fleet>, ScenarioFile), Failure> {
         let file: ScenarioFile = config_file::read(path)?;
         if file.fleet.is_empty() {
             return Err(format!(
                 "{}: there are no sessions: expected at least one [[fleet]]",
                 path.display()
-            ));
+            )
+            .into());
         }
         let fleets = file.fleet.iter().enumerate().map(|(index, table)| Fleet::of(table, index)).collect();
         Ok((fleets, file))

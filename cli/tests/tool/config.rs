@@ -17,14 +17,26 @@ fn serve(file: &str, options: &[&str]) -> (Eio, String, Value) {
     (server, address, listening)
 }
 
-/// Returns what is wrong with a file. The program exits soon, with code 2.
-fn mistake(file: &str) -> String {
+/// Returns the lines that say what is wrong with a file. The program exits soon, with code 2.
+fn errors(file: &str) -> Vec<String> {
     let mut program = Eio::start(&["serve", "--listen", "127.0.0.1:0", "--config", file]);
     assert_eq!(program.exit_code_within(Duration::from_secs(10)), 2, "{:?}", program.rest());
-    let errors = program.errors();
-    let lines = lines_of(&errors);
-    assert_eq!((lines.len(), lines[1]), (2, "Run 'eio serve --help' to see the options"), "{errors}");
+    let lines = lines_of(&program.errors()).into_iter().map(str::to_owned).collect();
     assert!(program.rest().is_empty());
+    lines
+}
+
+/// Returns what is wrong with a member of a file, of which the help says more.
+fn mistake(file: &str) -> String {
+    let lines = errors(file);
+    assert_eq!((lines.len(), &*lines[1]), (2, "Run 'eio serve --help' to see the options"), "{lines:?}");
+    lines[0].strip_prefix("eio: ").unwrap().to_owned()
+}
+
+/// Returns why a file cannot be read, of which the help says nothing.
+fn unreadable(file: &str) -> String {
+    let lines = errors(file);
+    assert_eq!(lines.len(), 1, "{lines:?}");
     lines[0].strip_prefix("eio: ").unwrap().to_owned()
 }
 
@@ -340,26 +352,28 @@ fn a_file_that_cannot_be_read_is_one_sentence() {
     let directory = Directory::new("unreadable");
     let missing = directory.file("missing.toml");
     assert_eq!(
-        mistake(&missing),
+        unreadable(&missing),
         format!("{missing}: cannot read the file: No such file or directory (os error 2)")
     );
     let folder = directory.file("folder.toml");
     fs::create_dir(&folder).unwrap();
-    assert_eq!(mistake(&folder), format!("{folder}: it is a directory: expected a file"));
+    assert_eq!(unreadable(&folder), format!("{folder}: it is a directory: expected a file"));
     let bytes = directory.file("bytes.toml");
     fs::write(&bytes, b"path = '/a'\ncookie = '\xff'\n").unwrap();
-    assert_eq!(mistake(&bytes), format!("{bytes}: line 2 is not valid UTF-8"));
+    assert_eq!(unreadable(&bytes), format!("{bytes}: line 2 is not valid UTF-8"));
     let large = directory.write("large.toml", &"#".repeat(10_000_000));
-    assert_eq!(mistake(&large), format!("{large}: the file is too large: expected at most 1048576 bytes"));
+    assert_eq!(unreadable(&large), format!("{large}: the file is too large: expected at most 1048576 bytes"));
     #[cfg(target_os = "linux")]
     {
         // This file refuses to be read, even by root.
         let broken = directory.file("broken.toml");
         std::os::unix::fs::symlink("/proc/self/mem", &broken).unwrap();
-        assert!(mistake(&broken).starts_with(&format!("{broken}: cannot read the file: Input/output error")));
+        assert!(
+            unreadable(&broken).starts_with(&format!("{broken}: cannot read the file: Input/output error"))
+        );
         let endless = directory.file("endless.toml");
         std::os::unix::fs::symlink("/dev/zero", &endless).unwrap();
-        assert!(mistake(&endless).contains("the file is too large"));
+        assert!(unreadable(&endless).contains("the file is too large"));
     }
 }
 

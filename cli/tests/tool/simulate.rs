@@ -101,6 +101,8 @@ fn a_picture_shows_the_answer() {
     let text = printed(&[&TRAIN[..], &["--plot", &file]].concat()).join("\n");
     let words = "Ping interval 5 s, ping timeout 54 s: no false disconnect, a death is noticed within";
     assert!(text.contains(words), "{text}");
+    assert!(text.contains("shortest safe timeout -> noticed within"), "{text}");
+    assert!(text.contains("Times are rounded up to whole seconds."), "{text}");
     let svg = std::fs::read_to_string(&file).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
     for words in [words, "One session with a ping interval of 5 s", "ping timeout, "] {
@@ -110,8 +112,11 @@ fn a_picture_shows_the_answer() {
     printed(&["simulate", "--plot", &one]);
     assert!(std::fs::read_to_string(&one).unwrap().contains("after the death"));
     let nowhere = directory.file("no/such/folder.svg");
-    let sentence = mistake(&["simulate", "--sweep", "--plot", &nowhere]);
-    assert!(sentence.starts_with(&format!("--plot: cannot write {nowhere}: ")), "{sentence}");
+    let mut program = Eio::start(&["simulate", "--sweep", "--plot", &nowhere]);
+    assert_eq!(program.exit_code(), 2);
+    let errors = program.errors();
+    assert!(errors.starts_with(&format!("eio: --plot: cannot write {nowhere}: ")), "{errors}");
+    assert_eq!(lines_of(&errors).len(), 1, "{errors}");
 }
 
 #[test]

@@ -74,7 +74,10 @@ impl Event {
         } else {
             line.paint(self.tone(), format_args!("{} late", spoken(late)))?;
         }
-        line.paint(Tone::Dim, format_args!("  ({} before the ping timeout)", spoken(left)))
+        match left {
+            Duration::ZERO => line.paint(Tone::Dim, "  (after the ping timeout)"),
+            left => line.paint(Tone::Dim, format_args!("  ({} before the ping timeout)", spoken(left))),
+        }
     }
 }
 
@@ -126,4 +129,26 @@ fn waiting(since: Duration, is_connected: bool, other_kind: &str, line: &mut Tex
 
 fn protocol(chosen: Option<&str>, line: &mut TextLine) -> fmt::Result {
     chosen.map_or(Ok(()), |chosen| write!(line, " with the subprotocol {}", cut(chosen)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::style::Style;
+
+    #[test]
+    fn a_ping_says_how_much_time_was_left_or_that_none_was() {
+        let text = |late, left| {
+            let after = Duration::from_secs(25) + late;
+            let mut line = TextLine::new(Style::PLAIN);
+            Event::Ping { after, late, left }.write_text(&mut line).unwrap();
+            line.into_text()
+        };
+        let secs = Duration::from_secs;
+        assert_eq!(
+            text(secs(0), secs(20)),
+            "received after 25.0 s, on time  (20.0 s before the ping timeout)"
+        );
+        assert_eq!(text(secs(28), secs(0)), "received after 53.0 s, 28.0 s late  (after the ping timeout)");
+    }
 }

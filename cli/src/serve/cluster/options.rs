@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eio_cluster::forward::{Address, Secret};
+use eio_tokio::{BuildError, Server};
 
 /// The options of a server that is one of several nodes.
 #[derive(Args, Clone, Debug, Default)]
@@ -13,7 +14,7 @@ pub(crate) struct ClusterOptions {
     ///
     /// The sid of each session begins with it, so that a balancer can send all requests of a session to the node that has
     /// opened it. docs/scaling.md has configurations of HAProxy and nginx.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = node_name)]
     pub(crate) node: Option<String>,
 
     /// Act as one with the other nodes at this bus: redis://HOST:PORT or nats://HOST:PORT. Needs --node
@@ -70,9 +71,17 @@ impl ClusterOptions {
     pub(super) fn secret(&self) -> Result<Option<Secret>, String> {
         let Some(path) = &self.node_secret else { return Ok(None) };
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-        Secret::new(bytes.trim_ascii()).map(Some).map_err(|error| format!("{shown}: {error}"))
+        let bytes =
+            std::fs::read(path).map_err(|error| format!("--node-secret: cannot read {shown:?}: {error}"))?;
+        Secret::new(bytes.trim_ascii())
+            .map(Some)
+            .map_err(|error| format!("--node-secret: {shown:?}: {error}"))
     }
+}
+
+/// Checks the name of a node as the server does.
+fn node_name(text: &str) -> Result<String, BuildError> {
+    Server::builder(async |_| {}).node(text).build().map(|_| text.to_owned())
 }
 
 /// The URL of a bus. It may contain a password, so `Debug` does not show it.

@@ -44,7 +44,7 @@ fn table(sweep: &Sweep, unit: Unit, style: Style, out: &mut dyn Write) -> io::Re
     for timeout in &sweep.timeouts {
         write!(out, "{:>width$}", unit.number(*timeout))?;
     }
-    writeln!(out, "   shortest safe one")?;
+    writeln!(out, "   shortest safe timeout -> noticed within")?;
     writeln!(out, "  {}", style.paint(Tone::Dim, "interval"))?;
     let best = sweep.answer().best(sweep.within);
     for row in &sweep.rows {
@@ -64,7 +64,10 @@ fn table(sweep: &Sweep, unit: Unit, style: Style, out: &mut dyn Write) -> io::Re
             None => writeln!(out, "   none of these")?,
         }
     }
-    let mut note = "x: false disconnects, which end sessions of two living ends. [ ]: the answer.".to_owned();
+    let mut note = format!(
+        "Times are rounded up to whole {}. x: false disconnects, which end sessions of two living ends. [ ]: the answer.",
+        unit.name()
+    );
     if sweep.cells().any(|cell| cell.is_lucky) {
         note += " ?: none, by luck: a longer timeout had some.";
     }
