@@ -41,6 +41,8 @@ use diagnoses;
 pub(crate) struct Values {
     /// The server's ping interval: `{interval}`.
     pub(crate) interval: Duration,
+    /// Its ping interval plus its ping timeout: `{sum}`.
+    pub(crate) sum: Duration,
     /// The time since the last sign of life: `{silence}`.
     pub(crate) silence: Duration,
     /// The most that a ping was late: `{late}`.
@@ -91,6 +93,7 @@ impl Values {
             Revision::V4 => "3",
         };
         text.replace("{interval}", &setting(self.interval))
+            .replace("{sum}", &setting(self.sum))
             .replace("{silence}", &spoken(self.silence))
             .replace("{late}", &spoken(self.late))
             .replace("{nap}", &spoken(self.nap))
@@ -145,6 +148,7 @@ mod tests {
     fn every_text_is_one_or_two_sentences_whose_values_are_filled_in() {
         let values = Values {
             interval: Duration::from_secs(25),
+            sum: Duration::from_secs(45),
             silence: Duration::from_secs(20),
             late: Duration::from_secs(3),
             nap: Duration::from_mins(5),

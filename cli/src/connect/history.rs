@@ -175,8 +175,10 @@ impl History {
 
     /// Returns the values that texts name.
     pub(crate) fn values(&self, silence: Duration) -> Values {
+        let heartbeat = self.heartbeat.unwrap_or_default();
         Values {
-            interval: self.heartbeat.unwrap_or_default().ping_interval(),
+            interval: heartbeat.ping_interval(),
+            sum: heartbeat.ping_interval() + heartbeat.ping_timeout(),
             silence,
             late: self.max_lateness,
             nap: self.naps.longest(),

@@ -74,8 +74,8 @@ fn a_proxy_that_closes_idle_connections_is_named_with_the_numbers_and_the_settin
         let silence = close["silent_ms"].as_f64().unwrap() / 1_000.0;
         let expected = format!(
             " The connection was idle for {silence:.1} s, and pings come only every 20 s: a proxy with an idle limit cut it. \
-             Set that limit above 20 s (nginx: proxy_read_timeout; HAProxy: timeout client, server and tunnel), or the \
-             server's pingInterval below {silence:.1} s."
+             Set that limit above pingInterval + pingTimeout, here 40 s (nginx: proxy_read_timeout; HAProxy: timeout \
+             client, server and tunnel), or keep that sum below {silence:.1} s."
         );
         assert!(silence > 1.4 && sentence.contains(&expected), "{sentence}\n{expected}");
         assert_eq!(client.exit_code(), code);

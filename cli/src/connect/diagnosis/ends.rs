@@ -59,7 +59,7 @@ diagnoses! { LIST:
         "Send smaller messages, or raise maxHttpBufferSize of the server.";
     IDLE_LIMIT, "idle-limit",
         "The connection was idle for {silence}, and pings come only every {interval}: a proxy with an idle limit cut it.",
-        "Set that limit above {interval} (nginx: proxy_read_timeout; HAProxy: timeout client, server and tunnel), or the server's pingInterval below {silence}.";
+        "Set that limit above pingInterval + pingTimeout, here {sum} (nginx: proxy_read_timeout; HAProxy: timeout client, server and tunnel), or keep that sum below {silence}.";
     CONNECTION_CUT, "connection-cut",
         "The connection ended without a word, although the server answers new ones: its process restarted, or a proxy or the network cut the connection.",
         "Compare the time with restarts of the server and of proxies, and with limits on the life of a connection.";

@@ -5,7 +5,7 @@ use super::diagnoses;
 diagnoses! { LIST:
     WEBSOCKET_REFUSED, "websocket-refused",
         "Long-polling works, but the WebSocket was refused or cut: a proxy or the server has no route for WebSockets.",
-        "Lead WebSockets for this path to the same server. Until then, the session stays on long-polling.";
+        "Route WebSockets for this path to the same server. Until then, the session stays on long-polling.";
     UPGRADE_STUCK, "upgrade-stuck",
         "No answer came through the WebSocket: a proxy holds its data back.",
         "Switch buffering and inspection of WebSockets off in the proxy. Until then, the session stays on long-polling.";
