@@ -1,4 +1,4 @@
-//! The figures of the page of proof were recorded, and the commands of all pages exist.
+//! The figures of the page of proof and of other tables were recorded, and the commands of all pages exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -63,6 +63,58 @@ fn every_figure_of_the_page_of_proof_was_recorded() {
     let unknown: Vec<_> =
         found.iter().filter(|figure| !is_known(figure) && !recorded.contains(*figure)).collect();
     assert!(unknown.is_empty(), "docs/assurance.md has figures that none of {RECORDED:?} has: {unknown:?}");
+}
+
+/// The numbers that stand alone, without commas between their digits.
+fn numbers<'t>(words: impl Iterator<Item = &'t str>) -> Vec<u64> {
+    words.filter_map(|word| word.trim().replace(',', "").parse().ok()).collect()
+}
+
+/// The numbers of each row of the table that begins so.
+fn rows(page: &str, begins: &str) -> Vec<Vec<u64>> {
+    let text = read(page);
+    let (_, table) = text.split_once(&format!("\n{begins}")).unwrap_or_else(|| panic!("no table {begins:?}"));
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| numbers(row.split('|'))).collect()
+}
+
+/// What a part has recorded, each line with its numbers. Limits stand in parentheses, and so not alone.
+fn recorded(part: &str) -> Vec<(String, Vec<u64>)> {
+    let page = read("docs/proofs.md");
+    let (_, section) =
+        page.split_once(&format!("\n## {part}\n")).unwrap_or_else(|| panic!("no section {part}"));
+    let lines = section.split("\n## ").next().unwrap_or_default().lines();
+    let lines = lines.filter_map(|line| line.strip_prefix("- "));
+    lines.map(|line| (line.to_owned(), numbers(line.split(' ')))).collect()
+}
+
+#[test]
+fn tables_of_costs_have_the_figures_that_were_recorded() {
+    let instructions = recorded("instructions").into_iter().map(|(_, numbers)| vec![numbers[0]]);
+    assert_eq!(rows("CONTRIBUTING.md", "| what | instructions |"), instructions.collect::<Vec<_>>());
+
+    let boards: Vec<_> = recorded("boards").into_iter().map(|(_, numbers)| numbers).collect();
+    assert_eq!(
+        rows("docs/firmware.md", "| folder | board |")[..3],
+        boards,
+        "with every change, three are built"
+    );
+
+    let sizes = recorded("sizes");
+    let of = |image: &str| {
+        let line = sizes.iter().find(|(line, _)| line.starts_with(&format!("{image}: ")));
+        line.unwrap_or_else(|| panic!("no {image:?}")).1.clone()
+    };
+    let images = ["client", "small client", "connector", "socketio"];
+    let shown = rows("docs/firmware.md", "| | flash | RAM besides");
+    assert_eq!(shown.len(), images.len());
+    for (row, image) in shown.iter().zip(images) {
+        let mut measured = of(image);
+        if row.len() > measured.len() {
+            measured.push(of(&format!("{image} with defmt"))[0]);
+        }
+        assert_eq!(*row, measured, "{image}");
+    }
 }
 
 /// A line and a blank, without what stands between backticks and in the targets of links.
