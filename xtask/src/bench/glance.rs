@@ -1,4 +1,5 @@
-//! The short table, for a README: the first number of every row that several servers take part in, as ratios.
+//! The short table, from which a README takes rows: the first number of every row that several servers take part in, as
+//! ratios.
 
 use core::fmt::Write as _;
 
