@@ -40,8 +40,8 @@
 //! - **The heartbeat stays where the session is.** The node that forwards invents no silence and hides none. An end, a half-close
 //!   or a reset of one side becomes the same on the other side at once. A WebSocket on which the other node says nothing for
 //!   longer than a living session can, by its own periods and one second, is reset.
-//! - **A dead node is told.** If a node refuses connections, is not in the directory, or ends during a request, the client is told
-//!   at once; if it is silent, after the [connect timeout](ForwarderBuilder::connect_timeout), and a request that waits for it
+//! - **Clients hear of a dead node.** If a node refuses connections, is not in the directory, or ends during a request, the client
+//!   hears at once; if it is silent, after the [connect timeout](ForwarderBuilder::connect_timeout), and a request that waits for it
 //!   after [the longest silence](ForwarderBuilder::max_silence).
 //! - **Memory is bounded.** Bodies are passed on piece by piece, and a direction of a WebSocket holds at most 16 KiB. While its
 //!   receiver takes nothing, nothing is read.
@@ -50,7 +50,7 @@
 //!
 //! Status 400 and `Session ID unknown`, as by a server that has restarted. Stock clients treat every status but 200 alike: the
 //! transport has failed, so they open a new session within their backoff. Status 400 is the one that says so to those that look.
-//! Balancers that take nodes out of service for statuses of 500 and above do not take out the node that has only told it.
+//! Balancers that take nodes out of service for statuses of 500 and above do not take out the node that has only passed this on.
 //!
 //! # How nodes know each other
 //!
