@@ -11,6 +11,11 @@ mod emitter;
 pub mod forward;
 mod frame;
 pub mod guide;
+#[cfg_attr(
+    not(any(feature = "forward", test)),
+    expect(dead_code, reason = "only forwarding asks where nodes were")
+)]
+mod last_addresses;
 mod link;
 mod members;
 pub mod metrics;

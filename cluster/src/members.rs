@@ -13,6 +13,7 @@ use eio_core::packet::PacketType;
 use eio_core::{Heartbeat, Instant};
 
 use crate::frame::{Beacon, Phase, Publisher};
+use crate::last_addresses::LastAddresses;
 
 /// How many other nodes are known. Beacons of more are ignored, so that garbage on the bus takes no memory without bounds.
 pub(crate) const MAX_NODES: usize = 1_024;
@@ -25,6 +26,7 @@ pub(crate) struct Members {
     incarnation: u64,
     /// By incarnation.
     others: BTreeMap<u64, Member>,
+    last_addresses: LastAddresses,
     bus_is_up: bool,
     /// When the last echo was sent, if a node is silent that may be gone.
     echo: Option<Instant>,
@@ -75,7 +77,8 @@ pub(crate) enum Why {
 
 impl Members {
     pub(crate) fn new(name: Arc<str>, incarnation: u64) -> Self {
-        Self { name, incarnation, others: BTreeMap::new(), bus_is_up: false, echo: None }
+        let (others, last_addresses) = (BTreeMap::new(), LastAddresses::default());
+        Self { name, incarnation, others, last_addresses, bus_is_up: false, echo: None }
     }
 
     /// Takes a beacon. Returns what it changes.
@@ -90,6 +93,7 @@ impl Members {
             return Vec::new();
         };
         if beacon.phase == Phase::Leaving {
+            self.last_addresses.forget_start(node, incarnation);
             let left = self.others.remove(&incarnation).filter(|member| !member.is_replaced());
             return left
                 .map(|member| Change::Gone { name: member.name, incarnation, why: Why::Left })
@@ -100,6 +104,7 @@ impl Members {
         if is_new && self.others.len() >= MAX_NODES {
             return Vec::new();
         }
+        self.last_addresses.forget(node);
         let mut changes = if is_new { self.replace(node) } else { Vec::new() };
         let member = self.others.entry(incarnation).or_insert_with(|| Member::new(node, heartbeat, now));
         let _pong = member.machine.handle_packet(now, PacketType::Ping);
@@ -196,6 +201,9 @@ impl Members {
             if is_gone && !member.is_replaced() {
                 let millis = sent.saturating_duration_since(last_seen).as_millis();
                 let why = Why::Silent { millis: millis.try_into().unwrap_or(u64::MAX) };
+                if let Some(address) = member.address.take() {
+                    self.last_addresses.keep(now, &member.name, *incarnation, address);
+                }
                 changes.push(Change::Gone { name: Arc::clone(&member.name), incarnation: *incarnation, why });
             }
             !is_gone
@@ -207,6 +215,17 @@ impl Members {
     pub(crate) fn others(&self) -> impl Iterator<Item = (u64, &Member)> {
         let there = self.others.iter().filter(|(_, member)| !member.is_replaced());
         there.map(|(incarnation, member)| (*incarnation, member))
+    }
+
+    /// Returns where a node is, by what it has said last. One that has said that it leaves is nowhere.
+    #[cfg(any(feature = "forward", test))]
+    pub(crate) fn address(&self, name: &str, now: Instant) -> Option<&Arc<str>> {
+        let named = self.others().map(|(_, member)| member).filter(|member| *member.name == *name);
+        // After a restart, the name may be that of two for a moment: the one that was heard last is the new one.
+        match named.max_by_key(|member| member.last_seen()) {
+            Some(member) => member.address.as_ref(),
+            None => self.last_addresses.get(now, name),
+        }
     }
 
     /// Returns the names that more than one node has.
@@ -387,6 +406,30 @@ mod tests {
         assert_eq!(change, [joined("me"), Change::Twice { name: "me".into() }]);
         assert_eq!(members.names_twice(), BTreeSet::from([Arc::from("me")]));
         assert_eq!(beacon(&mut members, 12_000, "me", 0, Phase::Up), [], "its own beacon");
+    }
+
+    #[test]
+    fn the_address_of_a_node_that_is_gone_without_a_word_is_known_until_it_leaves_or_is_there_again() {
+        let there = |members: &Members| members.address("a", at(20_000)).map(ToString::to_string);
+        let gone = || {
+            let mut members = up();
+            beacon(&mut members, 0, "a", 1, Phase::Up);
+            members.handle_timeout(at(10_000));
+            assert_eq!(echo(&mut members, 10_000).len(), 1);
+            assert!(names(&members).is_empty());
+            members
+        };
+        let mut members = gone();
+        assert_eq!(there(&members).as_deref(), Some("http://there"));
+        beacon(&mut members, 20_000, "a", 1, Phase::Leaving);
+        assert_eq!(there(&members), None);
+
+        let mut members = gone();
+        let elsewhere = Beacon::new(Phase::Up, true, HEARTBEAT, 0, Some("http://elsewhere"));
+        members.handle_beacon(at(20_000), Publisher { node: "a", incarnation: 2 }, &elsewhere);
+        assert_eq!(there(&members).as_deref(), Some("http://elsewhere"));
+        beacon(&mut members, 20_000, "a", 2, Phase::Leaving);
+        assert_eq!(there(&members), None);
     }
 
     #[test]

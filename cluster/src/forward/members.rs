@@ -3,8 +3,11 @@
 use crate::Cluster;
 use crate::forward::address::{Address, Directory};
 
-/// The addresses that the nodes [say of themselves](crate::ClusterBuilder::address) on the bus. A node that is gone has none;
-/// one of which nothing is known, because the bus is down, keeps its own.
+/// The addresses that the nodes [say of themselves](crate::ClusterBuilder::address) on the bus.
+///
+/// A node that has said that it leaves has none. One that is gone without a word keeps its last one for a day, because it may
+/// have lost its bus only, and its sessions live on: if it is dead, connections to it are refused or time out. A node does not
+/// know where those are that have no bus since before it started.
 ///
 /// A text that is not an [`Address`] counts as none.
 ///
@@ -27,10 +30,7 @@ use crate::forward::address::{Address, Directory};
 /// ```
 impl Directory for Cluster {
     fn address(&self, node: &str) -> Option<Address> {
-        let members = self.node.members();
-        // After a restart, the name may be that of two for a moment: the one that was heard last is the new one.
-        let named = members.others().map(|(_, member)| member).filter(|member| *member.name == *node);
-        named.max_by_key(|member| member.last_seen())?.address.as_deref()?.parse().ok()
+        self.node.members().address(node, self.node.clock.now())?.parse().ok()
     }
 }
 
