@@ -38,11 +38,14 @@
 //! - **One hop at most.** A node answers what another one has forwarded, and never forwards it again: what it does not know is
 //!   `Session ID unknown`. An unknown sid costs at most one request to one node.
 //! - **The heartbeat stays where the session is.** The node that forwards invents no silence and hides none. An end, a half-close
-//!   or a reset of one side becomes the same on the other side at once. A WebSocket on which the other node says nothing for
-//!   longer than a living session can, by its own periods and one second, is reset.
+//!   or a reset of one side becomes the same on the other side at once. If the other node says nothing on a WebSocket for the
+//!   session's ping interval, its ping timeout and one second more, it is asked whether the session lives. If it does not say so
+//!   within 5 s, beside the [connect timeout](ForwarderBuilder::connect_timeout), the WebSocket is reset. A node may be silent for
+//!   longer on a session that lives: while its application does not read, or where not only pongs
+//!   [count](eio_tokio::Liveness).
 //! - **Clients hear of a dead node.** If a node refuses connections, is not in the directory, or ends during a request, the client
-//!   hears at once; if it is silent, after the [connect timeout](ForwarderBuilder::connect_timeout), and a request that waits for it
-//!   after [the longest silence](ForwarderBuilder::max_silence).
+//!   hears at once. If no connection comes about, it hears after the connect timeout. A request that waits for its answer is given
+//!   up as a WebSocket is: after [the longest silence](ForwarderBuilder::max_silence) and the same question.
 //! - **Memory is bounded.** Bodies are passed on piece by piece, and a direction of a WebSocket holds at most 16 KiB. While its
 //!   receiver takes nothing, nothing is read.
 //!
@@ -87,6 +90,7 @@ mod frames;
 mod head;
 mod limited;
 mod members;
+mod question;
 mod relay;
 mod report;
 mod seal;

@@ -13,8 +13,9 @@ pub enum ForwardError {
     /// No connection to the node came about.
     #[error("the node cannot be reached: {0}")]
     Unreachable(#[from] DialError),
-    /// The node was silent for longer than a session may be silent.
-    #[error("the node has not answered within {0:?}")]
+    /// The node was silent for longer than [`max_silence`](crate::forward::ForwarderBuilder::max_silence), and did not say that
+    /// the session lives when it was asked.
+    #[error("the node has not answered within {0:?}, and does not say that the session lives")]
     Silent(Duration),
     /// The connection ended before the answer.
     #[error("the connection to the node was lost: {0}")]

@@ -24,8 +24,10 @@ use crate::forward::error::ForwardError;
 use crate::forward::forwarder::{LONGEST, Shared};
 use crate::forward::head::{Asks, asks, to_client, to_node};
 use crate::forward::limited::{BoxError, Limited, Progress};
-use crate::forward::relay::relay;
+use crate::forward::question::{LOOK_AGAIN, Question};
+use crate::forward::relay::{Ended, relay};
 use crate::forward::seal::{ANSWER, NotProven, REQUEST, Sealed, add_element, element};
+use crate::forward::tunnels::{Phase, Tunnel};
 
 /// The body of a request to another node.
 pub(super) type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
@@ -37,6 +39,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 const SWITCHING: Duration = Duration::from_secs(10);
 
 /// A request for another node.
+#[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) shared: Arc<Shared>,
     pub(super) node: String,
@@ -53,7 +56,8 @@ impl Exchange {
         let (head, body) = request.into_parts();
         let asks = asks(&head);
         let own = without_body(&head);
-        match self.forward(head, asks, body, upgrade).await {
+        let question = Question::new(&self, &own);
+        match self.forward(head, asks, body, upgrade, question).await {
             Ok(answer) => {
                 self.shared.report.forwarded();
                 answer
@@ -76,6 +80,7 @@ impl Exchange {
         asks: Asks,
         body: B,
         upgrade: OnUpgrade,
+        question: Question,
     ) -> Result<Response<NodeBody>, ForwardError>
     where
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
@@ -92,7 +97,15 @@ impl Exchange {
             Asks::Nothing => Outgoing::new(Limited::new(body, shared.limits.body, Arc::clone(&progress))),
             _ => Outgoing::new(Empty::new().map_err(Into::into)),
         };
-        let mut answer = self.ask(Request::from_parts(head, body), &progress).await?;
+        let asking = self.ask(Request::from_parts(head, body), &progress, &question);
+        let mut answer = match &tunnel {
+            None => asking.await?,
+            Some(tunnel) => tokio::select! {
+                biased;
+                answer = asking => answer?,
+                () = tunnel.reaches(Phase::Leaving) => return Err(ForwardError::Leaving),
+            },
+        };
         let status = answer.status();
         let told = shared.sealer.check_answer(answer.headers(), &code, status);
         let silence = told.map_err(|NotProven| ForwardError::NotANode(status))?;
@@ -107,21 +120,16 @@ impl Exchange {
         let switched = hyper::upgrade::on(&mut answer);
         let (shared, node) = (Arc::clone(shared), self.node.clone());
         tokio::spawn(async move {
-            let Ok(Some((link, received))) = switched.await.map(link_of) else { return };
-            let Ok(Ok(client)) = timeout(SWITCHING, upgrade).await else {
-                link.reset();
-                return;
-            };
-            let (client, phase) = (UpgradedStream::new(client), tunnel.phase.clone());
-            let how = relay(client, link, &received, silence + MARGIN, phase).await;
-            shared.report.ended(&node, &how);
+            if let Some(how) = carry(switched, upgrade, silence + MARGIN, &tunnel, &question).await {
+                shared.report.ended(&node, &how);
+            }
             drop(tunnel);
         });
         Ok(answer.map(|_| NodeBody::own(Full::default())))
     }
 
     /// Addresses the request to the node, names the client, and seals both. Returns the code.
-    fn address_and_seal(&self, head: &mut Parts, asks: Asks) -> Result<String, ForwardError> {
+    pub(super) fn address_and_seal(&self, head: &mut Parts, asks: Asks) -> Result<String, ForwardError> {
         let peer: Option<SocketAddr> = PeerAddr::of(&head.extensions).map(|peer| peer.0);
         let path = head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         let mut random = [0; 24];
@@ -139,25 +147,67 @@ impl Exchange {
     }
 
     /// Sends the request, and waits for the head of the answer: as long as the body of the request makes progress, and then
-    /// as long as a session may be silent.
+    /// as long as the session lives, which the node is asked when it has been silent for as long as sessions may be.
     async fn ask(
         &self,
         request: Request<Outgoing>,
         progress: &Progress,
+        question: &Question,
     ) -> Result<Response<Incoming>, ForwardError> {
         let limits = &self.shared.limits;
         let limit = limits.connect + limits.silence + MARGIN;
         let mut asking = core::pin::pin!(self.shared.client.request(request));
-        loop {
-            match timeout_at(progress.last() + limit, asking.as_mut()).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(_)) if progress.has_stalled() => return Err(ForwardError::Stalled(limits.body)),
-                Ok(Err(error)) => return Err(ForwardError::of(&error)),
-                Err(_) if Instant::now() < progress.last() + limit => {}
+        let mut alive_at = progress.last();
+        let answer = loop {
+            let due = progress.last().max(alive_at) + limit;
+            if let Ok(answer) = timeout_at(due, asking.as_mut()).await {
+                break answer;
+            }
+            if Instant::now() < progress.last() + limit {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                answer = asking.as_mut() => break answer,
+                is_alive = question.ask() => if is_alive {
+                    alive_at = Instant::now();
+                    continue;
+                },
+            }
+            // The session may have ended just now, and its last answer may be on its way.
+            match timeout(LOOK_AGAIN, asking.as_mut()).await {
+                Ok(answer) => break answer,
                 Err(_) => return Err(ForwardError::Silent(limit)),
             }
+        };
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(_) if progress.has_stalled() => Err(ForwardError::Stalled(limits.body)),
+            Err(error) => Err(ForwardError::of(&error)),
         }
     }
+}
+
+/// Carries a WebSocket from when both connections have switched to it until its end. Returns `None` if they do not switch.
+async fn carry(
+    switched: OnUpgrade,
+    upgrade: OnUpgrade,
+    silence: Duration,
+    tunnel: &Tunnel,
+    question: &Question,
+) -> Option<Ended> {
+    let (link, received) = switched.await.ok().and_then(link_of)?;
+    let client = tokio::select! {
+        biased;
+        client = timeout(SWITCHING, upgrade) => client.ok().and_then(Result::ok),
+        () = tunnel.reaches(Phase::Gone) => None,
+    };
+    let Some(client) = client else {
+        link.reset();
+        return None;
+    };
+    let client = UpgradedStream::new(client);
+    Some(relay(client, link, &received, silence, tunnel.phase.clone(), || question.ask()).await)
 }
 
 /// Returns the connection of an answer that has switched protocols, and what was read of it beyond the answer.

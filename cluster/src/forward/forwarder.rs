@@ -96,7 +96,8 @@ impl Forwarder {
     /// waits until both have answered. So the nodes know the ends of these sessions at once, and the clients open new
     /// sessions elsewhere. From now on, no WebSocket is forwarded; requests of polling still are.
     ///
-    /// Takes at most `limit`. Returns how many it had to drop then.
+    /// Takes at most `limit`. Returns how many it had to drop then. A WebSocket that waits for the answer of its node is refused
+    /// at once, and its session stays on polling.
     ///
     /// The sessions of this node itself are [the server's](eio_tokio::Server::shutdown).
     pub async fn shutdown(&self, limit: Duration) -> usize {
@@ -137,11 +138,11 @@ impl ForwarderBuilder {
         self
     }
 
-    /// Sets how long another node may be silent while a poll or a WebSocket waits for it. Default: the ping interval plus the
-    /// ping timeout of this server, in which every living session says something.
+    /// Sets how long another node may be silent while a request waits for its answer, before it is asked whether the session
+    /// lives. Default: the ping interval plus the ping timeout of this server. If the session lives, the request waits for as
+    /// long again.
     ///
-    /// With each answer, a node tells the periods of the session, so for WebSockets this is the fallback. A poll waits that
-    /// long at most: if [admissions](eio_tokio::Admission::heartbeat) choose longer periods, set the longest.
+    /// With each answer, a node tells the periods of the session, so for WebSockets this is the fallback.
     pub fn max_silence(mut self, silence: Duration) -> Self {
         self.limits.silence = silence;
         self

@@ -2,7 +2,7 @@
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 
@@ -12,15 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::forward::dial::Link;
+use crate::forward::question::{Asking, LOOK_AGAIN};
 use crate::forward::tunnels::Phase;
 use crate::forward::way::Way;
-
-/// A deadline that is noticed later than this was missed by a process that stood still. What has arrived meanwhile may not
-/// have been reported yet.
-const LATE: Duration = Duration::from_millis(10);
-
-/// How long such a process waits for what has arrived.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long the last bytes of TLS may take behind the end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -37,7 +31,9 @@ pub(super) enum Ended {
     #[error("one side failed, so the other one was reset: {0}")]
     Failed(io::Error),
     /// Both sides were reset.
-    #[error("the node was silent, or the client took nothing, for {0:?}")]
+    #[error(
+        "the node was silent, or the client took nothing, for {0:?}, and the node does not say that the session lives"
+    )]
     Silent(Duration),
     #[error("this node has closed it, because it leaves")]
     Left,
@@ -45,14 +41,15 @@ pub(super) enum Ended {
     CutOff,
 }
 
-/// Carries the bytes until both sides have ended, one fails, or one is silent for longer than `silence`. `received` came from
-/// the node behind its answer.
+/// Carries the bytes until both sides have ended or one fails. If nothing comes from the node for longer than `silence`, it is
+/// [asked](Asking) whether the session lives. `received` came from the node behind its answer.
 pub(super) async fn relay(
     client: UpgradedStream,
     node: Link,
     received: &[u8],
     silence: Duration,
     mut phase: watch::Receiver<Phase>,
+    ask: impl Fn() -> Asking,
 ) -> Ended {
     let mut relay = Relay {
         client,
@@ -61,13 +58,13 @@ pub(super) async fn relay(
         down: Way::new(received, CLOSE_TO_CLIENT),
         silence,
         moved_at: Instant::now(),
-        is_postponed: false,
+        doubt: Doubt::None,
     };
+    let mut phases = phase.clone();
+    let mut gone = pin!(phases.wait_for(|phase| *phase == Phase::Gone));
     let ended = {
         let mut timer = pin!(sleep(silence));
-        let mut phases = phase.clone();
         let mut leaving = pin!(phase.wait_for(|phase| *phase != Phase::Open));
-        let mut gone = pin!(phases.wait_for(|phase| *phase == Phase::Gone));
         let mut is_leaving = false;
         poll_fn(|cx| {
             if !is_leaving && leaving.as_mut().poll(cx).is_ready() {
@@ -75,7 +72,7 @@ pub(super) async fn relay(
                 relay.up.leave();
                 relay.down.leave();
             }
-            if let Poll::Ready(ended) = relay.poll(cx, timer.as_mut()) {
+            if let Poll::Ready(ended) = relay.poll(cx, timer.as_mut(), &ask) {
                 return Poll::Ready(ended);
             }
             gone.as_mut().poll(cx).map(|_| Ended::CutOff)
@@ -84,11 +81,15 @@ pub(super) async fn relay(
     };
     let Relay { mut client, mut node, .. } = relay;
     if let Ended::Closed | Ended::Left = ended {
-        let _ = timeout(FAREWELL, async {
+        let farewell = timeout(FAREWELL, async {
             let _ = client.shutdown().await;
             let _ = node.shutdown().await;
-        })
-        .await;
+        });
+        tokio::select! {
+            biased;
+            _ = farewell => {}
+            _ = gone => {}
+        }
     } else {
         client.reset();
         node.reset();
@@ -104,14 +105,28 @@ struct Relay {
     /// From the node to the client.
     down: Way,
     silence: Duration,
-    /// When the node was last heard, or the client last took what it said.
+    /// When the node was last heard, the client last took what it said, or the node last said that the session lives.
     moved_at: Instant,
-    is_postponed: bool,
+    doubt: Doubt,
+}
+
+/// Whether the session lives, as far as the bytes tell.
+enum Doubt {
+    None,
+    /// The node was silent for too long, and is asked.
+    Asked(Asking),
+    /// It does not say that the session lives. Its last bytes may be on their way.
+    Dead,
 }
 
 impl Relay {
     /// Moves all that is ready, and looks at the clock only then.
-    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Ended> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        ask: &impl Fn() -> Asking,
+    ) -> Poll<Ended> {
         let moved = match self.down.poll_move(cx, &mut self.node, &mut self.client) {
             Ok(moved) => moved,
             Err(error) => return Poll::Ready(Ended::Failed(error)),
@@ -126,22 +141,29 @@ impl Relay {
             return Poll::Ready(Ended::Left);
         }
         if moved {
-            self.moved_at = Instant::now();
-            self.is_postponed = false;
+            self.is_alive();
         }
         loop {
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
+            if let Doubt::Asked(asking) = &mut self.doubt {
+                if ready!(asking.as_mut().poll(cx)) {
+                    self.is_alive();
+                } else {
+                    self.doubt = Doubt::Dead;
+                    timer.as_mut().reset(Instant::now() + LOOK_AGAIN);
+                }
             }
-            let (now, due) = (Instant::now(), self.moved_at + self.silence);
-            if now < due {
-                timer.as_mut().reset(due);
-            } else if now - due > LATE && !self.is_postponed {
-                self.is_postponed = true;
-                timer.as_mut().reset(now + LOOK_AGAIN);
-            } else {
-                return Poll::Ready(Ended::Silent(self.silence));
+            ready!(timer.as_mut().poll(cx));
+            let due = self.moved_at + self.silence;
+            match self.doubt {
+                Doubt::Dead => return Poll::Ready(Ended::Silent(self.silence)),
+                _ if Instant::now() < due => timer.as_mut().reset(due),
+                _ => self.doubt = Doubt::Asked(ask()),
             }
         }
+    }
+
+    fn is_alive(&mut self) {
+        self.moved_at = Instant::now();
+        self.doubt = Doubt::None;
     }
 }

@@ -26,9 +26,9 @@ pub struct ForwardCounts {
     pub websockets: usize,
     /// Requests that could not be forwarded.
     pub failed: u64,
-    /// WebSockets that were reset, because the node was silent for longer than a session may be.
+    /// WebSockets that were reset, because the node was silent and did not say that the session lives.
     pub silent: u64,
-    /// Requests of other nodes that this node has taken.
+    /// Requests of other nodes that this node has taken. The questions whether a session lives are among them.
     pub taken: u64,
     /// Requests that claimed to come from a node, and were refused.
     pub refused: u64,

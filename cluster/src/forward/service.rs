@@ -1,8 +1,9 @@
 //! The layer and its service: whose request is it?
 
 use core::fmt;
+use core::future::ready;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{self, Context, Poll};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use crate::forward::body::NodeBody;
 use crate::forward::exchange::{Exchange, now};
 use crate::forward::forwarder::{Forwarder, Shared};
 use crate::forward::limited::BoxError;
+use crate::forward::question::METHOD;
 use crate::forward::seal::{ANSWER, Checked, REQUEST};
 use crate::forward::target::{of_another_node, sid_of};
 
@@ -78,14 +80,19 @@ where
         let state = if !shared.engine.serves(request.uri().path()) {
             State::Inner { answer: self.inner.call(request) }
         } else if request.headers().contains_key(REQUEST) {
+            let sid = sid_of(request.uri());
             match shared.take(&mut request) {
+                Some(Checked { code, .. }) if *request.method() == METHOD => {
+                    let mut answer = answered(StatusCode::NO_CONTENT, "");
+                    shared.seal_answer(&code, sid.as_deref(), &mut answer);
+                    State::Node { answer: Box::pin(ready(answer)) }
+                }
                 // Whatever its sid, it goes no further: one hop is all.
                 Some(Checked { code, .. }) => {
-                    let sid = sid_of(request.uri());
                     let shared = Arc::clone(shared);
                     State::Taken { answer: self.inner.call(request), shared, code, sid }
                 }
-                None => State::Refused,
+                None => State::Node { answer: Box::pin(ready(answered(StatusCode::FORBIDDEN, "Forbidden"))) },
             }
         } else if may_go(&request)
             && let Some(node) = of_another_node(request.uri(), own)
@@ -101,10 +108,21 @@ where
 }
 
 /// Returns whether a request can go on to another node. What asks for a tunnel cannot, unless it is a WebSocket on a stream of
-/// HTTP/2.
+/// HTTP/2. Neither can what would be a question of this node.
 fn may_go<B>(request: &Request<B>) -> bool {
     let is_websocket = |protocol: &Protocol| protocol.as_str() == "websocket";
-    request.method() != Method::CONNECT || request.extensions().get().is_some_and(is_websocket)
+    match *request.method() {
+        METHOD => false,
+        Method::CONNECT => request.extensions().get().is_some_and(is_websocket),
+        _ => true,
+    }
+}
+
+/// Returns an answer of this node itself.
+fn answered(status: StatusCode, body: &'static str) -> Response<NodeBody> {
+    let mut answer = Response::new(NodeBody::own(Full::from(body)));
+    *answer.status_mut() = status;
+    answer
 }
 
 impl Shared {
@@ -161,8 +179,8 @@ pin_project! {
         Inner { #[pin] answer: F },
         /// Another node has forwarded it.
         Taken { #[pin] answer: F, shared: Arc<Shared>, code: String, sid: Option<String> },
+        /// Another node answers, or this one by itself.
         Node { answer: Pin<Box<dyn Future<Output = Response<NodeBody>> + Send>> },
-        Refused,
     }
 }
 
@@ -175,20 +193,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match self.project().state.project() {
             StateProjection::Inner { answer } => {
-                ready!(answer.poll(cx)).map(|answer| answer.map(Either::Left))
+                task::ready!(answer.poll(cx)).map(|answer| answer.map(Either::Left))
             }
             StateProjection::Taken { answer, shared, code, sid } => {
-                ready!(answer.poll(cx)).map(|mut answer| {
+                task::ready!(answer.poll(cx)).map(|mut answer| {
                     shared.seal_answer(code, sid.as_deref(), &mut answer);
                     answer.map(Either::Left)
                 })
             }
-            StateProjection::Node { answer } => Ok(ready!(answer.as_mut().poll(cx)).map(Either::Right)),
-            StateProjection::Refused => {
-                let mut answer = Response::new(Either::Right(NodeBody::own(Full::from("Forbidden"))));
-                *answer.status_mut() = StatusCode::FORBIDDEN;
-                Ok(answer)
-            }
+            StateProjection::Node { answer } => Ok(task::ready!(answer.as_mut().poll(cx)).map(Either::Right)),
         })
     }
 }

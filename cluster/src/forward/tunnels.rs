@@ -64,6 +64,13 @@ impl Tunnels {
     }
 }
 
+impl Tunnel {
+    /// Waits until the node has come to this phase.
+    pub(super) async fn reaches(&self, phase: Phase) {
+        let _ = self.phase.clone().wait_for(|now| *now >= phase).await;
+    }
+}
+
 impl Drop for Tunnel {
     fn drop(&mut self) {
         note(&self.open, |open| open - 1);

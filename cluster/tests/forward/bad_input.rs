@@ -69,6 +69,19 @@ async fn a_forged_header_of_a_node_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_cannot_ask_what_nodes_ask_each_other() {
+    let world = World::new();
+    let sid = open(&world.a.link).await;
+    let question = get(&format!("polling&sid={sid}")).replacen("GET", "HEAD", 1);
+    let forged = question.replace("connection:", "eio-forwarding: 1 b2 0 0 0\r\nconnection:");
+    assert_eq!(ask(&world.link(), &question).await.0, 400);
+    assert_eq!(ask(&world.a.link, &question).await.0, 500);
+    assert_eq!(ask(&world.a.link, &forged).await.0, 403);
+    assert_eq!((world.b.forwarder.counts().requests, world.a.forwarder.counts().taken), (0, 0));
+    assert_eq!(world.a.server.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_with_another_secret_takes_and_gives_nothing() {
     let world = World::new();
     let stranger = Server::builder(crate::support::echo).node("b2").build().unwrap();

@@ -1,10 +1,16 @@
 //! A node that leaves closes the WebSockets that it forwards, on both sides.
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+
+use eio_cluster::forward::Forwarder;
 use eio_tokio::DisconnectReason as Reason;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use eio_tokio::test_util::{Network, NetworkStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
-use crate::support::{Way, World, ask, get, ms, open, receive, send, upgrade};
+use crate::support::{Way, World, ask, get, ms, open, receive, secret, send, upgrade};
 
 #[tokio::test(start_paused = true)]
 async fn both_sides_are_told_that_the_node_goes_away() {
@@ -57,6 +63,85 @@ async fn who_does_not_answer_is_dropped_after_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upgrade_that_waits_for_its_node_is_refused_at_once() {
+    let world = World::new();
+    let link = world.link();
+    let sid = open(&link).await;
+    world.a.link.cut();
+    let request = probe(&sid);
+    let asked = tokio::spawn(async move { ask(&link, &request).await.0 });
+    tokio::time::sleep(ms(100)).await;
+    assert_eq!(world.b.forwarder.counts().websockets, 1);
+    let left = Instant::now();
+    assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 0);
+    assert_eq!((asked.await.unwrap(), left.elapsed()), (400, ms(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_take_the_answer_to_its_upgrade_is_dropped_after_the_limit() {
+    let world = World::new();
+    let link = world.link();
+    let sid = open(&link).await;
+    link.set_buffer(16);
+    let mut stream = link.connect().await.unwrap();
+    stream.write_all(probe(&sid).as_bytes()).await.unwrap();
+    tokio::time::sleep(ms(100)).await;
+    let left = Instant::now();
+    assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 1);
+    assert_eq!((left.elapsed(), world.b.forwarder.counts().websockets), (ms(500), 0));
+    drop(stream);
+}
+
+/// Never shuts down.
+struct Stubborn(NetworkStream);
+
+impl AsyncRead for Stubborn {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Stubborn {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_does_not_shut_down_takes_no_longer_than_the_limit() {
+    let world = World::new();
+    let (way, network) = (world.a.link.clone(), Network::new());
+    let builder = Forwarder::builder(&world.b.server, |_: &str| "http://a7".parse().ok(), secret());
+    let forwarder = builder.dial_with(move |_| {
+        let way = way.clone();
+        async move { way.connect().await.map(Stubborn) }
+    });
+    let forwarder = forwarder.build().unwrap();
+    let (server, service, listener) = (world.b.server.clone(), forwarder.service(), network.listen());
+    tokio::spawn(async move { server.serve_with(listener, service).await });
+    let sid = open(&world.link()).await;
+    let mut stream = upgrade(&network.link(), &sid).await;
+    let left = Instant::now();
+    let leaving = tokio::spawn(async move { forwarder.shutdown(ms(500)).await });
+    let mut close = [0; 4];
+    stream.read_exact(&mut close).await.unwrap();
+    stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]).await.unwrap();
+    assert_eq!((leaving.await.unwrap(), left.elapsed()), (1, ms(500)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn polling_goes_on_and_an_upgrade_fails_without_an_end() {
     let world = World::new();
     let link = world.link();
@@ -64,11 +149,15 @@ async fn polling_goes_on_and_an_upgrade_fails_without_an_end() {
     assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 0);
     let query = format!("polling&sid={sid}");
     assert_eq!(ask(&link, &get(&query)).await.2, "2");
-    let probe = get(&format!("websocket&sid={sid}")).replace(
+    assert_eq!(ask(&link, &probe(&sid)).await.0, 400);
+    assert_eq!(world.a.server.len(), 1);
+}
+
+/// A request that moves a session to a WebSocket.
+fn probe(sid: &str) -> String {
+    get(&format!("websocket&sid={sid}")).replace(
         "connection: close",
         "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
          sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
-    );
-    assert_eq!(ask(&link, &probe).await.0, 400);
-    assert_eq!(world.a.server.len(), 1);
+    )
 }

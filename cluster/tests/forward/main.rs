@@ -4,6 +4,8 @@ mod bad_input;
 mod ends;
 mod http2;
 mod leaving;
+mod outages;
 mod sessions;
+mod silence;
 mod sockets;
 mod support;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use eio_cluster::forward::{AddressPattern, ForwardService, Forwarder, ForwarderBuilder, Secret};
+use eio_cluster::forward::{AddressPattern, Directory, ForwardService, Forwarder, ForwarderBuilder, Secret};
 use eio_tokio::test_util::{Link, Network, NetworkStream};
 use eio_tokio::{
     Client, ClientSocket, Disconnect, EngineService, Observer, RefusedRequest, Server, ServerBuilder,
@@ -16,7 +16,7 @@ use eio_tokio::{
 };
 use http::Request;
 use hyper::body::Incoming;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -33,14 +33,19 @@ pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Sends every message back.
+/// Sends every message back, but for these: `quiet`, and `sleep`, after which it reads nothing for [`ASLEEP`].
 pub(crate) async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
-        if socket.send(message).await.is_err() {
+        if message == "sleep".into() {
+            tokio::time::sleep(ASLEEP).await;
+        } else if message != "quiet".into() && socket.send(message).await.is_err() {
             break;
         }
     }
 }
+
+/// How long an application sleeps.
+pub(crate) const ASLEEP: Duration = Duration::from_mins(8);
 
 /// What a node has reported: the ends of its sessions, and when they came.
 #[derive(Clone)]
@@ -117,6 +122,15 @@ impl World {
         server: impl Fn(ServerBuilder) -> ServerBuilder,
         forwarder: impl Fn(ForwarderBuilder) -> ForwarderBuilder,
     ) -> Self {
+        Self::found_by(|_, _| AddressPattern::new("http://{node}").unwrap(), server, forwarder)
+    }
+
+    /// Two nodes, each of which finds the other one by a directory of its own: that of this server, whose node has this name.
+    pub(crate) fn found_by<D: Directory>(
+        directory: impl Fn(&Server, &str) -> D,
+        server: impl Fn(ServerBuilder) -> ServerBuilder,
+        forwarder: impl Fn(ForwarderBuilder) -> ForwarderBuilder,
+    ) -> Self {
         let networks = [Network::new(), Network::new()];
         let links = [networks[0].link(), networks[1].link()];
         let [a, b] = [("a7", 0), ("b2", 1)].map(|(name, place)| {
@@ -124,8 +138,8 @@ impl World {
             let builder = Server::builder(echo).node(name).observer(ends.clone()).max_connections(100_000);
             let server = server(builder).build().unwrap();
             let ways = HashMap::from([("a7", links[0].clone()), ("b2", links[1].clone())]);
-            let directory = AddressPattern::new("http://{node}").unwrap();
-            let builder = Forwarder::builder(&server, directory, secret()).dial_with(move |address| {
+            let builder = Forwarder::builder(&server, directory(&server, name), secret());
+            let builder = builder.dial_with(move |address| {
                 let link = ways.get(address.host()).cloned();
                 async move { link.ok_or(io::ErrorKind::NotFound)?.connect().await }
             });
@@ -253,13 +267,13 @@ pub(crate) async fn upgrade(link: &Link, sid: &str) -> NetworkStream {
 }
 
 /// Sends a short text frame, masked with zeros.
-pub(crate) async fn send(stream: &mut NetworkStream, text: &str) {
+pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
     let header = [0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
     stream.write_all(&[&header, text.as_bytes()].concat()).await.unwrap();
 }
 
 /// Receives a short text frame.
-pub(crate) async fn receive(stream: &mut NetworkStream) -> String {
+pub(crate) async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> String {
     assert_eq!(stream.read_u8().await.unwrap(), 0x81);
     let mut text = vec![0; stream.read_u8().await.unwrap().into()];
     stream.read_exact(&mut text).await.unwrap();
