@@ -90,6 +90,8 @@ impl<'h> Request<'h> {
     ///
     /// A parameter that comes twice is invalid, and an empty `sid` counts as missing, both as in the reference.
     ///
+    /// A GET with a body is refused. The reference reads the body and ignores it.
+    ///
     /// # Errors
     /// Returns the [`Refusal`] that answers the request.
     pub fn read(head: &RequestHead<'h>, revisions: &[Revision]) -> Result<Self, Refusal> {
@@ -118,6 +120,10 @@ impl<'h> Request<'h> {
                 (revision, Self::of_session(head, sid, is_websocket)?)
             }
         };
+        // The bytes of a body that nobody reads would be taken for the next request.
+        if !matches!(action, Action::Post { .. }) && head.announces_body() {
+            return Err(Refusal::BadRequest);
+        }
         let base64_only = head.query_value("b64").is_some_and(|value| !value.is_empty());
         Ok(Self { revision, base64_only, jsonp: head.query_value("j"), action })
     }
@@ -181,7 +187,7 @@ pub enum Refusal {
     /// The method of a request without a `sid` is not GET.
     #[error("bad handshake method: expected GET")]
     BadHandshakeMethod,
-    /// The request does not fit its session or its transport, or is not HTTP.
+    /// The request does not fit its session or its transport, is a GET with a body, or is not HTTP.
     #[error("bad request")]
     BadRequest,
     /// The server has no room for another session.
@@ -343,9 +349,10 @@ mod tests {
             ("PUT /?EIO=4&transport=polling&sid=x", "", Refusal::MethodUnknown),
             ("POST /?EIO=4&transport=polling&sid=x", "", Refusal::LengthRequired),
             ("POST /?EIO=4&transport=polling&sid=x", "Content-Length: +1\r\n", Refusal::LengthRequired),
+            ("POST /?EIO=4&transport=polling&sid=x", "Content-Length: 1, 1\r\n", Refusal::LengthRequired),
             (
                 "POST /?EIO=4&transport=polling&sid=x",
-                "Content-Length: 1\r\nContent-Length: 2\r\n",
+                "Content-Length: 1\r\nContent-Length: 1\r\n",
                 Refusal::LengthRequired,
             ),
             (
@@ -361,6 +368,38 @@ mod tests {
             assert_eq!(read(line, key), Err(Refusal::Opening(OpeningRefusal::Key)));
         }
         assert_eq!(read("GET", ""), Err(Refusal::BadRequest));
+    }
+
+    /// Behind a proxy that uses a connection for many clients, one client's body would be another one's request.
+    #[test]
+    fn a_get_with_a_body_is_refused_so_the_body_is_not_taken_for_the_next_request() {
+        for line in ["GET /?EIO=4&transport=polling", "GET /?EIO=4&transport=polling&sid=x"] {
+            for headers in ["", "Content-Length: 0\r\n", "Content-Length: 0\r\nContent-Length: 0\r\n"] {
+                assert!(read(line, headers).is_ok(), "{line} {headers}");
+            }
+            for headers in [
+                "Content-Length: 5\r\n",
+                "content-length:5\r\n",
+                "Content-Length: +5\r\n",
+                "Content-Length: 5, 5\r\n",
+                "Content-Length: 00\r\n",
+                "Content-Length:\r\n",
+                "Content-Length: 0\r\nContent-Length: 5\r\n",
+                "Content-Length: 5\r\nContent-Length: 0\r\n",
+                "Transfer-Encoding: chunked\r\n",
+                "Transfer-Encoding: identity\r\n",
+                "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+                // Lines that two servers could read differently.
+                "Content-Length : 5\r\n",
+                "X: y\r\n Content-Length: 5\r\n",
+                "X: y\nContent-Length: 5\r\n",
+                "X: y\rContent-Length: 5\r\n",
+                "Content-Length: 0\x0c\r\n",
+                "Content-Length: 0\x0b\r\n",
+            ] {
+                assert_eq!(read(line, headers), Err(Refusal::BadRequest), "{line} {headers:?}");
+            }
+        }
     }
 
     #[test]

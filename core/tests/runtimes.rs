@@ -202,6 +202,25 @@ fn requests_that_follow_one_another_without_a_wait_are_answered_in_order() {
 }
 
 #[test]
+fn the_body_of_a_get_is_not_taken_for_a_request() {
+    on_each(CALM.0, CALM.1, |runtime, address| {
+        let sid = Client::new(address).open();
+        let body = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n";
+        for query in [String::new(), format!("&sid={sid}")] {
+            let mut client = Client::new(address);
+            client.send(format!(
+                "GET /engine.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ));
+            let refused = (400, r#"{"code":3,"message":"Bad request"}"#.to_owned());
+            assert_eq!(client.answer(), refused, "{runtime}: {query}");
+            drop(client.0.shutdown(std::net::Shutdown::Write));
+            assert_eq!(client.rest(), b"", "{runtime}: {query}");
+        }
+    });
+}
+
+#[test]
 fn a_connection_closes_behind_the_answer_if_its_client_asks_for_it() {
     on_each(CALM.0, CALM.1, |runtime, address| {
         for end in [" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", " HTTP/1.0\r\n\r\n"] {

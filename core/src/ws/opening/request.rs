@@ -135,6 +135,12 @@ impl<'h> RequestHead<'h> {
     pub fn asks_for_websocket(&self) -> bool {
         self.lists("upgrade", "websocket") && self.lists("connection", "upgrade")
     }
+
+    /// Returns whether a body follows the head, or could by the reading of another server (RFC 9112 section 6).
+    pub(crate) fn announces_body(&self) -> bool {
+        self.all("transfer-encoding").next().is_some()
+            || self.all("content-length").any(|length| length != b"0")
+    }
 }
 
 /// Splits a request line. It ends in CR LF.
@@ -147,10 +153,11 @@ fn request_line(line: &[u8]) -> Option<(&str, &str, &str)> {
     valid.then_some((method, target, version?))
 }
 
-/// Returns whether a line is a header. It ends in CR LF, and has no other CR.
+/// Returns whether a line is a header (RFC 9110 section 5.5). It ends in CR LF, and has no other control character than
+/// tabs.
 fn is_field_line(line: &[u8]) -> bool {
-    line.strip_suffix(b"\r\n")
-        .is_some_and(|line| field(line).is_some() && !line.iter().any(|byte| matches!(byte, 0 | b'\r')))
+    let may_come = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
+    line.strip_suffix(b"\r\n").is_some_and(|line| field(line).is_some() && line.iter().all(may_come))
 }
 
 /// The reason why bytes are not the head of an HTTP/1 request. Answer with status 400 and close the connection.
@@ -181,6 +188,7 @@ mod tests {
         let error = |head: &[u8]| RequestHead::parse(head).err();
         assert_eq!(error(b"GET / HTTP/1.1\r\n\r\n"), None);
         assert_eq!(error(b"GET / HTTP/1.0\r\nA:b\r\n\r\n"), None);
+        assert_eq!(error(b"GET / HTTP/1.0\r\nA:\tb\tc \xff\r\n\r\n"), None);
         for (head, expected) in [
             (&b""[..], HeadError::End),
             (b"GET / HTTP/1.1\r\n", HeadError::End),
@@ -195,6 +203,8 @@ mod tests {
             (b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", HeadError::Field),
             (b"GET / HTTP/1.1\r\nA: b\rc: d\r\n\r\n", HeadError::Field),
             (b"GET / HTTP/1.1\r\nA: b\0\r\n\r\n", HeadError::Field),
+            (b"GET / HTTP/1.1\r\nA: b\x0c\r\n\r\n", HeadError::Field),
+            (b"GET / HTTP/1.1\r\nA: b\x7f\r\n\r\n", HeadError::Field),
             (b"GET / HTTP/1.1\r\n: b\r\n\r\n", HeadError::Field),
             (b"GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", HeadError::Field),
             (b"GET / HTTP/1.1\nA: b\r\n\r\n", HeadError::RequestLine),

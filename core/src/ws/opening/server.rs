@@ -54,8 +54,7 @@ impl<'h> Opening<'h> {
             return Err(OpeningRefusal::Connection);
         }
         // The bytes of a body would be taken for frames.
-        let has_length = head.all("content-length").any(|length| length != b"0");
-        if has_length || head.all("transfer-encoding").next().is_some() {
+        if head.announces_body() {
             return Err(OpeningRefusal::Body);
         }
         let key = head.only("sec-websocket-key").and_then(|key| Key::parse(key).ok());
