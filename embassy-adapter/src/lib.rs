@@ -40,8 +40,9 @@
 //!
 //! # The application's loop
 //!
-//! The usual loop is a `select` over [`Client::recv`] and the application's own work. It may drop any of these futures:
-//! no byte is lost or sent twice.
+//! The usual loop is a `select` over the application's own work and [`Client::recv`]. It may drop any of these futures:
+//! no byte is lost or sent twice. `recv` comes last, so that a server that always sends does not keep the others from
+//! their turn.
 //!
 //! ```no_run
 //! use eio_core::packet::{Data, WebSocketMessage};
@@ -54,16 +55,16 @@
 //! # async fn application<R: Read, W: Write>(client: &mut Client<'_, R, W>) {
 //! let mut seconds = Ticker::every(Duration::from_secs(1));
 //! loop {
-//!     match select(client.recv(), seconds.next()).await {
-//!         Either::First(Ok(IncomingMessage::Whole(Data::Text(command)))) => {
+//!     match select(seconds.next(), client.recv()).await {
+//!         Either::First(()) => {
+//!             let _ = client.send(WebSocketMessage::Text(read_sensor())).await;
+//!         }
+//!         Either::Second(Ok(IncomingMessage::Whole(Data::Text(command)))) => {
 //!             // obey the command
 //!             # let _ = command;
 //!         }
-//!         Either::First(Ok(_)) => {}
-//!         Either::First(Err(_)) => break, // the session has ended; `TcpConnector` reconnects
-//!         Either::Second(()) => {
-//!             let _ = client.send(WebSocketMessage::Text(read_sensor())).await;
-//!         }
+//!         Either::Second(Ok(_)) => {}
+//!         Either::Second(Err(_)) => break, // the session has ended; `TcpConnector` reconnects
 //!     }
 //! }
 //! # }

@@ -20,7 +20,7 @@ use embassy_futures::select::{Either, select};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
-use embassy_time::{Instant, Timer};
+use embassy_time::{Duration, Instant, Ticker};
 
 use crate::SERVER;
 
@@ -28,7 +28,7 @@ use crate::SERVER;
 pub static STATE: Watch<CriticalSectionRawMutex, State, 2> = Watch::new();
 
 /// How often the board reports.
-const REPORT_SECONDS: u64 = 60;
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// How long a Socket.IO server may take to answer the request to join.
 const JOIN_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);
 /// The longest record of TLS that the board receives. The server's certificates must fit into it.
@@ -141,17 +141,20 @@ async fn hold(mut connector: impl Connector, random: &mut dyn FnMut() -> u32) ->
 
 /// Uses a session of Engine.IO until it ends.
 async fn talk<R: Read, W: Write>(client: &mut Client<'_, R, W>) {
+    // Made once: a timer in each turn would begin anew with each message. It comes first, so that a server that always
+    // sends does not keep the board from reporting.
+    let mut reports = Ticker::every(REPORT_EVERY);
     loop {
-        match select(client.recv(), Timer::after_secs(REPORT_SECONDS)).await {
-            Either::First(Ok(IncomingMessage::Whole(Data::Text(text)))) => {
-                defmt::info!("received {=str}", text);
-            }
-            Either::First(Ok(_)) => {}
-            Either::First(Err(_)) => return, // the state says why
-            Either::Second(()) => {
+        match select(reports.next(), client.recv()).await {
+            Either::First(()) => {
                 // If it cannot be sent, `recv` says why.
                 let _ = client.send(WebSocketMessage::Text(&report())).await;
             }
+            Either::Second(Ok(IncomingMessage::Whole(Data::Text(text)))) => {
+                defmt::info!("received {=str}", text);
+            }
+            Either::Second(Ok(_)) => {}
+            Either::Second(Err(_)) => return, // the state says why
         }
     }
 }
@@ -163,13 +166,14 @@ async fn talk_in<R: Read, W: Write>(
     auth: &str,
 ) -> Result<Infallible, SocketError> {
     let mut socket = Socket::join(client, namespace, auth, JOIN_TIMEOUT).await?;
+    let mut reports = Ticker::every(REPORT_EVERY); // as in `talk`
     loop {
-        let received = match select(socket.recv(), Timer::after_secs(REPORT_SECONDS)).await {
-            Either::First(received) => received?,
-            Either::Second(()) => {
+        let received = match select(reports.next(), socket.recv()).await {
+            Either::First(()) => {
                 socket.emit("report", &report()).await?;
                 continue;
             }
+            Either::Second(received) => received?,
         };
         if let Incoming::Event { event, ack, .. } = received {
             defmt::info!("received {=?} {=str}", event.name(), event.args().as_str());
