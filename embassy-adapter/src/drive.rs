@@ -55,7 +55,8 @@ impl Failed {
     }
 }
 
-/// The purpose of the turn before a step. Silence is judged only after a turn that waited.
+/// The purpose of the turn before a step. Silence is judged only after a turn that waited, or after many that have all read
+/// something.
 #[derive(Clone, Copy, PartialEq)]
 enum Previous {
     /// This is the first step.
@@ -97,6 +98,7 @@ impl<'b> Link<'b> {
         if let Some(written) = call.written.take() {
             self.state.handle_written(written, &mut self.outbox);
         }
+        self.state.keep_up(now, call.read.is_some());
         match call.read.take() {
             Some(read) => self.state.handle_read(now, read, &mut self.inbox),
             // If the server has just made room, a ping that waits for it leaves before silence is judged.
@@ -146,7 +148,7 @@ impl<'b> Link<'b> {
             call.previous = Previous::Flushed;
             return (!self.outbox.is_idle() && (progress || previous != Previous::Flushed)).then_some(now);
         }
-        self.state.report_reading(now);
+        self.state.report_pause(now);
         self.state.handle_read_end(now);
         // After a failed write, only bytes that have already arrived can still say why the connection ended.
         let until = if self.state.write_failed.is_some() { now } else { self.state.wake_at() };

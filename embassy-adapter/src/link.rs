@@ -28,6 +28,9 @@ use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, LongMessages
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers. In microseconds.
 const LATE_WAKE: u64 = 10_000;
 const CATCH_UP: u64 = 5_000 + clock::BEHIND;
+/// A ping that was in the stream's buffer when the deadline for silence passed is found by as many reads, each of which
+/// takes what there is, up to the room in the receive buffer. Together they are more than 64 KiB.
+const MOST_OVERDUE_READS: u8 = u8::MAX;
 
 /// A client without its stream. The fields are separate, because a waiting read borrows `inbox` and a waiting write
 /// borrows `outbox`.
@@ -47,6 +50,8 @@ pub(crate) struct State<'b> {
     delivery: Delivery,
     /// Whether the rest of a message in pieces is dropped instead of delivered.
     dropping: bool,
+    /// How many reads have brought something since the deadline for silence passed.
+    overdue_reads: u8,
     /// How reading ended. Reported to the session once everything received before has been handled.
     pub(crate) read_end: Option<ReadEnd>,
     /// How writing failed. Reported to the session once nothing is left to read, because what is left may say why.
@@ -221,6 +226,7 @@ impl<'b> State<'b> {
             ping: SavedPing::none(),
             delivery: Delivery::None,
             dropping: false,
+            overdue_reads: 0,
             read_end: None,
             write_failed: None,
             catch_up_until: now,
@@ -236,15 +242,31 @@ impl<'b> State<'b> {
         }
     }
 
-    /// Reports to the session whether reading is paused: it is while a message waits for the application.
-    pub(crate) fn report_reading(&mut self, now: Instant) {
-        if !self.has_waiting_message() {
-            self.session.handle_reading_resumed(now);
-        } else if let Some(timeout) =
-            self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence))
-        {
+    /// Reports to the session that reading is paused, if a message waits for the application.
+    pub(crate) fn report_pause(&mut self, now: Instant) {
+        let timeout =
+            self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence));
+        if let Some(timeout) = timeout.filter(|_| self.has_waiting_message()) {
             self.session.handle_reading_paused(now, timeout);
         }
+    }
+
+    /// Does what time demands although there may always be something to read: lets a ping go when it is due, and ends a
+    /// silent session after [`MOST_OVERDUE_READS`]. `has_read` says whether the last turn read something.
+    pub(crate) fn keep_up(&mut self, now: Instant, has_read: bool) {
+        if self.has_waiting_message() {
+            return;
+        }
+        self.session.handle_reading_resumed(now);
+        if self.deadline() > now {
+            self.overdue_reads = 0;
+            return;
+        }
+        if self.session.is_expired(now) && !(has_read && self.overdue_reads == MOST_OVERDUE_READS) {
+            self.overdue_reads = self.overdue_reads.saturating_add(has_read.into());
+            return;
+        }
+        self.session.handle_timeout(now);
     }
 
     /// Begins to close the session. `close` is the content of the close frame, unless one is already due.

@@ -14,6 +14,7 @@ mod clock;
 mod connect;
 mod endpoint;
 mod fakes;
+mod flood;
 mod heartbeat;
 mod namespaces;
 #[cfg(feature = "embassy-net")]
