@@ -18,8 +18,9 @@ pub type TcpClient<'b, 's> = Client<'b, TcpReader<'s>, TcpWriter<'s>>;
 /// switches Nagle's algorithm off, which would delay a heartbeat behind a message.
 ///
 /// While the board has no link or no address, it awaits [`Stack::wait_link_up`] and [`Stack::wait_config_up`]. No other
-/// task should await these at the same time: in embassy-net 0.9, tasks that wait for the same one keep waking each other,
-/// which keeps the processor busy until the wait is over.
+/// task should await these, [`Stack::wait_link_down`] or [`Stack::wait_config_down`] meanwhile: in embassy-net 0.9, all four
+/// share the place for one task to wake. Two tasks that await any two of them keep waking each other, which keeps the
+/// processor busy until a wait is over. Ask [`Stack::is_link_up`] by a timer there.
 ///
 /// ```no_run
 /// use core::ops::ControlFlow;

@@ -7,6 +7,8 @@
 
 mod session;
 
+use core::cell::Cell;
+
 use cyw43::{Control, JoinOptions, PowerManagementMode};
 use cyw43_pio::{DEFAULT_CLOCK_DIVIDER, PioSpi};
 use defmt_rtt as _;
@@ -18,7 +20,7 @@ use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::{DMA_CH0, PIO0, TRNG};
 use embassy_rp::pio::{self, Pio};
 use embassy_rp::trng::{self, Trng};
-use embassy_time::Timer;
+use embassy_time::{Duration, Instant, Timer};
 use panic_probe as _;
 use session::Server;
 use static_cell::StaticCell;
@@ -30,6 +32,8 @@ const NETWORK: (&str, &str) = ("network", "password");
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// The delay between attempts to join the network.
 const JOIN_AGAIN_SECONDS: u64 = 5;
+/// Without a session for that long, the board joins the network again.
+const LONGEST_WITHOUT_SESSION: Duration = Duration::from_secs(120);
 /// The radio's pin of the lamp.
 const LAMP: u8 = 0;
 
@@ -74,7 +78,7 @@ async fn main(spawner: Spawner) {
     );
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack, random).expect("spawned once"));
-    spawner.spawn(run_network(stack, control).expect("spawned once"));
+    spawner.spawn(run_network(control).expect("spawned once"));
 }
 
 #[embassy_executor::task]
@@ -92,16 +96,26 @@ async fn run_session(stack: Stack<'static>, mut random: Trng<'static, TRNG>) -> 
     session::run(stack, move || random.blocking_next_u32()).await
 }
 
-/// Joins the network, and joins it again after each loss. Meanwhile, switches the lamp, which the radio has too.
+/// Joins the network, and joins it again if there has been no session for long: cyw43 0.6 does not report that the network
+/// is lost. Meanwhile, switches the lamp, which the radio has too.
 #[embassy_executor::task]
-async fn run_network(stack: Stack<'static>, mut control: Control<'static>) -> ! {
+async fn run_network(mut control: Control<'static>) -> ! {
     loop {
         while control.join(NETWORK.0, JoinOptions::new(NETWORK.1.as_bytes())).await.is_err() {
             Timer::after_secs(JOIN_AGAIN_SECONDS).await;
         }
-        stack.wait_link_up().await;
-        let lamp = session::watch(async |on| control.gpio_set(LAMP, on).await);
-        select(lamp, stack.wait_link_down()).await;
+        let without_session = Cell::new(Some(Instant::now()));
+        let lamp = session::watch(async |on| {
+            let since = without_session.get().unwrap_or_else(Instant::now);
+            without_session.set((!on).then_some(since));
+            control.gpio_set(LAMP, on).await;
+        });
+        let too_long = async {
+            while without_session.get().is_none_or(|since| since.elapsed() < LONGEST_WITHOUT_SESSION) {
+                Timer::after_secs(JOIN_AGAIN_SECONDS).await;
+            }
+        };
+        select(lamp, too_long).await;
         control.gpio_set(LAMP, false).await;
     }
 }
