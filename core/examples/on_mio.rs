@@ -128,6 +128,7 @@ impl Peer {
         registry: &Registry,
         ready: &Ready,
     ) {
+        let _ = stream.set_nodelay(true);
         let mut registered = Ok(());
         let accepted = server.accept(now(), |id| {
             registered = registry.register(&mut stream, Token(id), Interest::READABLE | Interest::WRITABLE);

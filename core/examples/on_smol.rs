@@ -27,7 +27,7 @@ mod server;
 mod session;
 use server::{Io, Server, arguments, now};
 
-/// For tasks whose connections have bytes to read, before a session ends for silence.
+/// For tasks whose connections have bytes to read, before a session ends for silence; and before another try to accept.
 const GRACE: Duration = Duration::from_millis(10);
 const LONG: Duration = Duration::from_mins(1);
 
@@ -48,6 +48,7 @@ pub(crate) async fn serve(listener: TcpListener, heartbeat: Heartbeat) -> io::Re
             Timer::after(GRACE).await;
             continue;
         };
+        let _ = stream.set_nodelay(true);
         let peer = Arc::new(Peer { stream, changed: Event::new() });
         let accepted = shared.change(|server, now| server.accept(now, |_| Arc::clone(&peer)));
         // Without room for it, the connection closes.

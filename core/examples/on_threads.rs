@@ -23,7 +23,7 @@ mod server;
 mod session;
 use server::{Io, Server, arguments, now};
 
-/// For threads whose connections have bytes to read, before a session ends for silence.
+/// For threads whose connections have bytes to read, before a session ends for silence; and before another try to accept.
 const GRACE: Duration = Duration::from_millis(10);
 const LONG: Duration = Duration::from_mins(1);
 
@@ -39,20 +39,32 @@ pub(crate) fn serve(listener: &TcpListener, heartbeat: Heartbeat) -> io::Result<
     let shared = Arc::new(Shared { server: Mutex::new(Server::new(heartbeat)), timer: Condvar::new() });
     let timed = Arc::clone(&shared);
     thread::Builder::new().spawn(move || timed.keep_time())?;
-    for stream in listener.incoming().flatten() {
+    loop {
+        let Ok((stream, _)) = listener.accept() else {
+            // For example, there are too many open files.
+            pause();
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
         let peer = Arc::new(Peer { stream, changed: Condvar::new() });
         // Without room, or without threads for it, the connection closes.
         let accept = |server: &mut Guard<'_>, now| server.accept(now, |_| Arc::clone(&peer));
         let Some(id) = shared.change(&mut shared.lock(), accept) else { continue };
         let (server, connection) = (Arc::clone(&shared), Arc::clone(&peer));
         let reader = thread::Builder::new().spawn(move || server.read(id, &connection));
-        let server = Arc::clone(&shared);
-        let writer = thread::Builder::new().spawn(move || server.write(id, &peer));
+        let (server, connection) = (Arc::clone(&shared), Arc::clone(&peer));
+        let writer = thread::Builder::new().spawn(move || server.write(id, &connection));
         if reader.and(writer).is_err() {
             shared.lock().end(id, now(), SocketEnd::Failed);
+            // One of the two threads may be there, and would read on.
+            peer.cut();
         }
     }
-    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is waited for has no event")]
+fn pause() {
+    thread::sleep(GRACE);
 }
 
 /// A connection, for its two threads.
@@ -145,11 +157,7 @@ impl Shared {
             if wait.is_zero() {
                 // What has arrived until now counts, even if its thread has not run yet.
                 drop(server);
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the threads that read have no end to wait for"
-                )]
-                thread::sleep(GRACE);
+                pause();
                 server = self.lock();
                 server.handle_timeout(noticed);
             } else {
