@@ -165,9 +165,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// Sends a message, text or binary. Waits until the frames before it have been written.
     ///
-    /// When it returns, the message is in the send buffer or has been written to the stream. Bytes that the stream has
-    /// not taken yet are written while a later call is awaited. Only an answer from the server shows that the message
-    /// has arrived.
+    /// When it returns `Ok`, the message is in the send buffer or has been written to the stream. Bytes that the stream has
+    /// not taken yet are written while a later call is awaited. If the stream fails, also during this call, they stay where
+    /// they are, and [`unsent`](Self::unsent) counts them. Only an answer from the server shows that the message has arrived.
     ///
     /// A message that fits into the send buffer is sent whole, or not at all if the future is dropped. A longer one is
     /// sent in fragments. A WebSocket cannot carry a heartbeat between the fragments of a message, so the whole message
@@ -386,7 +386,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             })
             .await;
         }
-        if link.state.write_failed.is_some() { Err(SendError::Closed) } else { call.sent }
+        call.sent
     }
 }
 

@@ -65,8 +65,9 @@ impl From<SessionEnd> for ConnectError {
     }
 }
 
-/// Errors from sending a message. The caller still has the message. No byte of it has been sent, unless an earlier call
-/// sent a part of it.
+/// Errors from sending a message. The caller still has the message. No byte of it has been taken, except of a message that is
+/// longer than the send buffer, or was begun by an earlier call: the stream may have failed between its fragments. What
+/// [`Client::unsent`](crate::Client::unsent) counts then is of that message, and otherwise of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -76,9 +76,9 @@
 //!   does not end later because a write hangs, a send buffer is full or a cable is cut. Reporting the end awaits no
 //!   `flush`.
 //! - A server that stops to ping, but always has something to read, is noticed by the 256th read after that time. The reads
-//!   before find a ping that was in the stream's buffers behind messages: each takes what there is, up to the room in `rx`,
-//!   so together they are more than 64 KiB if there is always as much. In revision 3, any packet is a sign of life, and a
-//!   ping leaves on time also while there is always something to read.
+//!   before find a ping that was in the stream's buffers behind messages. Each takes what there is, up to the room in `rx`
+//!   and up to the length of a [`Tunnel`]: together up to 128 KiB with an `rx` of 512 bytes, and up to 32 KiB over TLS. In
+//!   revision 3, any packet is a sign of life, and a ping leaves on time also while there is always something to read.
 //! - A board that wakes late does not blame the server. If the wake-up is more than 10 ms late, the client gives the
 //!   network another 5 ms to deliver what has arrived, and only then judges silence.
 //! - The task wakes for bytes that arrive, for room to write, and for its deadline. There are no polling timers. When a

@@ -28,9 +28,6 @@ use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, LongMessages
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers. In microseconds.
 const LATE_WAKE: u64 = 10_000;
 const CATCH_UP: u64 = 5_000 + clock::BEHIND;
-/// A ping that was in the stream's buffer when the deadline for silence passed is found by as many reads, each of which
-/// takes what there is, up to the room in the receive buffer. Together they are more than 64 KiB.
-const MOST_OVERDUE_READS: u8 = u8::MAX;
 
 /// A client without its stream. The fields are separate, because a waiting read borrows `inbox` and a waiting write
 /// borrows `outbox`.
@@ -251,8 +248,11 @@ impl<'b> State<'b> {
         }
     }
 
-    /// Does what time demands although there may always be something to read: lets a ping go when it is due, and ends a
-    /// silent session after [`MOST_OVERDUE_READS`]. `has_read` says whether the last turn read something.
+    /// Does what is due although there may always be something to read: lets a ping go, and ends a session whose server has
+    /// sent no sign of life in 255 reads after its deadline. `has_read` says whether the last turn read something.
+    ///
+    /// A ping that was in the stream's buffers at the deadline is found by these reads, each of which takes what there is, up
+    /// to the room in the receive buffer. Rule 5 asks for no more: what comes later has not arrived in time.
     pub(crate) fn keep_up(&mut self, now: Instant, has_read: bool) {
         if self.has_waiting_message() {
             return;
@@ -262,8 +262,10 @@ impl<'b> State<'b> {
             self.overdue_reads = 0;
             return;
         }
-        if self.session.is_expired(now) && !(has_read && self.overdue_reads == MOST_OVERDUE_READS) {
-            self.overdue_reads = self.overdue_reads.saturating_add(has_read.into());
+        if self.session.is_expired(now)
+            && let Some(reads) = self.overdue_reads.checked_add(has_read.into())
+        {
+            self.overdue_reads = reads;
             return;
         }
         self.session.handle_timeout(now);
@@ -308,7 +310,7 @@ impl<'b> State<'b> {
         self.deadline().max(self.catch_up_until)
     }
 
-    /// Expires the session if its deadline has passed. Call it only when nothing is left to read.
+    /// Expires the session if its deadline has passed. Call it only when nothing is left to read, or too much has been read.
     pub(crate) fn expire(&mut self, now: Instant) {
         if self.wake_at() <= now && self.may_expire_at(now) == now {
             self.session.handle_timeout(now);

@@ -6,7 +6,7 @@ use eio_core::DisconnectReason;
 use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::session::Violation;
 use eio_core::ws::{Close, CloseCode, ControlFrame, FrameHeader, MessageKind, OpCode};
-use eio_embassy::{Buffers, ClientSettings, IncomingMessage, LongMessages};
+use eio_embassy::{Buffers, ClientSettings, IncomingMessage, LongMessages, SendError};
 
 use crate::fakes::{self, OPEN, Sent, Server, TestClient, done, open, open_with, received, text, waits};
 
@@ -243,7 +243,8 @@ fn a_failed_write_does_not_hide_why_the_server_left() {
     server.text("4first");
     server.text("1");
     server.refuse_writes();
-    assert!(done(client.send(WebSocketMessage::Text("too late"))).is_err());
+    assert_eq!(done(client.send(WebSocketMessage::Text("taken"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("too late"))), Err(SendError::Closed));
     assert_eq!(next(&mut client), Ok(text("first")));
     assert_eq!(next(&mut client), Err(DisconnectReason::PeerClose));
 }

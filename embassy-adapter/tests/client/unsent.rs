@@ -4,7 +4,8 @@ use core::pin::pin;
 
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::{MessageKind, Piece};
-use eio_embassy::{Client, ClientSettings, Endpoint, Protocol};
+use eio_embassy::socketio::{Namespaces, SocketError};
+use eio_embassy::{Client, ClientSettings, Endpoint, Protocol, SendError};
 
 use crate::fakes::{self, OPEN, Server, Task, TestClient, buffers, done, open, open_with, rng, waits};
 
@@ -101,6 +102,46 @@ fn a_message_of_which_only_a_part_was_given_is_unsent() {
     server.set_window(4096);
     waits(client.recv());
     assert_eq!(unsent(&client), (0, false));
+}
+
+/// A message is taken once it is in the send buffer. What becomes of it there is no error of sending it.
+#[test]
+fn a_message_that_was_taken_is_sent_and_unsent_when_the_stream_then_fails() {
+    let _clock = fakes::clock();
+    let fails = || {
+        let (client, mut server) = open();
+        server.refuse_writes();
+        client
+    };
+    let mut client = fails();
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Ok(()));
+    assert_eq!(unsent(&client), (8, true));
+    assert_eq!(done(client.send(WebSocketMessage::Text("y"))), Err(SendError::Closed));
+    assert_eq!(unsent(&client), (8, true), "the first");
+
+    let mut client = fails();
+    let piece = Piece { kind: MessageKind::Text, bytes: b"begin", first: true, last: false };
+    assert_eq!(done(client.send_piece(piece)), Ok(5));
+    assert_eq!(unsent(&client), (12, true));
+
+    // Its first fragment was taken, and not the rest.
+    let mut client = fails();
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[0; 1_000]))), Err(SendError::Closed));
+    assert!(unsent(&client).1);
+
+    // The stream fails before there is room.
+    let (mut client, mut server) = open();
+    server.set_window(1);
+    send(&mut client, 20);
+    server.refuse_writes();
+    assert_eq!(done(client.send(WebSocketMessage::Text("y"))), Err(SendError::Closed));
+    assert_eq!(unsent(&client), (26, true), "the first");
+
+    let mut client = fails();
+    let mut namespaces = Namespaces::<_, _, 2>::new(&mut client);
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+    assert_eq!(done(namespaces.join("/a", "")), Err(SocketError::AlreadyJoined));
+    assert_eq!(unsent(&client), (11, true));
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn the_stream_may_be_written_to_only_when_no_record_is_begun_and_none_has_failed
     assert_eq!(server.take(), [text("4stuck")]);
 
     server.refuse_writes();
+    assert_eq!(done(client.send(WebSocketMessage::Text("taken"))), Ok(()));
     assert_eq!(done(client.send(WebSocketMessage::Text("refused"))), Err(SendError::Closed));
     assert!(!tunnel.is_idle(), "a failed record may have been written in part");
     assert_eq!(tunnel.end(), Some(StreamEnd::Failed(ErrorKind::ConnectionReset)));
