@@ -11,9 +11,11 @@ use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_time::Timer;
 use esp_backtrace as _;
+use esp_hal::delay::Delay;
 use esp_hal::gpio::{Level, Output, OutputConfig};
 use esp_hal::ram;
 use esp_hal::rng::Trng;
+use esp_hal::system::software_reset;
 use esp_hal::timer::timg::TimerGroup;
 use esp_println as _;
 use esp_radio::wifi::sta::StationConfig;
@@ -30,6 +32,8 @@ const NETWORK: (&str, &str) = ("network", "password");
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// The delay between attempts to join the network.
 const JOIN_AGAIN_SECONDS: u64 = 5;
+/// The time to send the last lines of the log, before a new start.
+const FOR_THE_LOG_MILLIS: u32 = 200;
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -63,6 +67,13 @@ async fn main(spawner: Spawner) {
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack, random).expect("spawned once"));
     spawner.spawn(run_lamp(lamp).expect("spawned once"));
+}
+
+/// What comes after a panic or an exception and its backtrace: a new start.
+#[unsafe(no_mangle)]
+fn custom_halt() -> ! {
+    Delay::new().delay_millis(FOR_THE_LOG_MILLIS);
+    software_reset()
 }
 
 /// Joins the network, and joins it again after each loss.

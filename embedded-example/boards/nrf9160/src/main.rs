@@ -5,6 +5,7 @@
 #![no_std]
 #![no_main]
 
+mod panic;
 mod session;
 
 use core::mem::MaybeUninit;
@@ -20,7 +21,6 @@ use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::interrupt;
 use embassy_nrf::mode::Blocking;
 use embassy_time::Timer;
-use panic_probe as _;
 use session::Server;
 use static_cell::{ConstStaticCell, StaticCell};
 

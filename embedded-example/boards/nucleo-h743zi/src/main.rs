@@ -4,6 +4,7 @@
 #![no_std]
 #![no_main]
 
+mod panic;
 mod session;
 
 use defmt_rtt as _;
@@ -14,7 +15,6 @@ use embassy_stm32::gpio::{Level, Output, Speed};
 use embassy_stm32::peripherals::{ETH, ETH_SMA, RNG};
 use embassy_stm32::rng::{self, Rng};
 use embassy_stm32::{bind_interrupts, rcc};
-use panic_probe as _;
 use session::Server;
 use static_cell::StaticCell;
 

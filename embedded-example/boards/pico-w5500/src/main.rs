@@ -9,6 +9,7 @@
 #![no_std]
 #![no_main]
 
+mod panic;
 mod session;
 
 use defmt_rtt as _;
@@ -19,9 +20,8 @@ use embassy_rp::gpio::{Input, Level, Output, Pull};
 use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0};
 use embassy_rp::spi::{self, Async, Spi};
 use embassy_rp::{bind_interrupts, dma, pac};
-use embassy_time::{Delay, Duration, block_for};
+use embassy_time::{Delay, Duration, Timer, block_for};
 use embedded_hal_bus::spi::ExclusiveDevice;
-use panic_probe as _;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use session::Server;
@@ -33,6 +33,8 @@ use static_cell::StaticCell;
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// A locally administered address. Give each board its own.
 const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
+/// The delay before the board looks again for a W5500 that does not answer.
+const LOOK_AGAIN_SECONDS: u64 = 5;
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
@@ -62,15 +64,20 @@ async fn main(spawner: Spawner) {
     let select = Output::new(pins.PIN_17, Level::High);
     let spi = ExclusiveDevice::new(bus, select, Delay).expect("the pin goes high");
     static ETHERNET: StaticCell<embassy_net_wiznet::State<4, 4>> = StaticCell::new();
-    let (device, ethernet) = embassy_net_wiznet::new(
+    let ethernet = embassy_net_wiznet::new(
         MAC,
         ETHERNET.init(embassy_net_wiznet::State::new()),
         spi,
         Input::new(pins.PIN_21, Pull::Up),
         Output::new(pins.PIN_20, Level::High),
     )
-    .await
-    .expect("the W5500 answers");
+    .await;
+    let Ok((device, ethernet)) = ethernet else {
+        defmt::error!("the W5500 does not answer");
+        Timer::after_secs(LOOK_AGAIN_SECONDS).await;
+        // The driver has taken the pins, which come back with a new start.
+        panic::start_again();
+    };
 
     static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
     let (stack, runner) = embassy_net::new(

@@ -5,6 +5,7 @@
 #![no_std]
 #![no_main]
 
+mod panic;
 mod session;
 
 use core::cell::Cell;
@@ -21,7 +22,6 @@ use embassy_rp::peripherals::{DMA_CH0, PIO0, TRNG};
 use embassy_rp::pio::{self, Pio};
 use embassy_rp::trng::{self, Trng};
 use embassy_time::{Duration, Instant, Timer};
-use panic_probe as _;
 use session::Server;
 use static_cell::StaticCell;
 

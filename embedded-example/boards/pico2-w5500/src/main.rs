@@ -9,6 +9,7 @@
 #![no_std]
 #![no_main]
 
+mod panic;
 mod session;
 
 use defmt_rtt as _;
@@ -20,9 +21,8 @@ use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0, TRNG};
 use embassy_rp::spi::{self, Async, Spi};
 use embassy_rp::trng::{self, Trng};
 use embassy_rp::{bind_interrupts, dma};
-use embassy_time::Delay;
+use embassy_time::{Delay, Timer};
 use embedded_hal_bus::spi::ExclusiveDevice;
-use panic_probe as _;
 use session::Server;
 use static_cell::StaticCell;
 
@@ -31,6 +31,8 @@ use static_cell::StaticCell;
 const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// A locally administered address. Give each board its own.
 const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 3];
+/// The delay before the board looks again for a W5500 that does not answer.
+const LOOK_AGAIN_SECONDS: u64 = 5;
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
@@ -61,15 +63,20 @@ async fn main(spawner: Spawner) {
     let select = Output::new(pins.PIN_17, Level::High);
     let spi = ExclusiveDevice::new(bus, select, Delay).expect("the pin goes high");
     static ETHERNET: StaticCell<embassy_net_wiznet::State<4, 4>> = StaticCell::new();
-    let (device, ethernet) = embassy_net_wiznet::new(
+    let ethernet = embassy_net_wiznet::new(
         MAC,
         ETHERNET.init(embassy_net_wiznet::State::new()),
         spi,
         Input::new(pins.PIN_21, Pull::Up),
         Output::new(pins.PIN_20, Level::High),
     )
-    .await
-    .expect("the W5500 answers");
+    .await;
+    let Ok((device, ethernet)) = ethernet else {
+        defmt::error!("the W5500 does not answer");
+        Timer::after_secs(LOOK_AGAIN_SECONDS).await;
+        // The driver has taken the pins, which come back with a new start.
+        panic::start_again();
+    };
 
     static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
     let (stack, runner) = embassy_net::new(

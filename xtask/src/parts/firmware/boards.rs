@@ -200,6 +200,7 @@ mod tests {
         for (file, boards) in [
             ("src/session.rs", every.as_slice()),
             ("src/main.rs", &["esp32-c3", "esp32-c6"]),
+            ("src/panic.rs", &["nrf9160", "nucleo-h743zi", "pico-w5500", "pico2-w", "pico2-w5500"]),
             ("build.rs", &["esp32-c3", "esp32-c6"]),
             ("build.rs", &["nrf9160", "nucleo-h743zi", "pico2-w", "pico2-w5500"]),
             ("memory.x", &["pico2-w", "pico2-w5500"]),
