@@ -85,6 +85,18 @@ impl Link {
         self.sending.publish(self.node_subject(node)?, self.encode(body, payload))
     }
 
+    /// Publishes something to one node when the bus has room for what can wait. It does not keep the bus meanwhile.
+    pub(crate) fn to_node_in_turn(
+        &self,
+        node: &str,
+        body: Body<'_>,
+        payload: &[u8],
+    ) -> impl Future<Output = Result<(), NotPublished>> + Send + use<> {
+        let (subject, payload) = (self.node_subject(node), self.encode(body, payload));
+        let watcher = self.sending.watcher();
+        async move { watcher.publish(subject?, payload).await }
+    }
+
     fn node_subject(&self, name: &str) -> Result<Subject, NotPublished> {
         self.subjects.node(name).ok_or(NotPublished::InvalidNode)
     }

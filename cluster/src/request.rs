@@ -339,14 +339,36 @@ impl Reply {
         self.link.upgrade().map_or(0, |link| link.sending.limits().message.saturating_sub(PART_HEAD))
     }
 
-    /// Sends a part of the answer. It never waits.
+    /// Sends a part of the answer. It never waits. An answer that may be long uses [`send`](Self::send).
     ///
     /// # Errors
     /// Returns an error if the part was not published. The node that asks then gets [`NoAnswer::Incomplete`].
     pub fn part(&mut self, payload: &[u8]) -> Result<(), NotPublished> {
-        let index = self.parts;
+        let body = self.next_part();
         self.parts += 1;
-        self.send(Body::Part { to: self.to, id: self.id, index }, payload)
+        self.publish(body, payload)
+    }
+
+    /// Sends a part of the answer, as [`part`](Self::part) does, but waits while more than a quarter of the
+    /// [queue](crate::ClusterBuilder::max_queued) is taken. So an answer may be longer than the queue, and other messages still
+    /// have room. Send it from a task: the handler of a message must not wait.
+    ///
+    /// # Errors
+    /// Returns an error if the part was not published. The node that asks then gets [`NoAnswer::Incomplete`].
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe. If the future is dropped, nothing was sent, and the next part takes the place of this one.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), NotPublished> {
+        let link = self.link.upgrade().ok_or(NotPublished::Down)?;
+        let sending = link.to_node_in_turn(&self.node, self.next_part(), payload);
+        drop(link);
+        let sent = sending.await;
+        self.parts += 1;
+        sent
+    }
+
+    fn next_part(&self) -> Body<'static> {
+        Body::Part { to: self.to, id: self.id, index: self.parts }
     }
 
     /// Sends the last part of the answer, as [`part`](Self::part) does, and completes it.
@@ -357,7 +379,7 @@ impl Reply {
         self.part(payload)
     }
 
-    fn send(&self, body: Body<'_>, payload: &[u8]) -> Result<(), NotPublished> {
+    fn publish(&self, body: Body<'_>, payload: &[u8]) -> Result<(), NotPublished> {
         let link = self.link.upgrade().ok_or(NotPublished::Down)?;
         link.to_node(&self.node, body, payload)
     }
@@ -370,7 +392,7 @@ impl Drop for Reply {
         }
         let (to, id, parts, outcome) = (self.to, self.id, self.parts, self.outcome);
         // What does not get through is counted as lost, and the other node has a timeout.
-        let _ = self.send(Body::End { to, id, parts, outcome }, b"");
+        let _ = self.publish(Body::End { to, id, parts, outcome }, b"");
     }
 }
 

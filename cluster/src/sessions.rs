@@ -297,7 +297,7 @@ fn answer(server: &Server, payload: &[u8], mut reply: Reply) -> bool {
                 part.push((sid, groups));
             }
             let encoded = postcard::to_extend(&part, Vec::new()).unwrap_or_default();
-            if reply.part(&encoded).is_err() {
+            if reply.send(&encoded).await.is_err() {
                 return;
             }
             tokio::task::yield_now().await;

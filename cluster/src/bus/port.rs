@@ -44,6 +44,7 @@ impl Port {
             {
                 let mut state = self.shared.lock();
                 let command = if state.bus == BusState::Up { state.next_command() } else { None };
+                self.shared.note_room(&mut state);
                 let is_over = state.closing;
                 drop(state);
                 if matches!(command, Some(Command::Publish { .. })) {
@@ -60,7 +61,9 @@ impl Port {
     /// Returns the next thing to do if there is one: to send in one go what waits.
     pub fn try_next(&mut self) -> Option<Command> {
         let mut state = self.shared.lock();
-        if state.bus == BusState::Up { state.next_command() } else { None }
+        let command = if state.bus == BusState::Up { state.next_command() } else { None };
+        self.shared.note_room(&mut state);
+        command
     }
 
     /// Returns the subjects to subscribe to after each connect, in no particular order. Changes after this call come by
@@ -111,6 +114,7 @@ impl Port {
         state.bus = bus;
         state.cause = Some(cause);
         let (lost, outages) = (state.disconnect(), state.outages);
+        self.shared.note_room(&mut state);
         drop(state);
         metrics::BUS_UP.set(0);
         metrics::LOST.add(lost);
@@ -172,6 +176,7 @@ impl Drop for Port {
         if state.closing {
             state.bus = BusState::Stopped;
             let (lost, outages) = (state.disconnect(), state.outages);
+            self.shared.note_room(&mut state);
             drop(state);
             metrics::BUS_UP.set(0);
             metrics::LOST.add(lost);

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::bus::Bus;
 use crate::bus::port::Port;
-use crate::bus::state::{BusState, Limits, OVERHEAD, Shared};
+use crate::bus::state::{BusState, Limits, OVERHEAD, Shared, State};
 use crate::bus::subject::Subject;
 use crate::metrics;
 use crate::sync::spawn;
@@ -114,29 +114,7 @@ impl Sending {
 
     /// Puts a message into the queue, or refuses it. Never waits.
     pub(crate) fn publish(&self, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
-        let limits = self.limits();
-        let (len, cost) = (payload.len(), payload.len().saturating_add(OVERHEAD));
-        let mut state = self.shared().lock();
-        let refused = if len > limits.message {
-            Some(NotPublished::TooLong { len, max: limits.message })
-        } else if state.bus != BusState::Up || state.closing {
-            Some(NotPublished::Down)
-        } else if state.queued.saturating_add(cost) > limits.queued {
-            Some(NotPublished::Full)
-        } else {
-            None
-        };
-        if let Some(refused) = refused {
-            state.lost += 1;
-            drop(state);
-            metrics::LOST.add(1);
-            return Err(refused);
-        }
-        state.queue.push_back((subject, payload));
-        state.queued += cost;
-        drop(state);
-        self.shared().work.notify_one();
-        Ok(())
+        self.shared().publish(&mut self.shared().lock(), subject, payload)
     }
 
     /// Puts a sign of life in front of the queue, if the bus is up. Up to [`SIGNS`] it may be above the bound of the queue: a
@@ -201,6 +179,27 @@ impl Sending {
     }
 }
 
+impl Shared {
+    fn publish(&self, state: &mut State, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
+        let (len, cost) = (payload.len(), payload.len().saturating_add(OVERHEAD));
+        let refused = if len > self.limits.message {
+            NotPublished::TooLong { len, max: self.limits.message }
+        } else if state.bus != BusState::Up || state.closing {
+            NotPublished::Down
+        } else if state.queued.saturating_add(cost) > self.limits.queued {
+            NotPublished::Full
+        } else {
+            state.queue.push_back((subject, payload));
+            state.queued += cost;
+            self.work.notify_one();
+            return Ok(());
+        };
+        state.lost += 1;
+        metrics::LOST.add(1);
+        Err(refused)
+    }
+}
+
 /// Waits for changes of a bus.
 #[derive(Clone)]
 pub(crate) struct Watcher {
@@ -223,6 +222,24 @@ impl Watcher {
     pub(crate) async fn lost(mut self) {
         let before = (BusState::Up, self.outages);
         let _ = self.watched.wait_for(|now| *now != before).await;
+    }
+
+    /// Publishes a message when there is room for what can wait, or refuses it. If the future is dropped before, the message is
+    /// not published.
+    pub(crate) async fn publish(&self, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
+        loop {
+            let room = self.shared.room.notified();
+            tokio::pin!(room);
+            // Registered before the check, so that room in between is not missed.
+            room.as_mut().enable();
+            {
+                let mut state = self.shared.lock();
+                if state.bus != BusState::Up || state.closing || self.shared.has_room(&mut state) {
+                    return self.shared.publish(&mut state, subject, payload);
+                }
+            }
+            room.await;
+        }
     }
 
     /// Waits until the bus has stopped.

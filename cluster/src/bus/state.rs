@@ -33,6 +33,13 @@ pub(crate) struct Limits {
     pub(crate) message: usize,
 }
 
+impl Limits {
+    /// The bytes from which on there is no room for what can wait. So much of it leaves room for what cannot.
+    fn patient(self) -> usize {
+        self.queued / 4
+    }
+}
+
 /// What a message that waits takes beside its payload. So the bound of the bytes is one of the number as well.
 pub(crate) const OVERHEAD: usize = 128;
 
@@ -48,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Signalled when there is something to do for the bus.
     pub(crate) work: Notify,
+    /// Signalled when there is room for what can wait, if anybody waits for it.
+    pub(crate) room: Notify,
     /// Signalled when a subscription is confirmed.
     pub(crate) confirmed: Notify,
     /// The state, and how often the connection was lost.
@@ -62,6 +71,8 @@ pub(crate) struct State {
     pub(crate) closing: bool,
     pub(crate) queue: VecDeque<(Subject, Bytes)>,
     pub(crate) queued: usize,
+    /// Somebody waits until there is room for what can wait.
+    pub(crate) is_room_awaited: bool,
     pub(crate) subscriptions: HashMap<Subject, Subscription>,
     /// The subjects whose subscription the bus has to look at.
     pub(crate) changed: BTreeSet<Subject>,
@@ -115,6 +126,7 @@ impl Shared {
             closing: false,
             queue: VecDeque::new(),
             queued: 0,
+            is_room_awaited: false,
             subscriptions: HashMap::new(),
             changed: BTreeSet::new(),
             outages: 0,
@@ -127,6 +139,7 @@ impl Shared {
             state: Mutex::new(state),
             limits,
             work: Notify::new(),
+            room: Notify::new(),
             confirmed: Notify::new(),
             watched: watch::Sender::new((BusState::Connecting, 0)),
         }
@@ -134,6 +147,21 @@ impl Shared {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether there is room for what can wait. If not, `room` is signalled later.
+    pub(crate) fn has_room(&self, state: &mut State) -> bool {
+        let has_room = state.queued <= self.limits.patient();
+        state.is_room_awaited |= !has_room;
+        has_room
+    }
+
+    /// Signals that there is room, after something has left the queue.
+    pub(crate) fn note_room(&self, state: &mut State) {
+        if state.is_room_awaited && state.queued <= self.limits.patient() {
+            state.is_room_awaited = false;
+            self.room.notify_waiters();
+        }
     }
 
     pub(crate) fn close(&self) {

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eio_cluster::bus::{Memory, NotPublished};
-use eio_cluster::{Channel, Cluster, Incoming, NoAnswer, Reply, Response, Responses};
+use eio_cluster::{Channel, Cluster, Incoming, NoAnswer, Reply, Response, Responses, To};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::support::{BOUND, nodes, settle, sleep, start};
@@ -95,6 +96,58 @@ async fn a_node_that_is_late_dies_panics_or_does_not_know_is_named_with_the_reas
     kept.lock().unwrap().clear();
     settle().await;
     drop(question);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_larger_than_the_queue_come_whole_and_leave_room_for_other_messages() {
+    let bus = Memory::new();
+    let [a, b] = nodes(&bus, ["a", "b"]).await;
+    let ours = answering(&a, |_, _| {});
+    let theirs = answering(&b, |mut reply, _| {
+        tokio::spawn(async move {
+            for number in 0..150 {
+                reply.send(&vec![number; 100_000]).await.unwrap();
+            }
+        });
+    });
+    let questions = [(); 3].map(|()| ours.request(b"", TIMEOUT));
+    let taking = questions.map(|mut question| {
+        tokio::spawn(async move {
+            for number in 0..150 {
+                assert_eq!(question.next().await.unwrap().part.unwrap(), vec![number; 100_000]);
+            }
+            assert_eq!(question.next().await, None);
+        })
+    });
+    while !taking.iter().all(JoinHandle::is_finished) {
+        assert!(b.status().bus.queued < 3_000_000);
+        theirs.publish(To::All, &vec![0; 1_000_000 - 1_000]).unwrap();
+        settle().await;
+    }
+    for taking in taking {
+        taking.await.unwrap();
+    }
+    assert_eq!(b.status().bus.lost, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_waits_for_room_ends_with_the_connection() {
+    let bus = Memory::new();
+    let [a, b] = nodes(&bus, ["a", "b"]).await;
+    let ours = answering(&a, |_, _| {});
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let tell = Mutex::new(Some(tell));
+    let cut = bus.clone();
+    let theirs = answering(&b, move |mut reply, _| {
+        // The queue is full while this runs, in the task of the bus.
+        while reply.part(&vec![0; 100_000]).is_ok() {}
+        let tell = tell.lock().unwrap().take().unwrap();
+        cut.cut("b");
+        tokio::spawn(async move { tell.send(reply.send(b"more").await) });
+    });
+    let question = ours.request(b"", TIMEOUT);
+    assert_eq!(told.await.unwrap(), Err(NotPublished::Down));
+    drop((question, theirs));
 }
 
 #[tokio::test(start_paused = true)]

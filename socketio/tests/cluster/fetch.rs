@@ -110,6 +110,30 @@ async fn many_sockets_come_in_parts() {
     assert_eq!(nodes.node(0).of("/").fetch_rooms().await.found.len(), 2_000);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_rooms_of_a_large_node_come_whole_and_displace_no_message() {
+    let nodes = Nodes::of(named).await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(nodes.join(1).await);
+    }
+    for (first, socket) in nodes.node(1).of("/").sockets().iter().enumerate() {
+        for number in 0..900 {
+            socket.join(format!("{:05}{}", 900 * first + number, "x".repeat(995))).unwrap();
+        }
+    }
+    settle().await;
+    let lost = || nodes.node(1).cluster().unwrap().status().bus.lost;
+    let before = lost();
+    let asking = [nodes.node(0).of("/"), nodes.node(2).of("/")];
+    let (one, two) = tokio::join!(asking[0].fetch_rooms(), asking[1].fetch_rooms());
+    for fetched in [one, two] {
+        assert_eq!((fetched.found.len(), fetched.missing), (9_000, Vec::new()));
+    }
+    assert_eq!(lost(), before);
+    drop(clients);
+}
+
 /// As many characters as the socket's name says.
 fn much(socket: &Socket) -> String {
     "x".repeat(socket.get::<String>().map_or(0, |name| name.parse().unwrap()))

@@ -130,7 +130,7 @@ pub(super) async fn tell(sockets: Vec<Socket>, mut answers: Answers<RawArgs>, mu
     for sockets in sockets.chunks(PART) {
         let mut ids: Vec<_> = sockets.iter().map(|socket| socket.id().as_str()).collect();
         let asked = |ids: &[&str]| write(&Acks::Asked(ids.to_vec()));
-        if parts::tell(&mut reply, &mut ids, &asked, &|_| {}).is_err() {
+        if parts::tell(&mut reply, &mut ids, &asked, &|_| {}).await.is_err() {
             return;
         }
     }
@@ -154,9 +154,8 @@ pub(super) async fn tell(sockets: Vec<Socket>, mut answers: Answers<RawArgs>, mu
         });
         let mut told: Vec<_> = told.collect();
         let answered = |told: &[_]| write(&Acks::Answers(told.to_vec()));
-        if parts::tell(&mut reply, &mut told, &answered, &|(_, answer)| *answer = Err(Failure::TooLong))
-            .is_err()
-        {
+        let shorten = |(_, answer): &mut _| *answer = Err(Failure::TooLong);
+        if parts::tell(&mut reply, &mut told, &answered, &shorten).await.is_err() {
             return;
         }
     }

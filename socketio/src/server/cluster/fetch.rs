@@ -180,7 +180,7 @@ fn described(node: &str, socket: Described<'_>) -> RemoteSocket {
     }
 }
 
-/// Tells another node about sockets of this one, some at a time, while others have their turn.
+/// Tells another node about sockets of this one, some at a time.
 pub(super) async fn tell_sockets(server: Arc<Shared>, space: Arc<Space>, target: Target, mut reply: Reply) {
     let sockets = space.select(&target);
     let mut sockets = sockets.iter().peekable();
@@ -196,11 +196,10 @@ pub(super) async fn tell_sockets(server: Arc<Shared>, space: Arc<Space>, target:
         }
         let described = |part: &[RemoteSocket]| write(&Sockets(part.iter().filter_map(describe).collect()));
         let shorten = |socket: &mut RemoteSocket| (socket.auth, socket.data) = (RawArgs::none(), None);
-        if parts::tell(&mut reply, &mut part, &described, &shorten).is_err() {
+        if parts::tell(&mut reply, &mut part, &described, &shorten).await.is_err() {
             // The other node sees that something is missing.
             return;
         }
-        tokio::task::yield_now().await;
     }
 }
 
@@ -215,9 +214,10 @@ fn describe(socket: &RemoteSocket) -> Option<Described<'_>> {
     })
 }
 
-/// Tells another node about the rooms of this one.
-pub(super) fn tell_rooms(sizes: &[(Arc<str>, usize)], mut reply: Reply) {
-    let mut rest = sizes;
+/// Tells another node about the rooms of this one, some at a time.
+pub(super) async fn tell_rooms(space: Arc<Space>, target: Target, mut reply: Reply) {
+    let sizes = space.sizes(&target);
+    let mut rest = sizes.as_slice();
     while !rest.is_empty() {
         let mut bytes = 0;
         let fits = |(room, _): &&(Arc<str>, usize)| {
@@ -229,7 +229,7 @@ pub(super) fn tell_rooms(sizes: &[(Arc<str>, usize)], mut reply: Reply) {
         rest = others;
         let mut part: Vec<_> = part.iter().map(|(room, size)| (&**room, *size as u64)).collect();
         let counted = |part: &[_]| write(&Rooms(part.to_vec()));
-        if parts::tell(&mut reply, &mut part, &counted, &|_| {}).is_err() {
+        if parts::tell(&mut reply, &mut part, &counted, &|_| {}).await.is_err() {
             return;
         }
     }

@@ -84,7 +84,7 @@ fn handle(server: &Arc<Shared>, incoming: Incoming<'_>) -> Result<(), Refused> {
         Message::Rooms(to) => {
             let reply = asked()?;
             if let Some((space, target)) = addressed(server, &to) {
-                fetch::tell_rooms(&space.sizes(&target), reply);
+                spawn(fetch::tell_rooms(space, target, reply));
             }
         }
         Message::Ask { to, packet, id, timeout_ms } => {
