@@ -1,8 +1,9 @@
-//! The server that the examples share, without I/O and in simulated time: silence ends its sessions on time, and a ping that
-//! waited has its whole timeout.
+//! The server that the examples share, without I/O and in simulated time: silence ends its sessions on time, a ping that
+//! waited has its whole timeout, and a request counts also if its client is gone.
 #![allow(clippy::restriction, reason = "a test with std, which fails by panicking")]
 #![allow(dead_code, reason = "what only a runtime needs")]
 
+use eio_core::transports::SocketEnd;
 use eio_core::{Heartbeat, Instant, Liveness, detect};
 
 #[path = "../examples/support/server.rs"]
@@ -71,6 +72,36 @@ fn a_client_that_only_posts_is_given_up() {
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
             bytes = format!("6{head}");
         }
+    }
+}
+
+/// A client sends its next request as soon as the answer is there, and vanishes. The server learns of all of it before its own
+/// writer has reported that the answer is written.
+#[test]
+fn a_request_whose_client_has_closed_behind_it_is_handled() {
+    for (request, is_still_there) in [
+        ("GET /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n\r\n", false),
+        ("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n", true),
+    ] {
+        let mut server = Server::new(Heartbeat::DEFAULT);
+        let id = server.accept(at(0), |_| Nowhere).unwrap();
+        server.receive(id, at(0), b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n");
+        let open = String::from_utf8(server.transmit(id, at(0)).0).unwrap();
+        let sid = open.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
+        server.receive(id, at(1), request.replace("{sid}", sid).as_bytes());
+        server.end(id, at(2), SocketEnd::Closed);
+        server.written(id, at(3));
+        let answer = String::from_utf8(server.transmit(id, at(3)).0).unwrap();
+        assert_eq!(answer.starts_with("HTTP/1.1 200"), is_still_there, "{answer}");
+        server.written(id, at(4));
+        assert_eq!(server.wants_read(id), None, "the connection is not forgotten");
+        let other = server.accept(at(5), |_| Nowhere).unwrap();
+        let post = format!(
+            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n3"
+        );
+        let status = if is_still_there { "HTTP/1.1 200" } else { "HTTP/1.1 400" };
+        let answer = exchange(&mut server, other, at(5), &post);
+        assert!(answer.starts_with(status), "{answer}");
     }
 }
 

@@ -257,10 +257,10 @@ impl<C: Io> Server<C> {
         let (is_ended, limit) = (peer.is_ended, if peer.closes { LINGER } else { IDLE });
         self.leave(id);
         self.limit(id, now, Some(limit));
+        // Also what the client has sent before it closed its direction.
+        self.advance(id, now);
         if is_ended {
             self.end(id, now, SocketEnd::Closed);
-        } else {
-            self.advance(id, now);
         }
     }
 
