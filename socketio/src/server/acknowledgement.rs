@@ -71,12 +71,17 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Sends the event `id`.
+    /// Sends the event `id`. A client that has no room for it may be [closed](crate::WhenFull::Close).
     pub(crate) fn new(socket: Socket, id: u64, encoded: Encoded) -> Result<Self, EmitError> {
         // Before the event is sent, because the answer may be fast.
         let answer = socket.with_acks(|acks| acks.insert(id)).ok_or(EmitError::Disconnected)?;
         let asked = Self { socket, id, answer };
-        asked.socket.link().send(encoded)?;
+        let link = asked.socket.link();
+        link.send(encoded).inspect_err(|error| {
+            if let EmitError::Full = error {
+                link.note_full();
+            }
+        })?;
         Ok(asked)
     }
 

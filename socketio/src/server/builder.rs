@@ -147,6 +147,9 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     ///
     /// A handler that waits for an acknowledgement of the same client waits in vain while this limit is reached. If the limit
     /// stays reached for the engine's [`app_stall_timeout`](eio_tokio::ServerBuilder::app_stall_timeout), the session ends.
+    ///
+    /// What arrived before the connection ended is handled all the same, as far as this limit permits, and then the socket
+    /// ends. If none of the handlers ends within 30 seconds, the rest is dropped, which is logged, and the socket ends.
     #[must_use]
     pub fn max_running(mut self, handlers: usize, bytes: usize) -> Self {
         self.limits.max_running = (handlers, bytes);

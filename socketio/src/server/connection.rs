@@ -5,11 +5,12 @@ mod packets;
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
+use eio_tokio::Message;
 use tokio::time::Sleep;
 
 use crate::parser::Decoder;
@@ -18,12 +19,16 @@ use crate::server::link::{Link, News};
 use crate::server::running::Running;
 use crate::server::shared::Shared;
 use crate::server::socket::Socket;
+use crate::targets;
 
 /// How many packets a connection reads before others have their turn.
 const PACKETS_PER_TURN: usize = 64;
 
 /// How long a client may take to fetch what was sent before the application closed its connection.
 const LEAVING: Duration = Duration::from_secs(1);
+
+/// How long the handlers of a session that has ended may keep what arrived before from being read, without one of them ending.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One connection.
 pub(crate) struct Connection {
@@ -41,8 +46,10 @@ pub(crate) struct Connection {
     close_at: Option<Pin<Box<Sleep>>>,
     /// The packet that waits for room.
     sending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// The end of the session, while the connection does not read.
+    /// The end of the session while the connection does not read; while a message waits, also the end of the patience.
     closed: Option<Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>>>,
+    /// The next message of a session that has ended, while there is no room for its handler.
+    waiting: Option<Box<Message>>,
     /// Whether the application has closed the connection. Nothing that comes is handled any more.
     is_leaving: bool,
     /// The moment when all that was sent before is on its way.
@@ -67,6 +74,7 @@ impl Connection {
             close_at: None,
             sending: None,
             closed: None,
+            waiting: None,
             is_leaving: false,
             flushed: None,
             closing: None,
@@ -171,19 +179,7 @@ impl Connection {
             if !self.joined.is_empty() {
                 return Poll::Ready(false);
             }
-            // A client that asks for more than it takes, or than the application does, has to wait.
-            let may_read = self.sending.is_none()
-                && !self.link.is_busy()
-                && self.running.has_room(self.link.server.max_running);
-            let received = if may_read {
-                self.closed = None;
-                pin!(self.engine.recv()).poll(cx)
-            } else {
-                let sender = &self.link.sender;
-                let closed = self.closed.get_or_insert_with(|| closed(sender.clone()));
-                closed.as_mut().poll(cx).map(Err)
-            };
-            match received {
+            match self.poll_message(cx) {
                 Poll::Ready(Ok(message)) => self.receive(message, cx),
                 Poll::Ready(Err(end)) => {
                     self.end(&end, cx);
@@ -195,6 +191,40 @@ impl Connection {
         Poll::Ready(false)
     }
 
+    /// Returns the next message of the client if the application and the client keep up, or else the end of the session.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, eio_tokio::Disconnect>> {
+        let sender = &self.link.sender;
+        let has_room = self.running.has_room(self.link.server.max_running);
+        // A client that asks for more than it takes, or than the application does, has to wait.
+        let may_read = has_room && self.sending.is_none() && !self.link.is_busy();
+        if self.waiting.is_none() && !may_read {
+            let closed = self.closed.get_or_insert_with(|| closed_after(sender.clone(), Duration::ZERO));
+            ready!(closed.as_mut().poll(cx));
+            self.closed = None;
+            // What arrived before the end is handled before it.
+            match ready!(pin!(self.engine.recv()).poll(cx)) {
+                Ok(message) => self.waiting = Some(Box::new(message)),
+                Err(end) => return Poll::Ready(Err(end)),
+            }
+        }
+        if self.waiting.is_some() && !has_room && !self.ignores() {
+            let closed = self.closed.get_or_insert_with(|| closed_after(sender.clone(), PATIENCE));
+            let end = ready!(closed.as_mut().poll(cx));
+            self.drop_unread(cx);
+            return Poll::Ready(Err(end));
+        }
+        self.closed = None;
+        match self.waiting.take() {
+            Some(message) => Poll::Ready(Ok(*message)),
+            None => pin!(self.engine.recv()).poll(cx),
+        }
+    }
+
+    /// Returns whether nothing that the client sends is handled any more.
+    fn ignores(&self) -> bool {
+        self.closing.is_some() || self.is_leaving
+    }
+
     /// Ends what is left: the session is over.
     fn end(&mut self, session: &eio_tokio::Disconnect, cx: &mut Context<'_>) {
         self.has_ended = true;
@@ -204,6 +234,20 @@ impl Connection {
             socket.end_with(reason.clone(), Some(session.clone()));
         }
         self.tell_ends(cx);
+    }
+
+    /// Drops what handlers that do not end have kept from being read.
+    fn drop_unread(&mut self, cx: &mut Context<'_>) {
+        let mut messages = usize::from(self.waiting.take().is_some());
+        while let Poll::Ready(Ok(_)) = pin!(self.engine.recv()).poll(cx) {
+            messages += 1;
+        }
+        tracing::warn!(
+            target: targets::CONNECTION,
+            sid = %self.link.sender.id().short(),
+            messages,
+            "the handlers of a client that is gone do not end: what it sent last is dropped"
+        );
     }
 
     /// Returns why the sockets end with their session.
@@ -229,8 +273,17 @@ fn flushed(sender: eio_tokio::Sender) -> Pin<Box<dyn Future<Output = ()> + Send>
     })
 }
 
-fn closed(sender: eio_tokio::Sender) -> Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>> {
-    Box::pin(async move { sender.closed().await })
+/// Returns the end of the session, once this time has passed as well.
+fn closed_after(
+    sender: eio_tokio::Sender,
+    time: Duration,
+) -> Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>> {
+    Box::pin(async move {
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
+        sender.closed().await
+    })
 }
 
 /// Returns whether the server shuts down.

@@ -12,3 +12,4 @@ mod packets;
 mod recovery;
 mod revision4;
 mod rooms;
+mod running;

@@ -31,7 +31,7 @@ impl Connection {
 
     /// Handles a message of the client.
     pub(super) fn receive(&mut self, message: Message, cx: &mut Context<'_>) {
-        if self.closing.is_some() || self.is_leaving {
+        if self.ignores() {
             return;
         }
         match self.decoder.decode(message) {
