@@ -177,6 +177,10 @@ impl ClientBuilder {
     /// server has to answer every event. An event may arrive more than once: let the server recognize it, for example by a
     /// number in its arguments. Those that wait are limited as by [`buffer_while_away`](Self::buffer_while_away). Volatile
     /// events are exempt.
+    ///
+    /// [`flush`](crate::client::Emitter::flush), [`leave`](crate::client::Socket::leave) and
+    /// [`close`](crate::client::Client::close) wait for those that were emitted before. To drop the namespace's socket and
+    /// emitters gives them up.
     pub fn retries(mut self, count: u32, timeout: Duration) -> Self {
         self.retries = Some(Retries { count, timeout });
         self

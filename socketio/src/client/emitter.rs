@@ -138,10 +138,14 @@ impl Emitter {
     }
 
     /// Waits until everything that was sent on this connection before has been passed on: to the kernel, or in a request
-    /// that the server has answered. Returns `false` if the connection ended before, or is not open.
+    /// that the server has answered. With [retries](crate::client::ClientBuilder::retries), also until every event has been
+    /// answered or given up. Returns `false` if the connection ended before, or is not open.
     pub async fn flush(&self) -> bool {
         let Handle { shared, .. } = &*self.handle;
-        let mark = shared.lock().mark();
+        let mark = {
+            let state = shared.lock();
+            state.mark().map(|mark| mark.and(state.unanswered(None)))
+        };
         match mark {
             Some(mark) => shared.passed(mark).await,
             None => false,

@@ -81,6 +81,18 @@ impl Inbox {
         self.is_full
     }
 
+    /// Returns the limit that leaves room for as much as `more`, beside what has arrived.
+    pub(super) fn and_more(&self, more: Limit) -> Limit {
+        Limit {
+            count: self.items.len().saturating_add(more.count),
+            bytes: self.bytes.saturating_add(more.bytes),
+        }
+    }
+
+    pub(super) fn has_reached(&self, limit: Limit) -> bool {
+        limit.is_reached(self.items.len(), self.bytes)
+    }
+
     /// Forgets everything that has arrived and will arrive. Returns whether the inbox was full.
     pub(super) fn abandon(&mut self) -> bool {
         let was_full = self.is_full;

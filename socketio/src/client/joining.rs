@@ -1,4 +1,4 @@
-//! Joining namespaces and leaving them.
+//! Joining namespaces.
 
 use std::sync::Arc;
 
@@ -11,13 +11,12 @@ use crate::client::credentials::Credentials;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::error::JoinError;
 use crate::client::inbox::Item;
+use crate::client::leaving::OnDrop;
 use crate::client::manager;
 use crate::client::namespace::{Key, Namespace, Out, Phase};
 use crate::client::outbox::Outgoing;
-use crate::client::retries;
-use crate::client::shared::{Mark, REJOIN_PAUSE, Shared, State};
+use crate::client::shared::{REJOIN_PAUSE, Shared, State};
 use crate::client::target::Target;
-use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::sync::{Notify, Runtime};
 use crate::targets;
@@ -32,21 +31,6 @@ pub(super) struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.leave(&self.key);
-    }
-}
-
-/// Somebody who waits to join again. When this is dropped, nobody waits any more, and the application receives what comes
-/// of it.
-struct Rejoining<'a> {
-    shared: &'a Shared,
-    key: &'a Key,
-}
-
-impl Drop for Rejoining<'_> {
-    fn drop(&mut self) {
-        if let Some(namespace) = self.shared.lock().get(self.key) {
-            namespace.is_joining = false;
-        }
     }
 }
 
@@ -82,12 +66,7 @@ impl Shared {
         let number = state.last_number;
         let namespace = Namespace::new(number, target, credentials);
         let key = Key { name: name.clone(), number };
-        let handle =
-            Handle { shared: Arc::clone(self), key: key.clone(), reader: Arc::clone(&namespace.reader) };
-        if self.settings.retries.is_some() {
-            let added = Arc::clone(&namespace.parcels.added);
-            runtime.spawn(retries::run(Arc::clone(self), key, added));
-        }
+        let handle = Handle { shared: Arc::clone(self), key, reader: Arc::clone(&namespace.reader) };
         state.namespaces.insert(name.clone(), namespace);
         self.connect(&mut state, &name, runtime);
         Ok(handle)
@@ -101,14 +80,25 @@ impl Shared {
             let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
             let namespace = state.get(key).ok_or_else(closed)?;
             let joins = namespace.joins;
+            // Who waits here cannot receive meanwhile.
+            namespace.allowance = Some(namespace.inbox.and_more(self.settings.inbox));
             if namespace.is_out() {
                 namespace.phase = Phase::Waiting;
                 namespace.is_joining = true;
+            }
+            if matches!(namespace.phase, Phase::Waiting) {
                 self.connect(&mut state, &key.name, &runtime);
             }
+            state.wake_task();
             joins
         };
-        let _rejoining = Rejoining { shared: self, key };
+        // If nobody waits any more, the application receives what comes of it.
+        let _rejoining = OnDrop(|| {
+            if let Some(namespace) = self.lock().get(key) {
+                namespace.is_joining = false;
+                namespace.allowance = None;
+            }
+        });
         let joined = self.joined(key, joins).await;
         if matches!(joined, Err(JoinError::Timeout)) {
             self.give_up(key);
@@ -162,12 +152,13 @@ impl Shared {
         }
     }
 
-    /// Begins to join on the open session, or opens one.
+    /// Begins to join on the open session, or opens one, with the tasks that this needs.
     fn connect(self: &Arc<Self>, state: &mut State, name: &ByteString, runtime: &Runtime) {
         if state.runtime.is_none() {
             state.runtime = Some(runtime.clone());
             runtime.spawn(manager::run(Arc::clone(self)));
         }
+        self.start_retries(state, name);
         self.start(state, name);
         state.note_change();
     }
@@ -181,7 +172,7 @@ impl Shared {
         };
         let may_start = matches!(namespace.phase, Phase::Waiting)
             && !session.leaving.contains(name)
-            && !namespace.inbox.is_full();
+            && (namespace.allowance.is_some() || !namespace.inbox.is_full());
         if !may_start {
             return;
         }
@@ -315,70 +306,5 @@ impl Shared {
             );
         }
         state.wake_reader(name);
-    }
-
-    /// Leaves a namespace. Returns what tells when that has been passed on.
-    pub(super) fn leave(&self, key: &Key) -> Option<Mark> {
-        let mut state = self.lock();
-        state.get(key)?;
-        let namespace = state.namespaces.remove(&key.name)?;
-        if namespace.inbox.is_full() {
-            state.note_room();
-        }
-        match namespace.phase {
-            Phase::Connected => self.take_leave(&mut state, &key.name),
-            // An old server joins every client to `/`, and a request to leave would come too early.
-            Phase::Connecting { .. } => {
-                if let Some(session) = &mut state.session {
-                    session.leaving.insert(key.name.clone());
-                }
-            }
-            Phase::Waiting | Phase::Asking | Phase::Out(_) => {}
-        }
-        state.note_change();
-        state.wake_task();
-        let mark = state.mark();
-        drop(state);
-        namespace.parcels.added.notify_one();
-        mark
-    }
-
-    /// Tells the server that the client leaves a namespace.
-    pub(super) fn take_leave(&self, state: &mut State, name: &ByteString) {
-        let Some(session) = &mut state.session else { return };
-        session.note_left(name);
-        let packet = Packet { namespace: name.clone(), body: Body::Disconnect };
-        let encoded = self.settings.parser.encode(&packet).map_err(EmitError::from);
-        if let Err(error) = encoded.and_then(|encoded| state.transmit(Outgoing::control(encoded))) {
-            tracing::error!(target: targets::CLIENT, namespace = %name, %error, "the server is not told of the leave");
-        }
-    }
-
-    /// Leaves all namespaces, which stay out, and waits until the connection has closed, or somebody joins again.
-    pub(super) async fn close(&self) {
-        self.leave_all();
-        self.until(|state| (state.runtime.is_none() || state.is_wanted()).then_some(())).await;
-    }
-
-    fn leave_all(&self) {
-        let mut state = self.lock();
-        let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
-        for name in names {
-            let Some(namespace) = state.namespaces.get_mut(&name) else { continue };
-            if namespace.is_out() {
-                continue;
-            }
-            let (phase, was_joining) = (namespace.phase.clone(), namespace.is_joining);
-            let end = Disconnect::new(DisconnectReason::ClientDisconnect);
-            namespace.put_out(Out::Disconnected(end.clone()));
-            if matches!(phase, Phase::Connected) {
-                self.take_leave(&mut state, &name);
-            }
-            self.tell(&mut state, &name, (!was_joining).then_some(Item::Disconnected(end)));
-        }
-        if let Some(session) = &mut state.session {
-            session.leaving.clear();
-        }
-        state.wake_task();
     }
 }

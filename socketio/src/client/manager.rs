@@ -17,7 +17,7 @@ use crate::client::shared::{Session, Shared, State};
 use crate::errors::EmitError;
 
 /// How long a connection that nobody wants any more may take to send what waits: as long as the engine gives its own.
-const CLOSING_TIME: Duration = Duration::from_secs(30);
+pub(super) const CLOSING_TIME: Duration = Duration::from_secs(30);
 
 /// Ends everything when the task ends early, because its runtime shuts down.
 struct Running {

@@ -78,6 +78,9 @@ pub(super) struct Namespace {
     pub(super) phase: Phase,
     /// Whether the application waits for the first answer, which it is told instead of receiving it.
     pub(super) is_joining: bool,
+    /// How much may be in the inbox while the application waits to join again, and cannot receive. Otherwise, a full inbox
+    /// keeps the namespace from being joined.
+    pub(super) allowance: Option<Limit>,
     /// How often the server has let the client in.
     pub(super) joins: u64,
     /// How often a connection, or the request to join, has ended for the namespace.
@@ -105,6 +108,7 @@ impl Namespace {
             credentials,
             phase: Phase::Waiting,
             is_joining: true,
+            allowance: None,
             joins: 0,
             ends: 0,
             id: None,
@@ -134,6 +138,7 @@ impl Namespace {
     pub(super) fn let_in(&mut self, id: ByteString, pid: Option<ByteString>) -> Option<Item> {
         self.phase = Phase::Connected;
         self.joins += 1;
+        self.allowance = None;
         self.id = Some(id);
         self.recovered = self.recovery.connected(pid);
         let item = Item::Connected { recovered: self.recovered };
@@ -159,6 +164,7 @@ impl Namespace {
         self.phase = Phase::Out(out);
         self.ends += 1;
         self.is_joining = false;
+        self.allowance = None;
         self.id = None;
         self.away = Packets::default();
         self.keep_answers_to_unsent();

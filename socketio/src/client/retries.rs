@@ -4,13 +4,14 @@
 //! may arrive more than once.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use bytestring::ByteString;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::args::RawArgs;
-use crate::client::namespace::{Answer, Key, Phase};
+use crate::client::namespace::{Answer, Key, Namespace, Phase};
 use crate::client::outbox::Limit;
 use crate::client::sending::NotPosted;
 use crate::client::settings::Retries;
@@ -37,13 +38,50 @@ impl Parcel {
     }
 }
 
+/// The events of some namespaces that were sent and neither answered nor given up at a moment: for each namespace, how many
+/// it had taken by then.
+#[derive(Default)]
+pub(super) struct Unanswered(Vec<(Key, u64)>);
+
+impl Unanswered {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns whether all of them have been answered or given up, or their namespaces were left.
+    pub(super) fn is_over(&self, state: &State) -> bool {
+        let waits = |(key, taken): &(Key, u64)| {
+            let namespace = state.namespaces.get(&key.name);
+            namespace
+                .is_some_and(|namespace| namespace.number == key.number && namespace.parcels.over < *taken)
+        };
+        !self.0.iter().any(waits)
+    }
+}
+
+impl State {
+    /// Returns the events of a namespace, or of all, that are neither answered nor given up.
+    pub(super) fn unanswered(&self, of: Option<&Key>) -> Unanswered {
+        let unanswered = self.namespaces.iter().filter_map(|(name, Namespace { number, parcels, .. })| {
+            let is_meant = of.is_none_or(|key| key.number == *number) && parcels.over < parcels.taken;
+            is_meant.then(|| (Key { name: name.clone(), number: *number }, parcels.taken))
+        });
+        Unanswered(unanswered.collect())
+    }
+}
+
 /// The events of one namespace that wait for their turn.
 #[derive(Debug, Default)]
 pub(super) struct Parcels {
     queue: VecDeque<Parcel>,
     bytes: usize,
+    /// How many events were taken, and how many of them have been answered or given up.
+    taken: u64,
+    over: u64,
     /// Wakes the task that sends them.
     pub(super) added: Arc<Notify>,
+    /// The task has it, until it ends or its runtime does.
+    task: Weak<()>,
 }
 
 impl Parcels {
@@ -52,12 +90,20 @@ impl Parcels {
             return Err(parcel);
         }
         self.bytes += parcel.bytes();
+        self.taken += 1;
         self.queue.push_back(parcel);
         self.added.notify_one();
         Ok(())
     }
 
-    fn pop(&mut self) -> Option<Parcel> {
+    /// Returns how many events wait of whose loss nobody else is told.
+    pub(super) fn unheard(&self) -> usize {
+        self.queue.iter().filter(|parcel| parcel.answer.is_none()).count()
+    }
+
+    /// Returns the event whose turn it is, after the one before it has been answered or given up.
+    fn next(&mut self) -> Option<Parcel> {
+        self.over = self.taken - self.queue.len() as u64;
         let parcel = self.queue.pop_front()?;
         self.bytes -= parcel.bytes();
         Some(parcel)
@@ -99,6 +145,26 @@ impl Shared {
         .await
     }
 
+    /// Starts the task that sends the events of a namespace until they are answered, unless there is one.
+    pub(super) fn start_retries(self: &Arc<Self>, state: &mut State, name: &ByteString) {
+        let (Some(retries), Some(runtime), Some(namespace)) =
+            (self.settings.retries, &state.runtime, state.namespaces.get_mut(name))
+        else {
+            return;
+        };
+        let Namespace { number, parcels, .. } = namespace;
+        if parcels.task.strong_count() == 0 {
+            let task = Arc::new(());
+            parcels.task = Arc::downgrade(&task);
+            let (shared, added) = (Arc::clone(self), Arc::clone(&parcels.added));
+            let key = Key { name: name.clone(), number: *number };
+            runtime.spawn(async move {
+                shared.send_parcels(&key, &added, retries).await;
+                drop(task);
+            });
+        }
+    }
+
     /// Asks once, as soon as the namespace is connected.
     async fn try_once(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Result<Answer, EmitError> {
         let is_connected = self.until(|state| match state.get(key).map(|namespace| &namespace.phase) {
@@ -133,35 +199,34 @@ impl Shared {
         }
         outcome
     }
-}
 
-/// Sends the events of a namespace one after another, until it is left.
-pub(super) async fn run(shared: Arc<Shared>, key: Key, added: Arc<Notify>) {
-    let Some(retries) = shared.settings.retries else { return };
-    loop {
-        let next = {
-            let mut state = shared.lock();
-            let Some(namespace) = state.get(&key) else { return };
-            let next = namespace.parcels.pop();
-            // There is room for another.
-            state.note_change();
-            next
-        };
-        let Some(parcel) = next else {
-            added.notified().await;
-            continue;
-        };
-        let outcome = shared.send_until_answered(&key, &parcel, retries).await;
-        match (parcel.answer, outcome) {
-            (Some(answer), outcome) => drop(answer.send(outcome)),
-            (None, Err(error)) => tracing::warn!(
-                target: targets::CLIENT,
-                namespace = %key.name,
-                event = %parcel.name,
-                %error,
-                "an event was given up"
-            ),
-            (None, Ok(_)) => {}
+    /// Sends the events of a namespace one after another, until it is left.
+    async fn send_parcels(&self, key: &Key, added: &Notify, retries: Retries) {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                let Some(namespace) = state.get(key) else { return };
+                let next = namespace.parcels.next();
+                // There is room for another, and somebody may wait for the one before.
+                state.note_change();
+                next
+            };
+            let Some(parcel) = next else {
+                added.notified().await;
+                continue;
+            };
+            let outcome = self.send_until_answered(key, &parcel, retries).await;
+            match (parcel.answer, outcome) {
+                (Some(answer), outcome) => drop(answer.send(outcome)),
+                (None, Err(error)) => tracing::warn!(
+                    target: targets::CLIENT,
+                    namespace = %key.name,
+                    event = %parcel.name,
+                    %error,
+                    "an event was given up"
+                ),
+                (None, Ok(_)) => {}
+            }
         }
     }
 }

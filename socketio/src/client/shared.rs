@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::client::namespace::{Key, Namespace, Phase};
 use crate::client::outbox::{Limit, NotTaken, Outbox, Outgoing};
+use crate::client::retries::Unanswered;
 use crate::client::settings::Settings;
 use crate::errors::{AckError, EmitError};
 use crate::sync::{Mutex, MutexGuard, Notify, Runtime};
@@ -104,6 +105,14 @@ impl Session {
 pub(super) struct Mark {
     sender: ClientSender,
     count: u64,
+    unanswered: Unanswered,
+}
+
+impl Mark {
+    /// Adds events that are sent until they are answered.
+    pub(super) fn and(self, unanswered: Unanswered) -> Self {
+        Self { unanswered, ..self }
+    }
 }
 
 /// Whom to wake once the lock is released: wakers run the application's code.
@@ -181,7 +190,7 @@ impl Shared {
     /// Waits until what was sent before has been passed on. Returns whether it has.
     pub(super) async fn passed(&self, mark: Mark) -> bool {
         let passed = self.until(|state| match &state.session {
-            _ if state.outbox.has_passed(mark.count) => Some(true),
+            _ if state.outbox.has_passed(mark.count) && mark.unanswered.is_over(state) => Some(true),
             Some(_) => None,
             None => Some(false),
         });
@@ -203,8 +212,15 @@ impl State {
     /// Returns whether the client reads: it does not while an inbox is full, or while many answers wait.
     pub(super) fn is_reading(&self) -> bool {
         let stops = |namespace: &Namespace| {
-            namespace.inbox.is_full()
-                && matches!(namespace.phase, Phase::Connected | Phase::Connecting { .. } | Phase::Asking)
+            let Namespace { inbox, allowance, .. } = namespace;
+            inbox.is_full()
+                && match namespace.phase {
+                    Phase::Connected => true,
+                    Phase::Connecting { .. } | Phase::Asking => {
+                        allowance.is_none_or(|allowance| inbox.has_reached(allowance))
+                    }
+                    Phase::Waiting | Phase::Out(_) => false,
+                }
         };
         !(self.outbox.is_full(MOST_WAITING) || self.full > 0 && self.namespaces.values().any(stops))
     }
@@ -235,7 +251,7 @@ impl State {
     /// Returns what tells when all that was sent until now has been passed on.
     pub(super) fn mark(&self) -> Option<Mark> {
         let sender = self.session.as_ref()?.sender.clone();
-        Some(Mark { sender, count: self.outbox.mark() })
+        Some(Mark { sender, count: self.outbox.mark(), unanswered: Unanswered::default() })
     }
 
     /// Notes that a full inbox has room again, or is gone.

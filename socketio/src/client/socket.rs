@@ -50,7 +50,7 @@ impl Socket {
                 if let Some((item, resumes)) = namespace.inbox.pop(shared.settings.inbox) {
                     if resumes {
                         state.note_room();
-                        // It is not joined while its inbox is full.
+                        // It does not join by itself while its inbox is full.
                         shared.start(&mut state, &key.name);
                     }
                     return Ok(Incoming::new(item, shared, key));
@@ -64,7 +64,7 @@ impl Socket {
     }
 
     /// Joins the namespace again after it was disconnected for good: the server disconnected the client, refused it, or
-    /// the connection did not open. Does nothing if the client is connected, or joins by itself.
+    /// the connection did not open. If the client joins by itself, this waits for it. Room in the inbox is not waited for.
     ///
     /// # Errors
     /// Returns a [`JoinError`], as [`Client::join`](crate::client::Client::join) does.
@@ -78,11 +78,23 @@ impl Socket {
 
     /// Leaves the namespace, and waits until that has been passed on. Emitters of the namespace are of no use any more.
     ///
+    /// With [retries](crate::client::ClientBuilder::retries), the client leaves once every event that was emitted before has
+    /// been answered or given up, or after 30 seconds. If you drop the future before, the client leaves at once.
+    ///
     /// The connection closes when the client has left its last namespace.
     pub async fn leave(self) {
-        let shared = Arc::clone(&self.emitter.handle.shared);
-        if let Some(mark) = shared.leave(&self.emitter.handle.key) {
-            shared.passed(mark).await;
+        self.stop_receiving();
+        let Handle { shared, key, .. } = &*self.emitter.handle;
+        shared.leave_in_order(key).await;
+    }
+
+    /// Drops what has arrived and what will arrive, so that nothing waits for the application.
+    fn stop_receiving(&self) {
+        let Handle { shared, key, .. } = &*self.emitter.handle;
+        let mut state = shared.lock();
+        if state.get(key).is_some_and(|namespace| namespace.inbox.abandon()) {
+            state.note_room();
+            shared.start(&mut state, &key.name);
         }
     }
 
@@ -148,11 +160,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let Handle { shared, key, .. } = &*self.emitter.handle;
-        let mut state = shared.lock();
-        if state.get(key).is_some_and(|namespace| namespace.inbox.abandon()) {
-            state.note_room();
-        }
+        self.stop_receiving();
     }
 }
 

@@ -245,3 +245,20 @@ async fn a_client_that_does_not_reconnect_joins_again_after_it_has_left() {
         }
     }
 }
+
+#[test]
+fn a_client_goes_on_in_another_runtime_after_its_own_has_ended() {
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    let (first, second) = (build(), build());
+    let url = servers.block_on(serve(&server()));
+    let client = Client::builder(url).retries(1, Duration::from_secs(10)).build().unwrap();
+    let mut socket = first.block_on(soon(client.join("/"))).unwrap();
+    drop(first);
+    second.block_on(async {
+        soon(socket.rejoin()).await.unwrap();
+        let id: String = soon(socket.emit_with_ack("who", ())).await.unwrap();
+        assert_eq!(Some(id.as_str()), socket.id().as_deref());
+        soon(client.close()).await;
+    });
+}

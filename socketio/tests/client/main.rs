@@ -4,6 +4,7 @@
 mod ends;
 mod events;
 mod joining;
+mod leaving;
 mod limits;
 mod network;
 mod reconnecting;

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
 use eio_socketio::EmitError;
-use eio_socketio::client::{Client, Incoming, JoinError};
+use eio_socketio::client::{Client, Incoming, JoinError, RecvError};
 use eio_socketio::engine::{self, Backoff, Message};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -86,6 +86,35 @@ async fn an_event_from_before_the_consent_is_not_answered_on_the_next_connection
     let (_, _, ack) = event(&mut socket).await;
     assert_eq!(ack.expect("a question").send("to the second"), Ok(()));
     assert!(soon(socket.emitter().flush()).await);
+}
+
+#[tokio::test]
+async fn a_server_that_sends_events_without_end_instead_of_its_consent_fills_no_memory() {
+    let sessions = AtomicUsize::new(0);
+    let url = serve(false, move |mut socket| {
+        let session = sessions.fetch_add(1, Ordering::Relaxed);
+        async move {
+            expect(&mut socket, "0").await;
+            if session == 0 {
+                say(&socket, r#"0{"sid":"one"}"#).await;
+                say(&socket, "1").await;
+                while socket.recv().await.is_ok() {}
+            }
+            while socket.send(r#"2["flood"]"#).await.is_ok() {}
+        }
+    })
+    .await;
+    let client = quick(url).inbox(1, 1_000).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    while socket.is_connected() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The inbox is full, with the end.
+    assert!(matches!(soon(socket.rejoin()).await, Err(JoinError::Timeout)));
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let (name, ..) = event(&mut socket).await;
+    assert_eq!(name, "flood", "one more has room");
+    assert!(matches!(soon(socket.recv()).await, Err(RecvError::NotJoined(JoinError::Timeout))));
 }
 
 #[tokio::test]
