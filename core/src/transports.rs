@@ -416,6 +416,26 @@ mod tests {
     }
 
     #[test]
+    fn the_body_of_a_post_is_read_once_the_inbox_has_room() {
+        let mut transports = on_polling();
+        assert!(!transports.may_receive(true), "there is no post");
+        transports.handle_post(at(1), Framing::Text).unwrap();
+        assert!(!transports.may_receive(false));
+        assert!(transports.may_receive(true));
+        transports.handle_post_received();
+        assert!(!transports.may_receive(true), "it has been received");
+    }
+
+    #[test]
+    fn a_session_names_its_own_periods() {
+        for heartbeat in [Heartbeat::DEFAULT, Heartbeat::from_millis(300, 200).unwrap()] {
+            let session = ServerSession::eio4(heartbeat, Liveness::default(), at(0));
+            let transports = ServerTransports::on_polling(session, Revision::V4, false);
+            assert_eq!(transports.session.heartbeat(), Some(heartbeat));
+        }
+    }
+
+    #[test]
     fn a_candidate_that_fails_is_closed_and_the_session_goes_on_and_may_try_again() {
         let fails: [fn(&mut ServerTransports); 4] = [
             |transports| assert!(receive(transports, at(1), frames(&["4hello"])).is_empty()),
