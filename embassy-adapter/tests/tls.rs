@@ -521,3 +521,62 @@ fn a_handshake_that_hangs_is_given_up_in_time() {
         assert_eq!(poll_once(opening.as_mut()).await, Poll::Ready(Loss::Tls(OpenError::Timeout)));
     });
 }
+
+/// Keeps what is written, and ends when it is read.
+struct Recorder<'r>(&'r RefCell<Vec<u8>>);
+
+impl ErrorType for Recorder<'_> {
+    type Error = ErrorKind;
+}
+
+impl Read for Recorder<'_> {
+    async fn read(&mut self, _: &mut [u8]) -> Result<usize, ErrorKind> {
+        Ok(0)
+    }
+}
+
+impl Write for Recorder<'_> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        self.0.borrow_mut().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+impl<'r> Connector for Recorder<'r> {
+    type Reader<'s> = Recorder<'r>;
+    type Writer<'s> = Recorder<'r>;
+
+    async fn connect(&mut self, session: impl AsyncFnOnce(Recorder<'r>, Recorder<'r>) -> Loss) -> Loss {
+        session(Recorder(self.0), Recorder(self.0)).await
+    }
+}
+
+/// RFC 6066, section 3: literal addresses are not permitted in `server_name`.
+#[test]
+fn the_server_is_told_its_name_and_no_address() {
+    let _clock = clock();
+    for (name, told) in [
+        ("server.example", true),
+        ("10.example", true),
+        ("cafe", true),
+        ("192.0.2.1", false),
+        ("2001:db8::cafe", false),
+        ("[2001:db8::cafe]", false),
+    ] {
+        let written = RefCell::default();
+        let (mut received, mut sent) = ([0; 1_285], [0; 1_024]);
+        let records = RecordBuffers { received: &mut received, sent: &mut sent };
+        let mut random = host_random;
+        let mut connector = TlsConnector::new(Recorder(&written), name, SHARED, records, &mut random);
+        let loss = block_on(connector.connect(async |_, _| panic!("no session")));
+        assert!(matches!(loss, Loss::Tls(_)), "{name}: {loss:?}");
+        let hello = written.take();
+        assert_eq!(hello.first(), Some(&22), "{name}: a record of the handshake");
+        let has_name = hello.windows(name.len()).any(|window| window == name.as_bytes());
+        assert_eq!(has_name, told, "{name}: {}", hello.escape_ascii());
+    }
+}

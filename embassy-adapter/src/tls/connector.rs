@@ -101,8 +101,8 @@ pub struct TlsConnector<'a, C, T> {
 impl<'a, C, T: Trust> TlsConnector<'a, C, T> {
     /// Creates a connector with [`TlsLimits::DEFAULT`].
     ///
-    /// The server is told `name`, to choose its certificate by; `trust` decides who the server is. `random` must be fit for
-    /// cryptography, because the connection's keys come from it: use the chip's generator, not a generator with a seed.
+    /// The server is told `name`, to choose its certificate by, unless `name` is an IP address. `trust` decides who the server
+    /// is. `random` must be fit for cryptography, because the connection's keys come from it: use the chip's generator, not a generator with a seed.
     pub const fn new(
         inner: C,
         name: &'a str,
@@ -158,7 +158,10 @@ impl<T: Trust> Layer<'_, T> {
         session: impl for<'s> AsyncFnOnce(TunnelReader<'s, Fault>, TunnelWriter<'s, Fault>) -> Loss,
     ) -> Loss {
         let Self { name, trust, records, random, limits } = self;
-        let mut config = TlsConfig::new().with_server_name(name);
+        let mut config = TlsConfig::new();
+        if !is_address(name) {
+            config = config.with_server_name(name);
+        }
         if let Some(longest) = longest_record(records.received.len()) {
             config = config.with_max_fragment_length(longest);
         }
@@ -194,6 +197,12 @@ impl<T: Trust> Layer<'_, T> {
             _ => loss,
         }
     }
+}
+
+/// Returns whether this is an IP address, which a client must not send as the server's name (RFC 6066, section 3). No name
+/// contains a colon, and no top-level domain consists of digits.
+fn is_address(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') || name.bytes().any(|byte| byte == b':')
 }
 
 /// Returns the longest content of a record to ask for, so that the record fits into a buffer of this length. Returns `None`
