@@ -21,6 +21,7 @@ use crate::{Buffers, Client, ClientSettings, ConnectError, Endpoint};
 /// use eio_core::backoff::Backoff;
 /// use eio_embassy::{Buffers, ClientSettings, Connector, Endpoint, Loss, Reconnect, State};
 /// use embassy_sync::{blocking_mutex::raw::NoopRawMutex, watch::Watch};
+/// use embassy_time::{Duration, with_timeout};
 /// use embedded_io_async::{ErrorKind, Read, Write};
 ///
 /// // A modem with one socket. Its driver implements `Read` and `Write` for the halves.
@@ -30,7 +31,17 @@ use crate::{Buffers, Client, ClientSettings, ConnectError, Endpoint};
 /// #     async fn dial(&mut self, _: &str) -> Result<(), ErrorKind> { Err(ErrorKind::ConnectionRefused) }
 /// #     fn split(&mut self) -> (&'static [u8], &'static mut [u8]) { (&[], &mut []) }
 /// #     async fn hang_up(&mut self) {}
+/// #     fn lower_dtr(&mut self) {}
 /// # }
+///
+/// // What closes the stream if the future is dropped may not wait. A modem hangs up when its line DTR goes low.
+/// struct Call<'m>(&'m mut Modem);
+///
+/// impl Drop for Call<'_> {
+///     fn drop(&mut self) {
+///         self.0.lower_dtr();
+///     }
+/// }
 ///
 /// impl Connector for Modem {
 ///     # /*
@@ -41,12 +52,14 @@ use crate::{Buffers, Client, ClientSettings, ConnectError, Endpoint};
 ///     # type Writer<'s> = &'s mut [u8];
 ///
 ///     async fn connect(&mut self, session: impl for<'s> AsyncFnOnce(Self::Reader<'s>, Self::Writer<'s>) -> Loss) -> Loss {
-///         if self.dial("server.example:3000").await.is_err() {
-///             return Loss::Unreachable;
-///         }
-///         let (reader, writer) = self.split();
+///         let Call(modem) = &mut Call(self);
+///         let dialled = with_timeout(Duration::from_secs(60), modem.dial("server.example:3000")).await;
+///         let Ok(Ok(())) = dialled else { return Loss::Unreachable };
+///         let (reader, writer) = modem.split();
 ///         let loss = session(reader, writer).await;
-///         self.hang_up().await;
+///         if loss.is_orderly() {
+///             let _ = with_timeout(Duration::from_secs(5), modem.hang_up()).await;
+///         }
 ///         loss
 ///     }
 /// }
