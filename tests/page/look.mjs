@@ -3,8 +3,8 @@
 //   node look.mjs URL FOLDER [OTHERS [SOCKETIO]]
 //
 // The server at URL pings every second or so; OTHERS sessions of other clients are open on it, one on polling, one of
-// revision 3. The server at SOCKETIO speaks Socket.IO: one socket is in its namespace /chat and in the room lobby there, has
-// sent two events, and has got one back. Prints nothing and exits with code 0 if all is as it should be.
+// revision 3. The server at SOCKETIO speaks Socket.IO and is the node a7: one socket is in its namespace /chat and in the room
+// lobby there, has sent two events, and has got one back. Prints nothing and exits with code 0 if all is as it should be.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -184,6 +184,8 @@ async function showsNamespaces(page) {
   await page.getByRole("button", { name: "Open a session" }).click();
   await namespaceRow(page, "/").waitFor();
   assert.deepEqual(await shownOf(page, "/"), ["/", "1", "0", "0", "0", ""]);
+  await row(page, 2).getByText(/^a7.{4}…$/).waitFor();
+  await row(page, 2).getByText("this tab").waitFor();
   await shoot(page, "ended-namespaces");
   await fits(page);
   await page.getByRole("button", { name: "Close session 2" }).click();

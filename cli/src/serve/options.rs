@@ -177,7 +177,7 @@ Events, one per line. With --json, each is an object with \"event\" (its name), 
              null), peer; or, because of the path, the host name or the origin, target, status,
              message, peer
 With --socketio:
-  joined     namespace, socket (the first four characters of its id, or all of it with
+  joined     namespace, socket (the beginning of its id, as of a sid, or all of it with
              --show-sids): a client has joined a namespace
   left       namespace, socket, reason (as socket.io calls it), detail, lived_ms: a socket has
              ended, once, with its session or before
@@ -191,9 +191,9 @@ At the end, and when too much is printed:
   closing    sessions: how many were open when the server began to stop
   lost       count: how many events were dropped because nobody read them in time
 An event of a session also has session (its number, from 1), sid (the first four characters
-of its id, because somebody who knows the whole id can act as its client; or all of it with
---show-sids) and sid_hash (16 digits that are the same in the logs of eio connect and of
-other servers; see --sid-key).
+of its id, with --node behind the name of the node, because somebody who knows the whole id
+can act as its client; or all of it with --show-sids) and sid_hash (16 digits that are the
+same in the logs of eio connect and of other servers; see --sid-key).
 
 Members of the file of --config. All are optional. Times are texts with a unit, such as
 \"25s\", or whole milliseconds. Names with underscores, such as ping_interval, mean the same.

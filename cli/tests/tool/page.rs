@@ -26,7 +26,9 @@ fn a_person_opens_sessions_and_sees_a_ping_timeout_and_namespaces() {
             client.event("open");
             client
         });
-    let mut namespaces = Eio::start(&["serve", "--json", "--socketio", "--echo", "--port", "0"]);
+    // The sids of a node begin with its name.
+    let mut namespaces =
+        Eio::start(&["serve", "--json", "--socketio", "--echo", "--port", "0", "--node", "a7"]);
     let namespaces_url = namespaces.event("listening")["url"].as_str().unwrap().to_owned();
     let mut chat = Eio::start(&["connect", "--json", "--socketio=/chat", &namespaces_url]);
     chat.event("joined");

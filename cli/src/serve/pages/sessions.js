@@ -1,25 +1,28 @@
 // ---- Sessions of this tab: a minimal Engine.IO client over WebSocket ----
 const ENDED_SHOWN = 50, OWN_AT_ONCE = 100, SHORTEST_MS = 0.1;
 let scaleLabels = [];
-const own = new Map();  // the first characters of the session id -> { socket, silent }
+const own = new Map();  // sid -> { socket, silent }
+
+/** Returns the session of this tab that is shown so: the beginning of its sid, and an ellipsis. */
+const ownOf = (shown) => [...own].find(([sid]) => sid.startsWith(shown.slice(0, -1)))?.[1];
 
 function openSession() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(`${scheme}//${location.host}${about.path}?EIO=4&transport=websocket`);
   const session = { socket, silent: false };
-  let name = null;
+  let sid = null;
   socket.onmessage = ({ data }) => {
     if (typeof data !== "string") return;
-    if (data[0] === "0") {                                   // open: the handshake
-      name = JSON.parse(data.slice(1)).sid.slice(0, 4) + "…";
-      own.set(name, session);
+    if (data[0] === "0") { // open: the handshake
+      ({ sid } = JSON.parse(data.slice(1)));
+      own.set(sid, session);
       rows.forEach((row) => row.draw());
-      if (about.socketio) socket.send("40");                 // join the namespace /
-    } else if (data[0] === "2" && !session.silent) {         // ping: answer with a pong
+      if (about.socketio) socket.send("40"); // join the namespace /
+    } else if (data[0] === "2" && !session.silent) { // ping: answer with a pong
       socket.send("3");
     }
   };
-  socket.onclose = () => { own.delete(name); updateButtons(); };
+  socket.onclose = () => { own.delete(sid); updateButtons(); };
   updateButtons();
 }
 
@@ -83,11 +86,11 @@ class Row {
     this.actions = cell("act");
     this.silence = element("button", "small silence");
     this.silence.onclick = () => {
-      const session = own.get(this.data.sid);
+      const session = ownOf(this.data.sid);
       if (session) { session.silent = !session.silent; this.draw(); }
     };
     this.close = element("button", "small close", "Close");
-    this.close.onclick = () => own.get(this.data.sid)?.socket.close();
+    this.close.onclick = () => ownOf(this.data.sid)?.socket.close();
   }
 
   update(data, now) {
@@ -114,7 +117,7 @@ class Row {
   }
 
   draw() {
-    const { data } = this, session = own.get(data.sid);
+    const { data } = this, session = ownOf(data.sid);
     setText(this.number, `#${data.number}`);
     setText(this.sid, data.sid);
     this.mine.hidden = !session;
