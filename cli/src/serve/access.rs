@@ -25,13 +25,13 @@ pub(crate) struct Access {
     origins: AllowedOrigins,
 }
 
-/// A refusal: a status, and a sentence for the body.
+/// A refusal: a status, and a sentence for the body, with only the beginning of what the client sent.
 pub(crate) type Denial = (StatusCode, String);
 
 impl Access {
     /// Restricts access if only this machine can connect, or if names are given. The name `*` allows every name.
     pub(crate) fn new(settings: &Settings, address: &Address) -> Self {
-        let is_local = matches!(address, Address::Tcp(address) if address.ip().is_loopback());
+        let is_local = matches!(address, Address::Tcp(address) if address.ip().to_canonical().is_loopback());
         let hosts = settings.hosts();
         if hosts.iter().any(|name| name.as_str() == "*") || !is_local && hosts.is_empty() {
             return Self { names: None, origins: AllowedOrigins::Any };

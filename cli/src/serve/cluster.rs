@@ -115,7 +115,7 @@ fn bus(urls: &[BusUrl]) -> Result<Box<dyn Bus>, String> {
 fn reachable(address: &Address, has_tls: bool) -> Option<eio_cluster::forward::Address> {
     match address {
         // The name in a certificate is not known here.
-        Address::Tcp(address) if !address.ip().is_unspecified() && !has_tls => {
+        Address::Tcp(address) if !address.ip().to_canonical().is_unspecified() && !has_tls => {
             format!("http://{address}").parse().ok()
         }
         _ => None,

@@ -1,7 +1,7 @@
 //! The events that `eio serve` prints, one line each.
 
 use core::fmt::{self, Write as _};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -367,14 +367,10 @@ fn unix(address: &Address) -> Option<String> {
 
 /// Returns the URL at which a browser on this machine finds the server.
 fn url(address: SocketAddr, tls: bool) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    match address {
-        SocketAddr::V4(_) if address.ip().is_unspecified() => {
-            format!("{scheme}://127.0.0.1:{}/", address.port())
-        }
-        SocketAddr::V6(_) if address.ip().is_unspecified() => {
-            format!("{scheme}://[::1]:{}/", address.port())
-        }
+    let (scheme, port) = (if tls { "https" } else { "http" }, address.port());
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => format!("{scheme}://127.0.0.1:{port}/"),
+        IpAddr::V6(ip) if ip.is_unspecified() => format!("{scheme}://[::1]:{port}/"),
         _ => format!("{scheme}://{address}/"),
     }
 }
@@ -399,6 +395,7 @@ mod tests {
             ("0.0.0.0:443", true, "https://127.0.0.1:443/"),
             ("[::]:80", false, "http://[::1]:80/"),
             ("[::]:443", true, "https://[::1]:443/"),
+            ("[::ffff:0.0.0.0]:80", false, "http://127.0.0.1:80/"),
             ("[::1]:80", false, "http://[::1]:80/"),
         ] {
             let (text, json) = both(&Event::Listening {

@@ -83,6 +83,14 @@ fn allowed_names_and_origins_are_answered_and_all_of_them_with_a_star() {
 }
 
 #[test]
+fn an_ipv4_loopback_address_written_as_ipv6_is_a_loopback_address() {
+    let mut server = Eio::start(&["serve", "--json", "--listen", "[::ffff:127.0.0.1]:0"]);
+    let address = server.event("listening")["address"].as_str().unwrap().to_owned();
+    assert_eq!(statuses(&address, "Host: evil.test\r\nOrigin: http://evil.test\r\n"), NONE);
+    assert_eq!(statuses(&address, "Host: localhost\r\n"), ALL);
+}
+
+#[test]
 fn a_request_for_the_page_needs_exactly_one_host() {
     let (_server, address) = serve(&["--host", "*"]);
     for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: evil.test@localhost\r\n"] {
