@@ -115,6 +115,8 @@ impl Story {
     /// Returns the packets: the first one that is sent is the first one that arrives.
     pub(crate) fn flights(&self) -> Vec<Flight> {
         let mut flights: Vec<Flight> = Vec::new();
+        // How many flights at the beginning have arrived: a long session has many, and few under way at a time.
+        let mut arrived = 0;
         for (at, step) in &self.steps {
             match *step {
                 Step::Sends(from, packet, _) => {
@@ -124,9 +126,11 @@ impl Story {
                     let is_it = |flight: &&mut Flight| {
                         flight.from == to.peer() && flight.packet == packet && flight.arrived.is_none()
                     };
-                    if let Some(flight) = flights.iter_mut().find(is_it) {
+                    if let Some(flight) = flights.iter_mut().skip(arrived).find(is_it) {
                         flight.arrived = Some(*at);
                     }
+                    arrived +=
+                        flights.iter().skip(arrived).take_while(|flight| flight.arrived.is_some()).count();
                 }
                 _ => {}
             }

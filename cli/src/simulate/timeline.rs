@@ -177,6 +177,7 @@ mod tests {
     use super::*;
     use crate::args;
     use crate::simulate::options::Options;
+    use crate::simulate::story::Flight;
 
     fn story(line: &str) -> Story {
         let options: Options = args::options(line);
@@ -232,6 +233,10 @@ mod tests {
         let long = story(&format!("{beats} 100s"));
         let timeline = Timeline::new(&long);
         assert!(timeline.left_out > 10_000 && timeline.last.len() == LAST);
+        let flights = long.flights();
+        let took = |flight: &Flight| flight.arrived.map(|arrived| arrived.abs_diff(flight.sent).as_micros());
+        assert!(flights.iter().filter(|flight| took(flight) == Some(50)).count() > 10_000);
+        assert!(flights.iter().all(|flight| matches!(took(flight), Some(50) | None)));
         let options: Options = args::options(&format!("{beats} 1h"));
         let request = options.request().unwrap();
         assert!(Story::new(&request, request.heartbeat).is_err());
