@@ -19,7 +19,7 @@ pub(crate) enum End {
     Disconnected(Disconnect),
     /// Closing took too long, or was interrupted.
     Interrupted,
-    /// A Socket.IO namespace refused this client.
+    /// A Socket.IO namespace refused this client, with a text that is cut.
     NamespaceRefused {
         namespace: String,
         why: String,

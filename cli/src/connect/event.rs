@@ -21,6 +21,8 @@ use crate::preview::Preview;
 use crate::sids::{SidLabel, Sids};
 use crate::style::{TextLine, Tone};
 
+/// What happened. Many events may wait to be printed, so those that a server can repeat have only the
+/// [beginning](crate::style::cut) of what it said.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Connecting {

@@ -46,11 +46,7 @@ impl History {
                     Diagnosis::NAMESPACE_REFUSED
                 },
                 why.clone(),
-                format!(
-                    "connect error: the namespace {} refused this client: {:?}.",
-                    cut(namespace),
-                    cut(why)
-                ),
+                format!("connect error: the namespace {} refused this client: {why:?}.", cut(namespace)),
             ),
             End::NamespaceDisconnected { namespace } => self.summary(
                 ExitCode::ServerDisconnect,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::end::End;
 use super::event::Event;
 use crate::preview::Preview;
+use crate::style::cut;
 
 /// The namespace that this client joins.
 #[derive(Clone, Debug)]
@@ -77,7 +78,7 @@ impl Namespace {
                 (Event::Joined { namespace, sid: sid.map(|sid| sid.chars().take(4).collect()) }, None)
             }
             Body::ConnectError(data) => {
-                let why = string(Some(member(data, "message").unwrap_or(data))).unwrap_or_default();
+                let why = cut(&string(Some(member(data, "message").unwrap_or(data))).unwrap_or_default());
                 (
                     Event::NamespaceRefused { namespace: namespace.clone(), why: why.clone() },
                     Some(End::NamespaceRefused { namespace, why }),
@@ -98,7 +99,7 @@ impl Namespace {
 
 fn socketio_event(text: &str, packet: &Packet<'_>, event: &SocketIoEvent<'_>) -> Event {
     Event::Emitted {
-        name: event.name().map_or_else(|| decoded_name(text), str::to_owned),
+        name: event.name().map_or_else(|| cut(&decoded_name(text)), cut),
         arguments: Preview::of_text(&joined(event.args().iter())),
         ack: packet.id(),
     }
@@ -160,6 +161,13 @@ mod tests {
         let (event, _) = read(r#"2/chat,7["\u00e9tat",1,"b"]"#);
         let Event::Emitted { name, ack: Some(7), .. } = event else { panic!("{event:?}") };
         assert_eq!(name, "état");
+        // What waits to be printed is no longer than a line.
+        let long = "é".repeat(10_000);
+        let (event, _) = read(&format!(r#"2/chat,["{long}"]"#));
+        assert!(matches!(event, Event::Emitted { name, .. } if name == "é".repeat(200) + "…"));
+        let (event, end) = read(&format!(r#"4/chat,"{long}""#));
+        assert!(matches!(event, Event::NamespaceRefused { why, .. } if why == "é".repeat(200) + "…"));
+        assert!(matches!(end, Some(End::NamespaceRefused { why, .. }) if why == "é".repeat(200) + "…"));
         // Packets of other namespaces, and text that is not a packet, are shown unchanged.
         assert!(matches!(read(r#"2["a"]"#).0, Event::Message { .. }));
         assert!(matches!(read("hello").0, Event::Message { .. }));

@@ -15,7 +15,7 @@ use http::{StatusCode, Uri, Version, header};
 use super::listen::Address;
 use super::settings::Settings;
 use super::values::HostName;
-use crate::style::escape;
+use crate::style::{cut, escape};
 
 /// The host names and origins that may use the server.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Access {
         if is_known(host, names) {
             return Ok(());
         }
-        let name = escape(host);
+        let name = escape(&cut(host));
         Err((
             StatusCode::FORBIDDEN,
             format!(
@@ -88,7 +88,7 @@ impl Access {
             return Ok(());
         }
         let origin = request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let origin = escape(origin.unwrap_or("another site"));
+        let origin = escape(&cut(origin.unwrap_or("another site")));
         Err((
             StatusCode::FORBIDDEN,
             format!(

@@ -33,6 +33,7 @@ impl Name {
     }
 }
 
+/// What happened. Many events may wait to be printed, so each has only the [beginning](cut) of what a peer said.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Listening {
@@ -201,14 +202,14 @@ impl Report for Event {
                 from(*peer, line)
             }
             Self::Denied { target, status, message, peer } => {
-                write!(line, "{}, status {status}: {}", cut(target), cut(message))?;
+                write!(line, "{target}, status {status}: {message}")?;
                 from(*peer, line)
             }
             Self::Node { node, change } => write!(line, "{node} {}", change.as_str()),
             Self::Bus { cause, lost } => {
                 match cause {
                     None => line.write_str("connected")?,
-                    Some(cause) => write!(line, "not connected: {}", cut(cause))?,
+                    Some(cause) => write!(line, "not connected: {cause}")?,
                 }
                 if *lost > 0 { write!(line, ", {lost} messages lost") } else { Ok(()) }
             }
@@ -310,7 +311,7 @@ impl Event {
                 })
             }
             Self::Denied { target, status, message, peer } => json!({
-                "target": cut(target),
+                "target": target,
                 "status": status,
                 "message": message,
                 "peer": peer.map(|peer| peer.to_string()),

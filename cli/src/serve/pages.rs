@@ -27,6 +27,7 @@ use super::feed::Feed;
 use super::settings::Settings;
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::style::cut;
 
 /// How many pages can be open at once.
 const MAX_FEEDS: usize = 64;
@@ -149,7 +150,7 @@ impl Shared {
 
     /// Denies a session at a path that has none. This is logged, because clients often report no more than an error.
     fn wrong_path(&self, request: &Parts) -> Denial {
-        let (ours, theirs) = (&self.path, request.uri.path());
+        let (ours, theirs) = (&self.path, cut(request.uri.path()));
         let other_kind = match theirs.trim_end_matches('/') {
             "/socket.io" if !self.speaks_socketio => "with --socketio for clients of Socket.IO, ",
             "/engine.io" if self.speaks_socketio => "without --socketio for clients of Engine.IO alone, ",
@@ -163,7 +164,7 @@ impl Shared {
 
     fn deny(&self, request: &Parts, (status, sentence): Denial) -> Response<Body> {
         self.log.put(Event::Denied {
-            target: request.uri.path().to_owned(),
+            target: cut(request.uri.path()),
             status: status.as_u16(),
             message: sentence.trim_end().to_owned(),
             peer: request.extensions.get::<PeerAddr>().map(|peer| peer.0),

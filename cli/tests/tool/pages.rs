@@ -60,6 +60,25 @@ fn a_client_at_the_wrong_path_is_told_and_logged_with_the_option_to_use() {
 }
 
 #[test]
+fn a_line_about_a_refused_request_has_only_the_beginnings_of_its_texts() {
+    let (mut server, address) = serve(&[]);
+    let long = "a".repeat(6_000);
+    for head in [
+        format!("GET /{long}?EIO=4 HTTP/1.1\r\nHost: localhost"),
+        format!("GET /{long} HTTP/1.1\r\nHost: {long}"),
+        format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://{long}"),
+        format!("GET /engine.io/?EIO=4&transport={long} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {long}"),
+    ] {
+        assert!(
+            exchange(&address, &format!("{head}\r\nConnection: close\r\n\r\n")).starts_with("HTTP/1.1 4")
+        );
+        let refused = server.event("refused");
+        assert!(refused.to_string().len() < 1_500, "{refused}");
+        assert!(refused["message"].as_str().unwrap().len() > 10, "{refused}");
+    }
+}
+
+#[test]
 fn more_open_pages_than_allowed_are_told_when_to_try_again() {
     let (_server, address) = serve(&[]);
     let open: Vec<_> = (0..64).map(|_| feed(&address)).collect();

@@ -52,11 +52,11 @@ impl Event {
             Self::NotSent { why } => json!({ "why": why }),
             Self::Joined { namespace, sid } => json!({ "namespace": cut(namespace), "sid": sid }),
             Self::NamespaceRefused { namespace, why } => {
-                json!({ "namespace": cut(namespace), "why": cut(why) })
+                json!({ "namespace": cut(namespace), "why": why })
             }
             Self::NamespaceDisconnected { namespace } => json!({ "namespace": cut(namespace) }),
             Self::Emitted { name, arguments, ack } => {
-                json!({ "name": cut(name), "arguments": arguments.json(), "id": ack })
+                json!({ "name": name, "arguments": arguments.json(), "id": ack })
             }
             Self::Ack { id, arguments } => json!({ "id": id, "arguments": arguments.json() }),
             Self::End(summary) | Self::Diagnosis(summary) => summary.json(),

@@ -46,12 +46,12 @@ impl Event {
             Self::NotSent { why } => line.write_str(&cut(why)),
             Self::Joined { namespace, sid: None } => line.write_str(&cut(namespace)),
             Self::Joined { namespace, sid: Some(sid) } => write!(line, "{}, as {sid}…", cut(namespace)),
-            Self::NamespaceRefused { namespace, why } => write!(line, "by {}: {}", cut(namespace), cut(why)),
+            Self::NamespaceRefused { namespace, why } => write!(line, "by {}: {why}", cut(namespace)),
             Self::NamespaceDisconnected { namespace } => {
                 write!(line, "the server disconnected this client from {}", cut(namespace))
             }
             Self::Emitted { name, arguments, ack } => {
-                line.paint(Tone::Strong, cut(name))?;
+                line.paint(Tone::Strong, name)?;
                 line.write_str("  ")?;
                 arguments.write(line)?;
                 ack.map_or(Ok(()), |id| write!(line, ", asks for acknowledgement {id}"))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::log::Log;
 use crate::serve::dashboard::Dashboard;
 use crate::serve::event::Event;
-use crate::style::escape;
+use crate::style::{cut, escape};
 
 /// The time between two looks at the cluster.
 const TURN: Duration = Duration::from_millis(500);
@@ -52,7 +52,7 @@ pub(crate) async fn watch(cluster: Cluster, dashboard: Arc<Dashboard>, log: Log<
         }
         if let Some(is_down) = seen.is_down.filter(|_| seen.is_down != was_down) {
             let bus = &status.bus;
-            let cause = is_down.then(|| bus.cause.clone().unwrap_or_default());
+            let cause = is_down.then(|| cut(bus.cause.as_deref().unwrap_or_default()));
             log.put(Event::Bus { cause, lost: bus.lost - lost });
             seen.lost = bus.lost;
         }
