@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use eio_socketio::engine::{self, Client, ClientSocket, Heartbeat, Message, Transport};
 use eio_socketio::{Disconnect, Namespace, Server, ServerBuilder, Socket};
+use tokio::time::timeout;
+
+/// Longer than any silence that a test waits for: the client answers pings, so without a limit a test that fails would
+/// never end.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// How much the connection's two buffers hold, in bytes.
 const PIPE: usize = 4096;
@@ -64,7 +69,7 @@ impl Raw {
 
     /// Returns the next packet.
     pub(crate) async fn next(&mut self) -> String {
-        match self.engine.recv().await {
+        match timeout(PATIENCE, self.engine.recv()).await.expect("no packet comes") {
             Ok(Message::Text(text)) => text.to_string(),
             other => panic!("expected a text, got {other:?}"),
         }
@@ -76,11 +81,14 @@ impl Raw {
 
     /// Waits until the server has closed the connection. What arrives before is not looked at.
     pub(crate) async fn closed(&mut self) -> engine::Disconnect {
-        loop {
-            if let Err(end) = self.engine.recv().await {
-                return end;
+        let closed = async {
+            loop {
+                if let Err(end) = self.engine.recv().await {
+                    return end;
+                }
             }
-        }
+        };
+        timeout(PATIENCE, closed).await.expect("the server does not close the connection")
     }
 }
 

@@ -11,29 +11,34 @@ use crate::job::{Job, Stop, command, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
 use faults::{FAULTS, Fault, Suite};
 
-/// How long the tests of a crate may run with a fault, which may keep one of them from ending.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// Tests that take so many times as long with a fault as without it, and at least so long, do not end: the runner names a test
+/// that is slow only after a minute.
+const FACTOR: u32 = 6;
+const LEAST: Duration = Duration::from_mins(3);
 
-/// Plants one fault after the other. Each must compile, and must make a test fail that passes without it.
+/// Plants one fault after the other. Each must compile, and must make a test fail, or never end, that passes without it.
 pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {
     let tree = job.workspace.target.join("planted");
     copy_tree(job, &tree)?;
+    let mut patience = Vec::new();
     for (suite, _) in FAULTS {
+        job.run(tests(job, &tree, *suite).arg("--no-run"))?;
         let watch = Stopwatch::start();
         job.run(&mut tests(job, &tree, *suite)).map_err(|stop| {
             Stop::Failed(format!("without a fault, the tests do not pass: {}", stop.sentence()))
         })?;
-        println!(
-            "[planted-faults] {}: its tests pass without a fault, in {}",
-            suite.name(),
-            Spoken(watch.elapsed())
-        );
+        let took = watch.elapsed();
+        println!("[planted-faults] {}: its tests pass without a fault, in {}", suite.name(), Spoken(took));
+        patience.push((took * FACTOR).max(LEAST));
     }
     let mut missed = Vec::new();
-    let faults = FAULTS.iter().flat_map(|(suite, faults)| faults.iter().map(move |fault| (*suite, fault)));
-    for (suite, fault) in faults {
+    let faults = FAULTS
+        .iter()
+        .zip(patience)
+        .flat_map(|((suite, faults), patience)| faults.iter().map(move |fault| (*suite, fault, patience)));
+    for (suite, fault, patience) in faults {
         let watch = Stopwatch::start();
-        let finding = plant(job, &tree, suite, fault)?;
+        let finding = plant(job, &tree, suite, fault, patience)?;
         let took = Spoken(watch.elapsed());
         let line = match finding.first() {
             Some(first) if finding.len() == 1 => format!("found by {first} of {}", suite.name()),
@@ -62,8 +67,14 @@ fn copy_tree(job: &mut Job<'_>, tree: &Path) -> Result<(), Stop> {
     job.run(&mut copy).map(drop)
 }
 
-/// Runs the tests of a suite with the fault in place. Returns the names of those that fail.
-fn plant(job: &mut Job<'_>, tree: &Path, suite: Suite, fault: &Fault) -> Result<Vec<String>, Stop> {
+/// Runs the tests of a suite with the fault in place. Returns the names of those that fail or do not end.
+fn plant(
+    job: &mut Job<'_>,
+    tree: &Path,
+    suite: Suite,
+    fault: &Fault,
+    patience: Duration,
+) -> Result<Vec<String>, Stop> {
     let path = tree.join(fault.place);
     let broken = |error| Stop::Failed(format!("{}: {error}", fault.place));
     let sound = fs::read_to_string(&path).map_err(broken)?;
@@ -72,15 +83,25 @@ fn plant(job: &mut Job<'_>, tree: &Path, suite: Suite, fault: &Fault) -> Result<
     }
     fs::write(&path, sound.replacen(fault.sound, fault.faulty, 1)).map_err(broken)?;
     let compiled = job.run(tests(job, tree, suite).arg("--no-run"));
-    let finding = compiled.and_then(|_| job.outcome_within(&mut tests(job, tree, suite), PATIENCE));
+    let finding = compiled.and_then(|_| job.outcome_within(&mut tests(job, tree, suite), patience));
     fs::write(&path, sound).map_err(broken)?;
     let (ended, printed) = finding?;
-    let failing = failing_tests(&printed);
-    match ended {
-        Ok(status) if status.success() => Ok(Vec::new()),
-        _ if !failing.is_empty() => Ok(failing),
-        Ok(status) => Ok(vec![format!("the program that runs them ({status})")]),
-        Err(_) => Ok(vec!["one that never ends".to_owned()]),
+    finders(ended.ok().map(|status| status.success()), &printed)
+        .map_err(|why| Stop::Failed(format!("{}: {}: {why}", fault.place, fault.effect)))
+}
+
+/// Returns the tests that have found a fault. `passed` is `None` if the runner was stopped: a machine that is slow, or out of
+/// memory, finds no fault, so a test must be named.
+fn finders(passed: Option<bool>, printed: &str) -> Result<Vec<String>, &'static str> {
+    let mut found = failing_tests(printed);
+    if passed.is_none() {
+        found.extend(endless_tests(printed));
+    }
+    match passed {
+        Some(true) => Ok(Vec::new()),
+        _ if !found.is_empty() => Ok(found),
+        Some(false) => Err("the tests failed, but no failing test was named"),
+        None => Err("the tests took too long, but no slow test was named"),
     }
 }
 
@@ -105,6 +126,14 @@ fn failing_tests(printed: &str) -> Vec<String> {
     printed.lines().filter_map(name).collect()
 }
 
+/// The tests of which the runner says that they are slow, and then nothing more.
+fn endless_tests(printed: &str) -> Vec<String> {
+    let lines = || printed.lines().filter_map(|line| line.strip_prefix("test "));
+    let slow = lines().filter_map(|line| line.strip_suffix(" has been running for over 60 seconds"));
+    let has_ended = |name: &str| lines().any(|line| line.starts_with(&format!("{name} ... ")));
+    slow.filter(|name| !has_ended(name)).map(|name| format!("{name}, which does not end,")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +151,25 @@ mod tests {
     fn the_tests_that_fail_are_named() {
         let printed = "test one ... ok\ntest two::three ... FAILED\ntest result: FAILED. 1 passed\n";
         assert_eq!(failing_tests(printed), ["two::three"]);
+    }
+
+    #[test]
+    fn the_tests_that_do_not_end_are_named_and_slow_ones_that_end_are_not() {
+        let printed = "test one ... ok\ntest two has been running for over 60 seconds\n\
+             test three::four has been running for over 60 seconds\ntest two ... ok\n";
+        assert_eq!(endless_tests(printed), ["three::four, which does not end,"]);
+        assert_eq!(finders(None, printed), Ok(endless_tests(printed)));
+        // The program ended, so this test did.
+        assert!(finders(Some(false), printed).is_err());
+    }
+
+    #[test]
+    fn a_fault_is_found_only_by_a_test_that_is_named() {
+        assert_eq!(finders(Some(true), "test one ... ok\n"), Ok(vec![]));
+        for passed in [Some(false), None] {
+            assert!(finders(passed, "test one ... ok\n").is_err());
+            assert_eq!(finders(passed, "test one ... FAILED\n"), Ok(vec!["one".to_owned()]));
+        }
     }
 
     #[test]

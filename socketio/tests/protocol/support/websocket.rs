@@ -109,12 +109,15 @@ impl Client {
 
     /// Returns the next packet of Engine.IO besides pings, which it answers.
     async fn next_message(&mut self) -> Received {
-        loop {
-            match self.next().await {
-                Received::Text(text) if text == "2" => self.send_engine("3").await,
-                received => return received,
+        let message = async {
+            loop {
+                match self.read().await {
+                    Received::Text(text) if text == "2" => self.send_engine("3").await,
+                    received => return received,
+                }
             }
-        }
+        };
+        timeout(PATIENCE, message).await.expect("nothing but pings comes")
     }
 
     /// Returns the text of the next Socket.IO packet.
