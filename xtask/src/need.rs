@@ -141,9 +141,11 @@ impl Machine {
     }
 }
 
-/// The package lists of a fresh machine are empty or old, so they are fetched first.
+/// The package lists of a fresh machine are empty or old, so they are fetched first. A fresh machine also updates itself, and
+/// locks the packages meanwhile.
 fn apt_get(package: &str) -> Command {
-    let script = format!("apt-get update && apt-get install --yes --no-install-recommends {package}");
+    const GET: &str = "apt-get -o DPkg::Lock::Timeout=300";
+    let script = format!("{GET} update && {GET} install --yes --no-install-recommends {package}");
     let mut install = command("sh -c");
     install.arg(script).env("DEBIAN_FRONTEND", "noninteractive");
     install
@@ -184,6 +186,7 @@ mod tests {
         let command = QEMU.installer(Machine::Root).unwrap();
         let script = command.get_args().last().unwrap().to_str().unwrap();
         assert!(script.contains("install --yes") && script.ends_with(" qemu-system-arm"), "{script}");
+        assert_eq!(script.matches("apt-get -o DPkg::Lock::Timeout=").count(), 2, "{script}");
         assert!(command.get_envs().any(|(name, _)| name == "DEBIAN_FRONTEND"));
     }
 

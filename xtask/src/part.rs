@@ -160,7 +160,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "no dependency of a crate or of a board's image has a known vulnerability",
         verb: Verb::Test,
         load: Load::Compiles,
-        needs: &[CARGO_DENY],
+        needs: &[CARGO_DENY, GIT],
         limit_minutes: 5,
         run: advisories::check,
     },
@@ -271,17 +271,17 @@ pub(crate) const PARTS: &[Part] = &[
         about: "what will be published packs, to the same bytes in another folder, and builds from its packages",
         verb: Verb::Test,
         load: Load::Compiles,
-        needs: &[],
+        needs: &[GIT],
         limit_minutes: 10,
         run: packages::pack,
     },
     Part {
         name: "msrv",
-        about: "everything compiles with the oldest compiler that Cargo.toml promises",
+        about: "everything compiles with the oldest compiler that Cargo.toml promises, with all features",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[],
-        limit_minutes: 10,
+        limit_minutes: 15,
         run: host::oldest_compiler,
     },
     Part {
@@ -479,7 +479,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "tests find each of the faults that are planted in core, tokio, embassy and Socket.IO adapters, and in what tasks share",
         verb: Verb::Prove,
         load: Load::Measures,
-        needs: &HOST_TEST_NEEDS,
+        needs: &PLANTED_NEEDS,
         limit_minutes: 120,
         run: planted::find,
     },
@@ -497,7 +497,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "the tool that is handed out has the same bytes when it is built in another folder",
         verb: Verb::Prove,
         load: Load::Measures,
-        needs: &[CC],
+        needs: &[CC, GIT],
         limit_minutes: 120,
         run: reproducible::same_tool,
     },
@@ -542,7 +542,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "the tests notice what cargo-mutants changes in the core and in the tokio adapter's sessions, carriers, polling and wire, except what a list explains",
         verb: Verb::Prove,
         load: Load::Measures,
-        needs: &[CARGO_MUTANTS, Need::Program { name: "git", package: "git" }],
+        needs: &[CARGO_MUTANTS, GIT],
         limit_minutes: 60 * 24 * 7,
         run: mutants::prove,
     },
@@ -559,6 +559,9 @@ const HOST_TEST_NEEDS: [Need; 5] = [
     KILL,
     Need::Program { name: "script", package: "bsdutils" },
 ];
+
+const PLANTED_NEEDS: [Need; 6] =
+    [HOST_TEST_NEEDS[0], HOST_TEST_NEEDS[1], HOST_TEST_NEEDS[2], HOST_TEST_NEEDS[3], HOST_TEST_NEEDS[4], GIT];
 
 const COVERAGE_NEEDS: [Need; 7] = [
     HOST_TEST_NEEDS[0],
@@ -581,6 +584,8 @@ pub(crate) const EMULATED_BOARD: [Need; 3] = [
 ];
 
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
+/// Says what belongs to the tree.
+const GIT: Need = Need::Program { name: "git", package: "git" };
 const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };
 /// Sends signals. The one of a shell is built in.
 const KILL: Need = Need::Program { name: "kill", package: "procps" };

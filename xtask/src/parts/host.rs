@@ -26,7 +26,8 @@ pub(crate) fn build_tool(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(&mut workspace_test("--test tool --no-run")).map(drop)
 }
 
-/// Checks everything with the version that `rust-version` promises.
+/// Checks everything, with all features, with the version that `rust-version` promises. Nothing is linked, so `defmt` needs no
+/// board's linker script.
 pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
     let core = job.workspace.package("eio-core");
     let Some(version) = core.and_then(|package| package.rust_version.clone()) else {
@@ -46,7 +47,8 @@ pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
             )));
         }
     };
-    let mut check =
-        command(&format!("rustup run {toolchain} cargo check --workspace --all-targets --target-dir"));
+    let mut check = command(&format!(
+        "rustup run {toolchain} cargo check --workspace --all-targets --all-features --target-dir"
+    ));
     job.run(check.arg(job.workspace.target.join("oldest-compiler"))).map(drop)
 }
