@@ -104,7 +104,7 @@ fn without_paths(note: &str, paths: [(&PathBuf, &str); 2]) -> String {
 }
 
 /// Returns how many tests passed, by a test runner's closing line.
-fn passed(line: &str) -> Option<u64> {
+pub(crate) fn passed(line: &str) -> Option<u64> {
     line.strip_prefix("test result: ok. ")?.split_once(' ')?.0.parse().ok()
 }
 

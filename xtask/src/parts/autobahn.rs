@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::install;
 use crate::job::{Job, Stop};
-use crate::parts::host::workspace_test;
+use crate::parts::host::{run_tests, workspace_test};
 
 /// Plays the cases about correctness, in both roles.
 pub(crate) fn correctness(job: &mut Job<'_>) -> Result<(), Stop> {
@@ -26,7 +26,7 @@ fn suite() -> Command {
 fn play(job: &mut Job<'_>, test: &mut Command) -> Result<(), Stop> {
     let environment = job.workspace.target.join("interop/autobahn");
     let python = install::from_pypi(job, "tests/interop/autobahn/requirements.txt", &environment)?;
-    let printed = job.run(test.env("EIO_AUTOBAHN_PYTHON", python))?;
+    let printed = run_tests(job, test.env("EIO_AUTOBAHN_PYTHON", python))?;
     printed
         .lines()
         .filter_map(|line| line.split_once("autobahn: "))

@@ -11,7 +11,7 @@ use self::budget::Budget;
 pub(crate) use self::demonstration::{prepare, show};
 use crate::job::{Job, Stop, command, failed};
 use crate::llvm::Sections;
-use crate::parts::host::{build_tool, workspace_test};
+use crate::parts::host::{build_tool, run_tests, workspace_test};
 use crate::parts::nest;
 use crate::programs::Programs;
 
@@ -30,9 +30,8 @@ pub(crate) fn at_each_tick_rate(job: &mut Job<'_>) -> Result<(), Stop> {
     for rate in TICK_RATES {
         let arguments = format!("--manifest-path {MANIFEST} --package ticks --lib --features tick-hz-{rate}");
         let mut test = command(&format!("cargo test {arguments}"));
-        job.run(
-            test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"),
-        )?;
+        test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+        run_tests(job, &mut test)?;
     }
     Ok(())
 }
@@ -44,7 +43,7 @@ pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     // Our own server is one of those that the board meets.
     build_tool(job)?;
     let mut test = workspace_test(&format!("--features {FEATURE} --test firmware -- --test-threads=4"));
-    job.run(test.env(IMAGES, images)).map(drop)
+    run_tests(job, test.env(IMAGES, images)).map(drop)
 }
 
 /// The format, and the lints for all that the emulated board runs.

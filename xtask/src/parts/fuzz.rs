@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread::available_parallelism;
 
 use crate::job::{Job, Stop, command, failed};
-use crate::parts::host::{workspace_build, workspace_test};
+use crate::parts::host::{run_tests, workspace_build, workspace_test};
 
 /// What libFuzzer has found before: a folder for each target.
 const CORPUS: &str = "fuzz/corpus";
@@ -16,9 +16,12 @@ const CORPUS: &str = "fuzz/corpus";
 const MINUTES: u64 = 10;
 const MINUTES_VARIABLE: &str = "EIO_FUZZ_MINUTES";
 
+/// What a target has played that has printed no progress.
+const NOTHING: &str = "no progress was printed: nothing was played";
+
 /// Plays the seeds, the committed inputs and changed copies of both, with the compiler and the profile of all tests.
 pub(crate) fn replay(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.run(&mut workspace_test("--features eio-fuzz/replay --test replay")).map(drop)
+    run_tests(job, &mut workspace_test("--features eio-fuzz/replay --test replay")).map(drop)
 }
 
 /// Lets libFuzzer play with each target in turn, on all processors, for as many minutes as `EIO_FUZZ_MINUTES` says. What
@@ -47,11 +50,14 @@ pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
         run.args(committed.is_dir().then_some(committed));
         run.args(["--", "-timeout=30", "-max_len=4096", &format!("-max_total_time={}", minutes * 60)]);
         let (status, printed) = job.outcome(&mut run)?;
-        let summary = format!("{target}: {}", summary(&printed));
-        println!("[libfuzzer] {summary}");
-        job.note(summary);
+        let summary = summary(&printed);
+        let said = format!("{target}: {}", summary.as_deref().unwrap_or(NOTHING));
+        println!("[libfuzzer] {said}");
+        job.note(said);
         if !status.success() {
             result = result.and(failed(format!("an input makes {target} fail: see fuzz/artifacts/{target}")));
+        } else if summary.is_none() {
+            result = result.and(failed(format!("{target}: {NOTHING}")));
         }
     }
     result
@@ -76,30 +82,28 @@ fn cargo_fuzz(job: &Job<'_>, verb: &str) -> Command {
     fuzz
 }
 
-/// The programs of libFuzzer.
+/// The programs of libFuzzer, of which there is at least one.
 fn targets(root: &Path) -> Result<BTreeSet<String>, Stop> {
     let folder = root.join("fuzz/fuzz_targets");
     let broken = |error| Stop::Failed(format!("{}: {error}", folder.display()));
     let files = std::fs::read_dir(&folder).map_err(broken)?;
     let stem =
         |file: std::fs::DirEntry| file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    files.filter_map(|file| file.map(stem).transpose()).collect::<Result<_, _>>().map_err(broken)
+    let targets: BTreeSet<_> =
+        files.filter_map(|file| file.map(stem).transpose()).collect::<Result<_, _>>().map_err(broken)?;
+    if targets.is_empty() { failed(format!("{}: no target", folder.display())) } else { Ok(targets) }
 }
 
 /// How many inputs were played and what they have reached, from the last line of progress that libFuzzer has printed:
-/// `#1234: cov: 56 ft: 78 corp: 9 ..`.
-fn summary(printed: &str) -> String {
-    let progress = printed.lines().rev().find_map(|line| {
+/// `#1234: cov: 56 ft: 78 corp: 9 ..`. `None` if it says of no input that it was played.
+fn summary(printed: &str) -> Option<String> {
+    let (executions, edges, features) = printed.lines().rev().find_map(|line| {
         let (executions, rest) = line.strip_prefix('#')?.split_once(": cov: ")?;
         let mut words = rest.split_whitespace();
         Some((executions, words.next()?, words.nth(1)?))
-    });
-    match progress {
-        Some((executions, edges, features)) => {
-            format!("{executions} executions, {edges} edges and {features} features reached")
-        }
-        None => "no progress was printed".to_owned(),
-    }
+    })?;
+    let has_played = executions.parse::<u64>().is_ok_and(|executions| executions > 0);
+    has_played.then(|| format!("{executions} executions, {edges} edges and {features} features reached"))
 }
 
 #[cfg(test)]
@@ -110,7 +114,13 @@ mod tests {
     fn the_last_progress_counts() {
         let printed =
             "INFO: x\n#10: cov: 1 ft: 2 corp: 3 exec/s: 4\n#2048: cov: 55 ft: 70 corp: 9 exec/s: 1\nend";
-        assert_eq!(summary(printed), "2048 executions, 55 edges and 70 features reached");
-        assert_eq!(summary("nothing"), "no progress was printed");
+        assert_eq!(summary(printed).unwrap(), "2048 executions, 55 edges and 70 features reached");
+    }
+
+    #[test]
+    fn a_run_without_progress_has_played_nothing() {
+        for printed in ["", "INFO: x", "#0: cov: 1 ft: 2 corp: 3", "#12: cov: 3"] {
+            assert_eq!(summary(printed), None, "{printed}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::job::{Job, Stop, command, failed};
+use crate::job::{Job, Stop, command, failed, spelled};
+use crate::record;
 
 /// The features that bring tests of their own. `defmt` is not among them: its log statements need a board's linker script.
 pub(crate) const WORKSPACE_FEATURES: &str = "eio-core/serde,eio-legacy/serde,eio-embassy/proto-ipv4,\
@@ -13,6 +14,17 @@ pub(crate) const WORKSPACE_FEATURES: &str = "eio-core/serde,eio-legacy/serde,eio
 /// package with `--package`: alone, a package has fewer features, and cargo would build its dependencies once more.
 pub(crate) fn workspace_test(arguments: &str) -> Command {
     command(&format!("cargo test --workspace --features {WORKSPACE_FEATURES} {arguments}"))
+}
+
+/// Runs tests, and returns what they printed. The part fails also if no test ran, as when none has the name that is looked for.
+pub(crate) fn run_tests(job: &mut Job<'_>, tests: &mut Command) -> Result<String, Stop> {
+    let printed = job.run(tests)?;
+    if has_run(&printed) { Ok(printed) } else { failed(format!("no test ran: {}", spelled(tests))) }
+}
+
+/// Whether a runner of tests says that one has passed.
+fn has_run(printed: &str) -> bool {
+    printed.lines().filter_map(record::passed).any(|count| count > 0)
 }
 
 /// `cargo build` with these arguments and the features of [`workspace_test`].
@@ -51,4 +63,18 @@ pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
         "rustup run {toolchain} cargo check --workspace --all-targets --all-features --target-dir"
     ));
     job.run(check.arg(job.workspace.target.join("oldest-compiler"))).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_that_were_left_out_have_not_run() {
+        let none =
+            "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out\n";
+        let one = "test a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored\n";
+        assert!(!has_run("") && !has_run(none));
+        assert!(has_run(one) && has_run(&format!("{none}{one}{none}")));
+    }
 }

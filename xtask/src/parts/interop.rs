@@ -7,7 +7,7 @@ use crate::bench;
 use crate::install;
 use crate::job::{Job, Stop};
 use crate::part::WEB_ASSEMBLY;
-use crate::parts::host::{build_tool, workspace_build, workspace_test};
+use crate::parts::host::{build_tool, run_tests, workspace_build, workspace_test};
 use crate::parts::nest;
 
 /// Where other people's programs are described.
@@ -29,7 +29,7 @@ pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     let examples = RUNTIMES.map(|name| format!("--example {name}")).join(" ");
     job.run(&mut workspace_build(&format!("--features {INTEROP} {examples}")))?;
     job.cargo(&format!("build --package eio-browser-example --target {WEB_ASSEMBLY} --release"))?;
-    job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
+    run_tests(job, test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
 /// Other people's Socket.IO clients and servers with ours, and with the client for boards, and browsers that vanish from the
@@ -42,8 +42,9 @@ pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     let socketioxide = bench::build_socketioxide(job)?;
     job.run(&mut workspace_build(&format!("--features {INTEROP} --example gateway")))?;
     let mut peers = test("socketio_peers");
-    job.run(peers.env("EIO_INTEROP_PYTHON", python).env("EIO_INTEROP_SOCKETIOXIDE", socketioxide))?;
-    job.run(&mut test("board_peers")).map(drop)
+    peers.env("EIO_INTEROP_PYTHON", python).env("EIO_INTEROP_SOCKETIOXIDE", socketioxide);
+    run_tests(job, &mut peers)?;
+    run_tests(job, &mut test("board_peers")).map(drop)
 }
 
 /// The tool before other people's proxies and servers. Needs root, because one case pulls a cable.
@@ -51,7 +52,7 @@ pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     let python = peers(job)?;
     build_tool(job)?;
-    job.run(test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
+    run_tests(job, test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
 /// Several nodes over real servers of Redis and NATS, behind HAProxy. Needs root, because one case pulls a cable.
@@ -59,13 +60,13 @@ pub(crate) fn cluster(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     install::from_npm(job, FOLDER)?;
     build_tool(job)?;
-    job.run(&mut test("cluster")).map(drop)
+    run_tests(job, &mut test("cluster")).map(drop)
 }
 
 /// The client for boards over networks that this machine can be.
 pub(crate) fn networks(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("slirp gets a host's name of its own")?;
-    job.run(&mut test("networks")).map(drop)
+    run_tests(job, &mut test("networks")).map(drop)
 }
 
 /// Installs other people's programs. Returns the interpreter of those in Python.
@@ -78,7 +79,7 @@ pub(crate) fn peers(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
 /// What killed or starved other implementations, tried on our server.
 pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it reads in `/proc` what a server holds")?;
-    job.run(&mut test("attacks")).map(drop)
+    run_tests(job, &mut test("attacks")).map(drop)
 }
 
 /// Heartbeats that meet the limits of idle connections, for half a minute.
@@ -94,7 +95,7 @@ pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
 
 /// Clients that only answer heartbeats. Prints how many there were and how their sessions went.
 fn meet_limits(job: &mut Job<'_>, test: &mut Command) -> Result<(), Stop> {
-    let printed = job.run(test)?;
+    let printed = run_tests(job, test)?;
     printed.lines().filter_map(|line| line.strip_prefix("soak: ")).for_each(|line| job.note(line.to_owned()));
     Ok(())
 }
@@ -104,7 +105,7 @@ pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     // The tool writes to the disk that is full.
     build_tool(job)?;
-    let printed = job.run(&mut test("faults"))?;
+    let printed = run_tests(job, &mut test("faults"))?;
     printed.lines().filter(|line| line.contains("resident")).for_each(|line| job.note(line.to_owned()));
     Ok(())
 }
