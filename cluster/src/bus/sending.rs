@@ -10,7 +10,7 @@ use crate::bus::port::Port;
 use crate::bus::state::{BusState, Limits, OVERHEAD, Shared, State};
 use crate::bus::subject::Subject;
 use crate::metrics;
-use crate::sync::spawn;
+use crate::sync::{MutexGuard, spawn};
 
 /// What receives the messages of the bus, in the bus's task.
 pub(crate) trait Receive: Send + Sync {
@@ -114,7 +114,7 @@ impl Sending {
 
     /// Puts a message into the queue, or refuses it. Never waits.
     pub(crate) fn publish(&self, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
-        self.shared().publish(&mut self.shared().lock(), subject, payload)
+        self.shared().publish(self.shared().lock(), subject, payload)
     }
 
     /// Puts a sign of life in front of the queue, if the bus is up. Up to [`SIGNS`] it may be above the bound of the queue: a
@@ -180,7 +180,12 @@ impl Sending {
 }
 
 impl Shared {
-    fn publish(&self, state: &mut State, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
+    fn publish(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        subject: Subject,
+        payload: Bytes,
+    ) -> Result<(), NotPublished> {
         let (len, cost) = (payload.len(), payload.len().saturating_add(OVERHEAD));
         let refused = if len > self.limits.message {
             NotPublished::TooLong { len, max: self.limits.message }
@@ -191,10 +196,12 @@ impl Shared {
         } else {
             state.queue.push_back((subject, payload));
             state.queued += cost;
+            drop(state);
             self.work.notify_one();
             return Ok(());
         };
         state.lost += 1;
+        drop(state);
         metrics::LOST.add(1);
         Err(refused)
     }
@@ -235,7 +242,7 @@ impl Watcher {
             {
                 let mut state = self.shared.lock();
                 if state.bus != BusState::Up || state.closing || self.shared.has_room(&mut state) {
-                    return self.shared.publish(&mut state, subject, payload);
+                    return self.shared.publish(state, subject, payload);
                 }
             }
             room.await;
