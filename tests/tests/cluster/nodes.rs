@@ -5,7 +5,7 @@ use eio_tests::interop::{Case, Log, Network};
 
 use crate::cases;
 use crate::crowd::Crowd;
-use crate::servers::{Kind, Server};
+use crate::servers::{Cable, Kind, Server};
 use crate::whole::{Client, Clients, Node, Nodes, two_periods};
 
 /// From polling to a WebSocket, as clients do by default; and each alone.
@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
         over_redis_three_nodes_act_as_one_and_one_may_die,
         over_nats_three_nodes_act_as_one_and_one_may_die,
         a_bus_that_is_lost_ends_no_session_and_is_found_again,
+        a_node_that_alone_loses_the_bus_keeps_its_clients,
         a_node_that_stands_still_is_gone_and_comes_back,
         a_rolling_restart_loses_nobody,
         five_thousand_clients_hear_each_message_once_before_and_after_a_node_dies,
@@ -76,6 +77,33 @@ async fn a_bus_that_is_lost_ends_no_session_and_is_found_again(log: Log) {
         node.event("bus", &[("up", true.into()), ("cause", ().into())]).await;
     }
     let heard = |all: &[Client]| all.iter().filter(|client| client.got > 0).count() as u64 == on_a - 1;
+    clients.until("what was told on one node", heard).await;
+    clients.all_hear(&["a", "b", "c"]).await;
+    let all = clients.look().await;
+    assert!(all.iter().all(|client| client.connects == 1 && client.ends.is_empty()), "{all:?}");
+}
+
+async fn a_node_that_alone_loses_the_bus_keeps_its_clients(log: Log) {
+    let bus = Server::start(Kind::Redis, "", &log).await;
+    let cable = Cable::to(bus.port).await;
+    let mut nodes = Nodes::start_with(bus, format!("redis://127.0.0.1:{}", cable.port), "1s", &log).await;
+    let mut clients = Clients::open(&nodes.url(), 4, &EACH, &log).await;
+    cable.cut();
+    nodes.each[2].event("bus", &[("up", false.into())]).await;
+    for at in [0, 1] {
+        nodes.each[at].sees("c", "gone").await;
+    }
+    // Requests still find it, by way of each node.
+    two_periods().await;
+    let all = clients.look().await;
+    let on_c = all.iter().filter(|client| client.node == "c").count() as u64;
+    let from = all.iter().position(|client| client.node == "c").expect("a client on each node");
+    assert_eq!(clients.tell(from).await, on_c - 1);
+    cable.mend();
+    for at in [0, 1] {
+        nodes.each[at].sees("c", "joined").await;
+    }
+    let heard = |all: &[Client]| all.iter().filter(|client| client.got > 0).count() as u64 == on_c - 1;
     clients.until("what was told on one node", heard).await;
     clients.all_hear(&["a", "b", "c"]).await;
     let all = clients.look().await;
@@ -146,7 +174,8 @@ async fn a_node_whose_cable_is_pulled_is_gone_and_comes_back(log: Log) {
 
 async fn five_thousand_clients_hear_each_message_once_before_and_after_a_node_dies(log: Log) {
     let bus = Server::start(Kind::Redis, "", &log).await;
-    let mut nodes = Nodes::start_with(bus, "15s", &log).await;
+    let url = bus.url_with("");
+    let mut nodes = Nodes::start_with(bus, url, "15s", &log).await;
     let crowd = Crowd::gather(&nodes.url(), 5_000).await;
     crowd.all_hear().await;
     let before = crowd.joins();

@@ -128,28 +128,31 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// Starts all of them, and waits until each knows the others.
     pub(crate) fn start(bus: Server, log: &Log) -> Pin<Box<dyn Future<Output = Self> + Send + '_>> {
-        Self::start_with(bus, "1s", log)
+        let url = bus.url_with("");
+        Self::start_with(bus, url, "1s", log)
     }
 
-    /// Does the same with this ping interval and ping timeout.
+    /// Does the same with this ping interval and ping timeout, and another way to the bus for the last node.
     pub(crate) fn start_with<'l>(
         bus: Server,
+        last: String,
         heartbeat: &'static str,
         log: &'l Log,
     ) -> Pin<Box<dyn Future<Output = Self> + Send + 'l>> {
         // A large future, in futures of cases that are not small either.
-        Box::pin(Self::start_all(bus, heartbeat, log))
+        Box::pin(Self::start_all(bus, last, heartbeat, log))
     }
 
-    async fn start_all(bus: Server, heartbeat: &'static str, log: &Log) -> Self {
+    async fn start_all(bus: Server, last: String, heartbeat: &'static str, log: &Log) -> Self {
         let folder = Folder::new();
         let secret = folder.write("secret", "only for the tests of this folder");
         let secret = secret.to_str().expect("a path in UTF-8").to_owned();
         let addresses = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
         let balancer = free_port();
-        let url = bus.url_with("");
-        let start =
-            |at: usize| Node::start_inside(&[], NAMES[at], &addresses[at], &url, (&secret, heartbeat), log);
+        let urls = [bus.url_with(""), bus.url_with(""), last];
+        let start = |at: usize| {
+            Node::start_inside(&[], NAMES[at], &addresses[at], &urls[at], (&secret, heartbeat), log)
+        };
         let mut nodes = [start(0).await, start(1).await, start(2).await];
         for (node, own) in nodes.iter_mut().zip(NAMES) {
             // They come in any order.
