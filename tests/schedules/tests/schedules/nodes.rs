@@ -14,8 +14,13 @@ use tokio::sync::mpsc;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn node(bus: &Memory, name: &str) -> Cluster {
+    node_with(bus, name, 8 * 1024 * 1024).await
+}
+
+/// The same with this bound of the queue.
+async fn node_with(bus: &Memory, name: &str, max_queued: usize) -> Cluster {
     let server = Server::builder(|_socket| async {}).node(name).build().unwrap();
-    let node = Cluster::builder(&server, bus.end(name)).join().unwrap();
+    let node = Cluster::builder(&server, bus.end(name)).max_queued(max_queued).join().unwrap();
     node.connected().await;
     node
 }
@@ -97,5 +102,41 @@ fn each_question_gets_its_answer_or_ends_with_the_node() {
         }
         leaving.await.unwrap();
         a.leave().await;
+    });
+}
+
+#[test]
+fn answers_that_wait_for_room_go_on_when_there_is_some() {
+    explore("answers_that_wait_for_room_go_on_when_there_is_some", "", Clock::Stands, || async {
+        let bus = Memory::new();
+        // A quarter of it is one part.
+        let (a, b) = (node(&bus, "a").await, node_with(&bus, "b", 2_000).await);
+        knows(&a, "b").await;
+        knows(&b, "a").await;
+        let answer = |message: Incoming<'_>| {
+            let mut reply = message.reply.unwrap();
+            future::spawn(async move {
+                for number in 0..3 {
+                    reply.send(&[number; 300]).await.unwrap();
+                }
+            });
+        };
+        let _answering = b.channel("test", answer).unwrap();
+        let asking = a.channel("test", |_: Incoming<'_>| {}).unwrap();
+        let questions = [(); 2].map(|()| {
+            let mut question = asking.ask("b", b"", TIMEOUT);
+            future::spawn(async move {
+                for number in 0..3 {
+                    assert_eq!(&*question.next().await.unwrap().part.unwrap(), [number; 300]);
+                }
+                assert!(question.next().await.is_none());
+            })
+        });
+        for question in questions {
+            question.await.unwrap();
+        }
+        assert_eq!(b.status().bus.lost, 0);
+        a.leave().await;
+        b.leave().await;
     });
 }
