@@ -195,6 +195,22 @@ impl RawArgs {
         }
     }
 
+    /// Copies what is a part of a message, so that the message can go. [`byte_len`](Self::byte_len) then says what is kept.
+    #[cfg(feature = "server")]
+    pub(crate) fn into_own_memory(self) -> Self {
+        match self.0 {
+            Form::Json { list, attachments } => {
+                let attachments = attachments.iter().flat_map(|all| all.iter());
+                let copies = attachments.map(|bytes| Bytes::copy_from_slice(bytes)).collect();
+                Self::from_json(String::from(&*list).into(), copies)
+            }
+            Form::Values { values, byte_len } => {
+                let values = values.iter().cloned().map(Value::into_own_memory).collect();
+                Self(Form::Values { values, byte_len })
+            }
+        }
+    }
+
     /// Returns the text of a JSON array without its brackets, and what its placeholders refer to.
     pub(crate) fn to_json(&self) -> Result<(Cow<'_, ByteString>, Cow<'_, [Bytes]>), EncodeError> {
         match &self.0 {

@@ -118,6 +118,20 @@ impl Value {
         size_of::<Self>() + content
     }
 
+    /// Copies what is a part of a message, so that the message can go.
+    #[cfg(feature = "server")]
+    pub(crate) fn into_own_memory(self) -> Self {
+        match self {
+            Self::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(&bytes)),
+            Self::Array(values) => Self::Array(values.into_iter().map(Self::into_own_memory).collect()),
+            Self::Object(members) => {
+                let own = members.into_iter().map(|(key, value)| (key, value.into_own_memory()));
+                Self::Object(Box::new(own.collect()))
+            }
+            other => other,
+        }
+    }
+
     /// Replaces the placeholders in the value by the attachments that they refer to. As in JavaScript, other members of
     /// a placeholder mean nothing. There
     /// may be as many placeholders as a packet may have attachments.

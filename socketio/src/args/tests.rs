@@ -1,5 +1,8 @@
 //! What is written, read as what it was meant to be.
 
+#[cfg(feature = "server")]
+mod memory;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,7 @@
 
 mod handling;
 mod packets;
+mod returning;
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
@@ -44,7 +45,7 @@ pub(crate) struct Connection {
     running: Running,
     /// When the connection closes, unless a socket joins.
     close_at: Option<Pin<Box<Sleep>>>,
-    /// The packet that waits for room.
+    /// What happens to the packets that wait for room: the next one is sent, or what was sent is flushed.
     sending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// The end of the session while the connection does not read; while a message waits, also the end of the patience.
     closed: Option<Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>>>,
@@ -154,19 +155,15 @@ impl Connection {
     fn poll_sending(&mut self, cx: &mut Context<'_>) {
         loop {
             let Some(sending) = &mut self.sending else {
-                let Some(encoded) = self.link.next_waiting() else { return };
-                let sender = self.link.sender.clone();
-                self.sending = Some(Box::pin(async move {
-                    // A session that has ended needs no packet.
-                    let _ = sender.send_batch(encoded.into_messages()).await;
-                }));
+                let Some(step) = self.link.next_step() else { return };
+                self.sending = Some(step);
                 continue;
             };
             if sending.as_mut().poll(cx).is_pending() {
                 return;
             }
             self.sending = None;
-            self.link.note_sent();
+            self.link.note_done();
         }
     }
 
@@ -196,7 +193,7 @@ impl Connection {
         let sender = &self.link.sender;
         let has_room = self.running.has_room(self.link.server.max_running);
         // A client that asks for more than it takes, or than the application does, has to wait.
-        let may_read = has_room && self.sending.is_none() && !self.link.is_busy();
+        let may_read = has_room && !self.link.owes();
         if self.waiting.is_none() && !may_read {
             let closed = self.closed.get_or_insert_with(|| closed_after(sender.clone(), Duration::ZERO));
             ready!(closed.as_mut().poll(cx));

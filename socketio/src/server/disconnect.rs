@@ -101,14 +101,15 @@ impl Reason {
     }
 
     /// Returns whether a client that comes back in time gets what it missed, if the server has
-    /// [recovery](crate::ServerBuilder::recovery). As in the reference, this is so unless one side left the namespace on
-    /// purpose or the client sent what is no Engine.IO packet.
+    /// [recovery](crate::ServerBuilder::recovery). This is so unless one side left the namespace on purpose, the client sent
+    /// what is no Engine.IO packet, as in the reference, or an event was not sent to it because it did not read.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
         !matches!(
             self,
             Self::ClientNamespaceDisconnect
                 | Self::ServerNamespaceDisconnect
+                | Self::SlowClient
                 | Self::Session(DisconnectReason::ParseError(_))
         )
     }

@@ -1,7 +1,9 @@
 //! What the sockets of one connection share: the way to the client, and the way to the connection's task.
 
+mod lane;
+
+use core::pin::Pin;
 use core::task::{Context, Waker};
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -11,6 +13,7 @@ use eio_tokio::{Revision, Sender, TrySendBatchError, TrySendError};
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::parser::Encoded;
+use crate::server::link::lane::{Lane, Step};
 use crate::server::refusal::Refusal;
 use crate::server::shared::{Shared, WhenFull};
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
@@ -21,15 +24,14 @@ pub(crate) struct Link {
     pub(crate) server: Arc<Shared>,
     pub(crate) sender: Sender,
     desk: Mutex<Desk>,
-    /// Whether packets wait in the lane. Others must not overtake them.
+    /// Whether the lane is busy, known without the lock.
     is_busy: AtomicBool,
 }
 
 /// What waits for the connection's task.
 #[derive(Default)]
 struct Desk {
-    /// Packets that must not be lost, and for which the outbox had no room.
-    lane: VecDeque<Encoded>,
+    lane: Lane,
     /// Whether a socket has ended since the task last looked.
     has_ended: bool,
     /// Whether the application has asked to close the connection.
@@ -44,6 +46,15 @@ enum NotPosted {
     /// There is no room for the packet.
     Full(Encoded),
     Refused(EmitError),
+}
+
+impl From<NotPosted> for EmitError {
+    fn from(not_posted: NotPosted) -> Self {
+        match not_posted {
+            NotPosted::Full(_) => Self::Full,
+            NotPosted::Refused(error) => error,
+        }
+    }
 }
 
 /// What the connection's task has to know.
@@ -64,20 +75,41 @@ impl Link {
         self.sender.revision() == Revision::V3
     }
 
-    /// Returns whether packets wait that others must not overtake.
+    /// Returns whether packets wait that others must not overtake, or the client catches up with what it has missed.
     pub(crate) fn is_busy(&self) -> bool {
         self.is_busy.load(Ordering::Acquire)
     }
 
-    /// Sends a packet, if the outbox has room.
+    /// Returns whether packets wait that the client has caused, so that it has to wait with further ones.
+    pub(crate) fn owes(&self) -> bool {
+        self.is_busy() && self.lock().lane.owes()
+    }
+
+    /// Sends a packet, if the outbox has room. While the client catches up with what it has missed, the packet may also wait
+    /// behind that.
     pub(crate) fn send(&self, encoded: Encoded) -> Result<(), EmitError> {
         if self.is_busy() {
+            return self.send_behind(encoded);
+        }
+        self.post(encoded).map_err(EmitError::from)
+    }
+
+    fn send_behind(&self, encoded: Encoded) -> Result<(), EmitError> {
+        let mut desk = self.lock();
+        let encoded = match self.post_behind(&desk, encoded) {
+            Err(NotPosted::Full(encoded)) => encoded,
+            posted => return Ok(posted?),
+        };
+        if !desk.lane.follow(encoded, self.server.recovery.as_ref()) {
             return Err(EmitError::Full);
         }
-        self.post(encoded).map_err(|not_posted| match not_posted {
-            NotPosted::Full(_) => EmitError::Full,
-            NotPosted::Refused(error) => error,
-        })
+        self.note_lane(desk);
+        Ok(())
+    }
+
+    /// Posts a packet unless others wait.
+    fn post_behind(&self, desk: &Desk, encoded: Encoded) -> Result<(), NotPosted> {
+        if desk.lane.is_free() { self.post(encoded) } else { Err(NotPosted::Full(encoded)) }
     }
 
     fn post(&self, encoded: Encoded) -> Result<(), NotPosted> {
@@ -141,12 +173,29 @@ impl Link {
     }
 
     /// Sends an encoded packet that must not be lost, as [`send_surely`](Self::send_surely) does.
-    pub(crate) fn send_encoded_surely(&self, encoded: Encoded) {
+    fn send_encoded_surely(&self, encoded: Encoded) {
         let mut desk = self.lock();
-        let posted = if self.is_busy() { Err(NotPosted::Full(encoded)) } else { self.post(encoded) };
-        let Err(NotPosted::Full(encoded)) = posted else { return };
-        desk.lane.push_back(encoded);
-        self.is_busy.store(true, Ordering::Release);
+        let Err(NotPosted::Full(encoded)) = self.post_behind(&desk, encoded) else { return };
+        desk.lane.push(encoded);
+        self.note_lane(desk);
+    }
+
+    /// Sends the events that a client has missed. Events that are sent after them wait for room until they have left.
+    pub(crate) fn send_missed(&self, missed: Vec<Encoded>) {
+        if missed.is_empty() {
+            return;
+        }
+        for encoded in missed {
+            self.send_encoded_surely(encoded);
+        }
+        let mut desk = self.lock();
+        desk.lane.catch_up();
+        self.note_lane(desk);
+    }
+
+    /// Tells others that the lane is busy, and wakes the connection's task.
+    fn note_lane(&self, mut desk: MutexGuard<'_, Desk>) {
+        self.is_busy.store(desk.lane.is_busy(), Ordering::Release);
         let task = desk.task.take();
         drop(desk);
         wake(task);
@@ -180,17 +229,26 @@ impl Link {
         News { has_ended: core::mem::take(&mut desk.has_ended), closes: core::mem::take(&mut desk.closes) }
     }
 
-    /// Returns the next packet that waits, to be sent when there is room. [`note_sent`](Self::note_sent) follows.
-    pub(crate) fn next_waiting(&self) -> Option<Encoded> {
-        self.lock().lane.pop_front()
+    /// Returns what is to be done next for packets that wait. [`note_done`](Self::note_done) follows when it is over.
+    pub(crate) fn next_step(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let step = self.lock().lane.next_step()?;
+        let sender = self.sender.clone();
+        Some(match step {
+            // A session that has ended needs no packet, and has nothing to flush.
+            Step::Send(encoded) => Box::pin(async move {
+                let _ = sender.send_batch(encoded.into_messages()).await;
+            }),
+            Step::Flush => Box::pin(async move {
+                let _ = sender.flush().await;
+            }),
+        })
     }
 
-    /// Notes that the packet has been sent, so that others may follow if no more wait.
-    pub(crate) fn note_sent(&self) {
-        let desk = self.lock();
-        if desk.lane.is_empty() {
-            self.is_busy.store(false, Ordering::Release);
-        }
+    /// Notes that the step is over, so that others may follow if no more wait.
+    pub(crate) fn note_done(&self) {
+        let mut desk = self.lock();
+        desk.lane.note_done();
+        self.is_busy.store(desk.lane.is_busy(), Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, Desk> {

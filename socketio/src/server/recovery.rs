@@ -8,6 +8,7 @@
 mod history;
 mod log;
 mod offset;
+mod recipients;
 mod sessions;
 mod trail;
 
@@ -16,6 +17,7 @@ use core::time::Duration;
 pub(crate) use {
     history::{History, Restored},
     offset::{Offset, Offsets},
+    recipients::Recipients,
     trail::Trail,
 };
 
@@ -26,13 +28,22 @@ pub(crate) use {
 /// see.
 ///
 /// Handlers see a recovered client leave and come back: `on_disconnect` runs when the connection breaks, and `on_connect`
-/// when the client returns, with [`Socket::is_recovered`](crate::Socket::is_recovered).
+/// when the client returns, with [`Socket::is_recovered`](crate::Socket::is_recovered). The second always starts after the
+/// first: a client that returns earlier waits until `on_disconnect` has started. If that takes 5 seconds, because
+/// `on_disconnecting` does not end, the client connects anew.
 ///
 /// What is kept for it is bounded. Each namespace has bounds of its own. The oldest goes first, and clients that would
 /// need it are not recovered.
 ///
-/// Kept are events that ask for no acknowledgement and are not volatile. A client may get an event twice, if the
-/// connection broke after its arrival and before the client took note of it.
+/// Kept are events that ask for no acknowledgement and are not volatile, also those that are sent to the
+/// [`Socket`](crate::Socket) that has ended. Values that are [stored](crate::Socket::insert) with that socket are those of the
+/// new one, too. A client may get an event twice, if the connection broke after its arrival and before the client took note
+/// of it.
+///
+/// A client that has missed more than its outbox holds gets it as it reads. Until then, events that are sent to it wait
+/// behind what it has missed, within the bounds of a namespace, and [`WhenFull`](crate::WhenFull) holds beyond them.
+///
+/// A client that [`WhenFull::Close`](crate::WhenFull::Close) has disconnected is not recovered: an event was not sent to it.
 ///
 /// In a cluster, a client is recovered by the node that it was on, and not by another one.
 ///
@@ -102,7 +113,8 @@ impl Recovery {
     }
 
     /// Sets how many bytes the events that are kept in a namespace may take, with what is noted of each: whom it is for,
-    /// and when it was sent. Default: 10 MB.
+    /// and when it was sent. Disconnected sockets may take as many again, with the names of their rooms and the data with
+    /// which their clients joined. Values that the application has stored with them do not count. Default: 10 MB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
@@ -118,6 +130,11 @@ impl Recovery {
             ("recovery: max_bytes", self.max_bytes == 0),
         ];
         limits.into_iter().find_map(|(name, is_zero)| is_zero.then_some(name))
+    }
+
+    /// Returns whether so many events of so many bytes may be kept.
+    pub(crate) fn allows(&self, packets: usize, bytes: usize) -> bool {
+        packets <= self.max_packets && bytes <= self.max_bytes
     }
 
     /// Returns whether a client that is recovered passes by the middlewares.

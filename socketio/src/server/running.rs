@@ -22,9 +22,19 @@ pub(crate) struct Running {
 
 /// What a handler is for.
 pub(crate) enum Task {
-    Middleware { next: usize },
+    Middleware {
+        next: usize,
+    },
+    /// The client may come back as soon as the handlers of its end have started.
+    Admit {
+        is_checked: bool,
+    },
     Connect,
-    Event { name: ByteString, id: Option<u64>, bytes: usize },
+    Event {
+        name: ByteString,
+        id: Option<u64>,
+        bytes: usize,
+    },
     Disconnecting,
     Disconnect,
 }

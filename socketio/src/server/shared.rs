@@ -26,7 +26,8 @@ pub enum WhenFull {
     #[default]
     Refuse,
     /// The event is not sent, and the connection is closed: [`Reason::SlowClient`](crate::Reason::SlowClient). A client
-    /// that comes back asks for the present state, so none works on with gaps that it does not know of.
+    /// that comes back is not [recovered](crate::Recovery) and asks for the present state, so none works on with gaps that it
+    /// does not know of.
     Close,
 }
 

@@ -1,13 +1,16 @@
 //! A client in a namespace, from the application's point of view.
 
 mod life;
+mod values;
 
 use core::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
 use eio_tokio::Sender;
-use http::Extensions;
+use tokio::sync::watch;
+
+pub(crate) use values::Values;
 
 use crate::acks::Acks;
 use crate::args::{FromArgs, IntoArgs, RawArgs};
@@ -45,8 +48,10 @@ struct Inner {
     /// Whether the client has got what it missed.
     recovered: bool,
     acks: Acks<RawArgs>,
-    extensions: Option<Box<Extensions>>,
-    /// What the client needs to come back, if the server has recovery.
+    /// What the application has stored. `None` as long as that is nothing, because an idle socket should own no memory for it.
+    values: Option<Arc<Values>>,
+    /// What the client needs to come back, if the server has recovery. It stays after an end from which the client may come
+    /// back.
     trail: Option<Trail>,
 }
 
@@ -60,6 +65,8 @@ enum Phase {
         end: Box<Disconnect>,
         rooms: Option<Vec<Arc<str>>>,
         told: bool,
+        /// It is there until the handlers have started, if the client may come back, which has to wait for that.
+        telling: Option<watch::Sender<()>>,
     },
 }
 
@@ -86,7 +93,7 @@ impl Socket {
             phase: Phase::Joining,
             recovered: false,
             acks: Acks::default(),
-            extensions: None,
+            values: None,
             trail: None,
         };
         Self { shared: Arc::new(SocketShared { id, space, link, auth, inner: Mutex::new(inner) }) }
@@ -152,6 +159,9 @@ impl Socket {
     /// `args` is one argument of any type that serde can serialize; or `()` for none; or [`Args`](crate::Args) of a tuple
     /// for several. Bytes ([`Bytes`](bytes::Bytes) or `serde_bytes`) at any depth become attachments.
     ///
+    /// A client that was connected and that may come back ([`Recovery`](crate::Recovery)) gets the event when it does. That is
+    /// no error.
+    ///
     /// # Errors
     /// Returns an [`EmitError`] if the data cannot be written, if the outbox is full, or if the socket is not connected.
     ///
@@ -166,11 +176,7 @@ impl Socket {
     /// # let _ = greet;
     /// ```
     pub fn emit(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<(), EmitError> {
-        let args = args.into_args()?;
-        if !self.is_connected() {
-            return Err(EmitError::Disconnected);
-        }
-        let sent = self.space().emit_to(self, event.into(), args);
+        let sent = self.space().emit_to(self, event.into(), args.into_args()?);
         if let Err(EmitError::Full) = sent {
             self.link().note_full();
         }
@@ -185,16 +191,16 @@ impl Socket {
     /// The same as for [`emit`](Self::emit), but never [`EmitError::Full`].
     pub async fn send(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<(), EmitError> {
         let (event, args) = (event.into(), args.into_args()?);
-        while self.is_connected() {
+        loop {
             match self.space().emit_to(self, event.clone(), args.clone()) {
                 Err(EmitError::Full) => {}
                 sent => return sent,
             }
-            let Ok(()) = self.engine().flush().await else { break };
+            // If the session has ended, the connection's task ends the socket next.
+            let _ = self.engine().flush().await;
             // What waits for the connection's task is still before this event.
             tokio::task::yield_now().await;
         }
-        Err(EmitError::Disconnected)
     }
 
     /// Sends an event only if the transport takes it at once. Returns whether it was sent. See
@@ -324,21 +330,22 @@ impl Socket {
         self.link().ask_to_close();
     }
 
-    /// Stores a value with the socket, and returns the one of the same type that was there.
+    /// Stores a value with the socket, and returns the one of the same type that was there. A socket that is
+    /// [recovered](crate::Recovery) has what was stored with the one before it, and what is stored with either.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.lock().extensions.get_or_insert_default().insert(value)
+        self.values().insert(value)
     }
 
-    /// Returns a clone of the stored value of this type. `Clone` runs under the socket's lock, so it must not use the socket.
+    /// Returns a clone of the stored value of this type. `Clone` runs under a lock, so it must not use the socket.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.lock().extensions.as_ref().and_then(|extensions| extensions.get::<T>().cloned())
+        self.stored()?.get()
     }
 
     /// Takes the stored value of this type.
     #[must_use]
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.lock().extensions.as_mut().and_then(|extensions| extensions.remove::<T>())
+        self.stored()?.remove()
     }
 }
 

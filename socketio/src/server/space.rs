@@ -1,16 +1,18 @@
 //! A namespace of a running server: its sockets, their rooms and what is sent to them.
 
+mod kept;
 mod listening;
+mod tidying;
 
 use core::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, Weak};
 
 use bytestring::ByteString;
 use eio_tokio::Broadcast;
-use http::Extensions;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
+
+pub(crate) use kept::{BeingTold, Kept};
 
 use crate::args::{EncodeError, RawArgs};
 use crate::errors::EmitError;
@@ -20,12 +22,12 @@ use crate::parser::{Encoded, Parser};
 use crate::server::cluster::topics::Topics;
 use crate::server::delivery;
 use crate::server::namespace::Definition;
-use crate::server::recovery::{History, Offset, Offsets, Recovery, Restored};
+use crate::server::recovery::{History, Offset, Offsets, Recipients, Recovery, Restored, Trail};
 use crate::server::rooms::{JoinError, Rooms, Target};
 use crate::server::socket::Socket;
-use crate::server::socket_id::SocketId;
 use crate::server::space::listening::Listening;
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Runtime};
+use crate::server::space::tidying::Tidying;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A namespace of a running server.
 pub(crate) struct Space {
@@ -46,23 +48,7 @@ struct Inner {
     /// Follows the rooms, and the sockets that are away.
     listening: Listening,
     /// Whether a task drops what the history has kept for long enough.
-    is_tidied: bool,
-}
-
-/// What is kept of a socket whose client may come back, besides its rooms.
-pub(crate) struct Kept {
-    pub(crate) id: SocketId,
-    /// The data that the middlewares have seen.
-    pub(crate) auth: RawArgs,
-    pub(crate) extensions: Option<Box<Extensions>>,
-    /// The rooms that it was in when it left.
-    rooms: Vec<Arc<str>>,
-}
-
-impl Kept {
-    pub(crate) fn new(id: SocketId, auth: RawArgs, extensions: Option<Box<Extensions>>) -> Self {
-        Self { id, auth, extensions, rooms: Vec::new() }
-    }
+    tidying: Weak<Tidying>,
 }
 
 impl Space {
@@ -79,7 +65,7 @@ impl Space {
             rooms: Rooms::new(max_rooms),
             history,
             listening: Listening::default(),
-            is_tidied: false,
+            tidying: Weak::new(),
         };
         Self { name, definition, parser, users: AtomicUsize::new(0), offsets, inner: Mutex::new(inner) }
     }
@@ -93,21 +79,24 @@ impl Space {
         self.parser.encode(&Packet { namespace: self.name.clone(), body })
     }
 
-    /// Sends an event to one socket.
+    /// Sends an event to one socket. One that has ended gets it if its client comes back.
     pub(crate) fn emit_to(
         self: &Arc<Self>,
         socket: &Socket,
         name: ByteString,
         args: RawArgs,
     ) -> Result<(), EmitError> {
+        if !socket.is_connected() && socket.trail().is_none() {
+            return Err(EmitError::Disconnected);
+        }
         let (offset, encoded) = self.event(name, args)?;
         let Some(offset) = offset else { return socket.link().send(encoded) };
         let mut inner = self.lock();
+        // The clients of others never come back.
+        let Some(trail) = socket.trail() else { return socket.link().send(encoded) };
         // What the application is told not to be sent is not sent later.
-        socket.link().send(encoded.clone())?;
-        let target = Target { rooms: vec![socket.id().as_str().into()], except: Vec::new() };
-        inner.log(&offset, target, encoded);
-        socket.note_sent(&offset);
+        inner.hand_over(socket, &trail, &offset, &encoded)?;
+        inner.log(&offset, Recipients::Socket(socket.id().shared()), encoded);
         self.tidy_later(&mut inner);
         Ok(())
     }
@@ -129,7 +118,7 @@ impl Space {
         let sockets = inner.rooms.select(target);
         let broadcast = delivery::send(&sockets, &encoded);
         let Some(offset) = offset else { return Ok(broadcast) };
-        inner.log(&offset, target.clone(), encoded);
+        inner.log(&offset, Recipients::Target(target.clone()), encoded);
         for socket in &sockets {
             socket.note_sent(&offset);
         }
@@ -210,20 +199,24 @@ impl Space {
         }
         inner.note(&rooms);
         accept(&socket);
-        for encoded in missed {
-            socket.link().send_encoded_surely(encoded);
-        }
+        socket.link().send_missed(missed);
         Some(socket)
+    }
+
+    /// Returns the time until the handlers of an end have started, if a client with this session wants to come back before.
+    pub(crate) fn being_told(&self, pid: &str) -> Option<BeingTold> {
+        self.lock().away(pid)?.being_told()
     }
 
     /// Removes a socket that has ended. Returns the rooms that it was in. Keeps what its client needs if it may come back.
     pub(crate) fn remove(self: &Arc<Self>, socket: &Socket, kept: Option<Kept>) -> Vec<Arc<str>> {
         let mut inner = self.lock();
         let Inner { rooms, history, listening, .. } = &mut *inner;
-        if let (Some(history), Some(trail), Some(mut kept)) = (history, socket.take_trail(), kept) {
+        if let (Some(history), Some(trail), Some(mut kept)) = (history, socket.trail(), kept) {
             kept.rooms = rooms.of(socket).to_vec();
             listening.hold(&kept.rooms);
-            history.save(trail, kept, Instant::now());
+            let length = kept.byte_len();
+            history.save(trail, kept, length, Instant::now());
             self.tidy_later(&mut inner);
         }
         let left = inner.rooms.remove(socket);
@@ -235,7 +228,8 @@ impl Space {
         let mut inner = self.lock();
         let has_joined = inner.rooms.join(socket, room)?;
         if has_joined && let (Some(history), Some(trail)) = (&inner.history, socket.trail()) {
-            history.joined(&trail, &room.into());
+            let name = inner.rooms.of(socket).last().map_or_else(|| room.into(), Arc::clone);
+            history.joined(&trail, &name);
         }
         if has_joined {
             inner.note(&[room]);
@@ -294,32 +288,9 @@ impl Space {
         let mut inner = self.lock();
         let history = inner.history.as_mut().unwrap();
         let trail = history.begin("somebody".into(), None).unwrap();
-        let kept = Kept::new(SocketId::random(None).unwrap(), RawArgs::none(), None);
-        history.save(trail, kept, Instant::now());
-    }
-
-    /// Lets a task drop what the history has kept for long enough, as long as it keeps something.
-    fn tidy_later(self: &Arc<Self>, inner: &mut Inner) {
-        if inner.is_tidied {
-            return;
-        }
-        // Without a runtime, what is too old goes with the next event.
-        let (Ok(runtime), Some(mut due)) = (Runtime::try_current(), inner.expire()) else { return };
-        inner.is_tidied = true;
-        let space = Arc::downgrade(self);
-        runtime.spawn(async move {
-            loop {
-                // Once a second is enough, however much there is.
-                sleep_until(due.max(Instant::now() + Duration::from_secs(1))).await;
-                let Some(space) = space.upgrade() else { return };
-                let mut inner = space.lock();
-                let Some(next) = inner.expire() else {
-                    inner.is_tidied = false;
-                    return;
-                };
-                due = next;
-            }
-        });
+        let (_, told) = tokio::sync::watch::channel(());
+        let kept = Kept::new("somebody".into(), RawArgs::none(), Arc::default(), told);
+        history.save(trail, kept, 0, Instant::now());
     }
 
     fn lock(&self) -> Locked<'_> {
@@ -366,14 +337,39 @@ impl Inner {
         self.listening.note(&self.rooms, rooms);
     }
 
+    /// Hands an event to a socket. One that has ended, and whose client may come back, gets it from the history.
+    fn hand_over(
+        &mut self,
+        socket: &Socket,
+        trail: &Trail,
+        offset: &Offset,
+        encoded: &Encoded,
+    ) -> Result<(), EmitError> {
+        if self.rooms.get(socket.id().as_str()) != Some(socket) {
+            let is_away = self.away(trail.pid()).is_some();
+            return is_away.then_some(()).ok_or(EmitError::Disconnected);
+        }
+        match socket.link().send(encoded.clone()) {
+            // Its session has ended, and so the socket is about to end.
+            Err(EmitError::Disconnected) if !socket.link().is_slow() => {}
+            sent => sent?,
+        }
+        trail.sent(offset);
+        Ok(())
+    }
+
+    fn away(&mut self, pid: &str) -> Option<&Kept> {
+        self.history.as_mut()?.away(pid, Instant::now())
+    }
+
     fn expire(&mut self) -> Option<Instant> {
         self.history.as_mut()?.expire(Instant::now())
     }
 
-    fn log(&mut self, offset: &Offset, target: Target, encoded: Encoded) {
+    fn log(&mut self, offset: &Offset, recipients: Recipients, encoded: Encoded) {
         if let Some(history) = &mut self.history {
             let length = encoded.byte_len();
-            history.log(offset, target, encoded, length, Instant::now());
+            history.log(offset, recipients, encoded, length, Instant::now());
         }
     }
 }

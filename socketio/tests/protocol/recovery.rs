@@ -1,5 +1,7 @@
 //! Clients that come back after their connection broke.
 
+mod catching_up;
+mod ends;
 mod keeping;
 
 use bytes::Bytes;
@@ -93,6 +95,28 @@ async fn a_client_that_comes_back_gets_its_socket_and_what_was_sent_to_it_meanwh
     let expected =
         ["joined, recovered: false, named: None", r#"joined, recovered: true, named: Some("Ada")"#];
     assert_eq!(world.journal.read().await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_to_one_client_comes_to_no_other_whatever_its_rooms_are_called() {
+    let world = world(Recovery::new(), application());
+    let (mut client, mut known) = connect(&world, "").await;
+    let (mut spy, mut known_spy) = connect(&world, "").await;
+    let namespace = world.server.of("/");
+    let socket = namespace.sockets().into_iter().find(|socket| socket.id().as_str() == known.sid).unwrap();
+    spy.send(&format!(r#"2["join","{}"]"#, known.sid)).await;
+    settle().await;
+    drop(spy);
+    settle().await;
+    socket.emit("private", ()).unwrap();
+    // This is for all in a room, also in one that is called like a socket.
+    world.server.to(&known.sid).emit("public", ()).unwrap();
+    expect(&mut client, &mut known, r#"2["private"]"#).await;
+    expect(&mut client, &mut known, r#"2["public"]"#).await;
+    let (mut spy, is_recovered) = come_back(&world, &mut known_spy).await;
+    assert!(is_recovered);
+    expect(&mut spy, &mut known_spy, r#"2["public"]"#).await;
+    spy.expect_nothing().await;
 }
 
 #[tokio::test(start_paused = true)]

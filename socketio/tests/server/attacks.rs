@@ -9,7 +9,7 @@ use eio_socketio::{
     Parser, Recovery, Refusal, Reply, Server, Socket,
 };
 
-use crate::support::{Diary, Raw, build, settle};
+use crate::support::{Diary, Raw, build, join, lose, settle};
 
 #[derive(serde::Deserialize)]
 struct Login {
@@ -23,23 +23,6 @@ async fn check(Auth(login): Auth<Login>) -> Result<(), Refusal> {
 
 async fn who(Auth(login): Auth<Login>) -> Reply<String> {
     Reply(login.name)
-}
-
-/// Joins a namespace with this data, on a new connection. Returns the answer's private identifier as well.
-async fn join(server: &Server, namespace: &str, auth: &str) -> (Raw, String) {
-    let mut client = Raw::open(server).await;
-    client.send(&format!("0{namespace}{auth}")).await;
-    let answer = client.next().await;
-    let (_, pid) = answer.split_once("\"pid\":\"").unwrap_or_else(|| panic!("{answer}"));
-    let pid = pid.trim_end_matches("\"}").to_owned();
-    (client, pid)
-}
-
-/// Loses the connection.
-async fn lose(mut client: Raw) {
-    client.engine.close();
-    client.closed().await;
-    settle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,67 +104,6 @@ async fn a_client_whose_socket_is_disconnected_while_it_joins_is_refused() {
         settle().await;
     }
     assert!(server.of("/").sockets().is_empty() && diary.lines().is_empty());
-}
-
-/// Uses the server when it is dropped, as something that tells others who has gone does.
-#[derive(Clone)]
-struct Presence(Server, Diary);
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        let told = self.0.emit("gone", ()).unwrap();
-        self.1.note(format!("{} are told", told.sent));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_an_application_has_stored_may_use_the_server_when_it_is_forgotten() {
-    let diary = Diary::default();
-    let notes = diary.clone();
-    let namespace = Namespace::new().on_connect(move |socket: Socket| {
-        let presence = Presence(socket.server(), notes.clone());
-        async move {
-            socket.insert(presence);
-        }
-    });
-    let recovery = Recovery::new().max_sessions(1);
-    let server = build(Server::builder().namespace("/", namespace).recovery(recovery));
-    let mut pids = Vec::new();
-    for _ in 0..3 {
-        let (client, pid) = join(&server, "", "").await;
-        settle().await;
-        lose(client).await;
-        pids.push(pid);
-    }
-    // Those of three sockets, and of two sessions that there was no room for.
-    assert_eq!(diary.lines().len(), 5, "{:?}", diary.lines());
-    let (_client, same) = join(&server, "", &format!("{{\"pid\":\"{}\"}}", pids[2])).await;
-    assert_eq!(same, pids[2]);
-}
-
-/// Cannot be cloned.
-struct Unique;
-
-impl Clone for Unique {
-    fn clone(&self) -> Self {
-        panic!("there is only one")
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_socket_whose_data_cannot_be_cloned_leaves_all_the_same_and_does_not_come_back() {
-    let diary = Diary::default();
-    let namespace = diary.of_ends().on_connect(|socket: Socket| async move {
-        socket.insert(Unique);
-    });
-    let server = build(Server::builder().namespace("/", namespace).recovery(Recovery::new()));
-    let (client, pid) = join(&server, "", "").await;
-    settle().await;
-    lose(client).await;
-    assert_eq!(diary.lines(), ["transport close in []", "transport close in []"]);
-    assert!(server.of("/").sockets().is_empty());
-    let (_client, other) = join(&server, "", &format!("{{\"pid\":\"{pid}\"}}")).await;
-    assert_ne!(other, pid);
 }
 
 /// An error that panics when somebody looks at it, or when it goes.

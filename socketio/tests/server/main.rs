@@ -2,6 +2,7 @@
 
 mod acknowledgements;
 mod attacks;
+mod data;
 mod ends;
 mod full;
 mod garbage;

@@ -92,6 +92,23 @@ impl Raw {
     }
 }
 
+/// Joins a namespace with this data, on a new connection. Returns the answer's private identifier as well.
+pub(crate) async fn join(server: &Server, namespace: &str, auth: &str) -> (Raw, String) {
+    let mut client = Raw::open(server).await;
+    client.send(&format!("0{namespace}{auth}")).await;
+    let answer = client.next().await;
+    let (_, pid) = answer.split_once("\"pid\":\"").unwrap_or_else(|| panic!("{answer}"));
+    let pid = pid.trim_end_matches("\"}").to_owned();
+    (client, pid)
+}
+
+/// Loses the connection.
+pub(crate) async fn lose(mut client: Raw) {
+    client.engine.close();
+    client.closed().await;
+    settle().await;
+}
+
 /// What has happened, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);

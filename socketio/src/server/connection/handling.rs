@@ -1,7 +1,9 @@
 //! How handlers are called, and what follows when they have ended.
 
+use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;
-use core::task::Context;
+use core::pin::pin;
+use core::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 
@@ -31,7 +33,7 @@ impl Connection {
         self.start(socket, called, task, cx);
     }
 
-    fn start(
+    pub(super) fn start(
         &mut self,
         socket: &Socket,
         called: Result<Work, HandlerError>,
@@ -52,18 +54,11 @@ impl Connection {
     pub(super) fn ask_middleware(&mut self, socket: &Socket, number: usize, cx: &mut Context<'_>) {
         let space = socket.space().clone();
         let Some(middleware) = space.definition.middlewares.get(number) else {
-            self.let_join(socket, cx);
+            self.admit(socket, true, cx);
             return;
         };
         let called = call(middleware, socket, Some(&self.engine), &Input::Connect).map(Work::Decides);
         self.start(socket, called, Task::Middleware { next: number + 1 }, cx);
-    }
-
-    fn let_join(&mut self, socket: &Socket, cx: &mut Context<'_>) {
-        if self.recover(socket, true, cx) || !socket.space().insert(socket, || self.accept(socket)) {
-            return;
-        }
-        self.note_joined(socket, cx);
     }
 
     /// Goes on after a socket has joined.
@@ -106,6 +101,7 @@ impl Connection {
         match (reply, task) {
             (Err(error), task) => self.finish_failed(&socket, &task, error, cx),
             (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
+            (Ok(_), Task::Admit { is_checked }) => self.admit_late(&socket, is_checked, cx),
             (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => {
                 answer(&socket, id, args);
             }
@@ -168,6 +164,7 @@ impl Connection {
         if let (Some(handler), Some(end)) = (&space.definition.on_disconnect, end) {
             self.call(socket, handler, &Input::Disconnect(end), Task::Disconnect, cx);
         }
+        socket.note_told();
     }
 
     /// Forgets a socket. A client without sockets has to join a namespace again in time.
@@ -194,7 +191,7 @@ fn call<T>(
 /// Tells the log and the application of an error. To show it and to drop it is code of the application, too.
 fn report(socket: &Socket, task: &Task, error: HandlerError) {
     let event = match task {
-        Task::Middleware { .. } | Task::Connect => "connect",
+        Task::Middleware { .. } | Task::Admit { .. } | Task::Connect => "connect",
         Task::Event { name, .. } => name,
         Task::Disconnecting | Task::Disconnect => "disconnect",
     };
@@ -255,7 +252,13 @@ pub(super) fn tell_disconnect_elsewhere(socket: Socket) {
 
 async fn run_last_elsewhere(socket: &Socket, input: &Input) {
     socket.forget_rooms();
-    run_elsewhere(socket, socket.space().definition.on_disconnect.as_ref(), input, &Task::Disconnect).await;
+    let handler = socket.space().definition.on_disconnect.as_ref();
+    let mut running = pin!(run_elsewhere(socket, handler, input, &Task::Disconnect));
+    let has_ended = poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx).is_ready())).await;
+    socket.note_told();
+    if !has_ended {
+        running.await;
+    }
 }
 
 async fn run_elsewhere(socket: &Socket, handler: Option<&Erased<Replied>>, input: &Input, task: &Task) {

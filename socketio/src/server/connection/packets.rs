@@ -15,7 +15,6 @@ use crate::server::refusal::Refusal;
 use crate::server::running::Task;
 use crate::server::socket::{Socket, Stage};
 use crate::server::socket_id::SocketId;
-use crate::server::space::Kept;
 use crate::targets::{self, shown};
 
 /// How many bytes of auth data a client may join with.
@@ -155,52 +154,15 @@ impl Connection {
             return;
         };
         self.left.retain(|left| *left != namespace);
-        let socket = Socket::new(id, space, self.link.clone(), auth);
+        // It may be a small part of a large message, which the socket should not keep.
+        let socket = Socket::new(id, space, self.link.clone(), auth.into_own_memory());
         self.sockets.push(socket.clone());
         let skips = self.link.server.recovery.as_ref().is_some_and(Recovery::skips_middlewares);
-        if !(skips && self.recover(&socket, false, cx)) {
+        if skips {
+            self.admit(&socket, false, cx);
+        } else {
             self.ask_middleware(&socket, 0, cx);
         }
-    }
-
-    /// Puts the socket that a client had before it was away in the place of the one that wants to join. Returns `false` if
-    /// there is none, or not everything that it has missed is known. `is_checked` says whether the middlewares have seen the data
-    /// with which it wants to join.
-    pub(super) fn recover(&mut self, socket: &Socket, is_checked: bool, cx: &mut Context<'_>) -> bool {
-        #[derive(serde::Deserialize)]
-        struct Before {
-            pid: String,
-            offset: Option<String>,
-        }
-        if self.link.server.recovery.is_none() || self.link.is_old() || socket.stage() != Some(Stage::Joining)
-        {
-            return false;
-        }
-        let Ok(Before { pid, offset }) = socket.auth().first() else { return false };
-        // It is dropped without the lock of the namespace: it is the application's.
-        let mut unused = None;
-        let create = |kept: Kept| {
-            if !socket.give_way() {
-                unused = Some(kept);
-                return None;
-            }
-            // What no middleware has seen now, nobody should trust.
-            let auth = if is_checked { socket.auth().clone() } else { kept.auth };
-            let restored = Socket::new(kept.id, socket.space().clone(), self.link.clone(), auth);
-            restored.set_extensions(kept.extensions);
-            restored.note_joined(true);
-            Some(restored)
-        };
-        let accept = |socket: &Socket| self.accept(socket);
-        let Some(restored) = socket.space().restore(&pid, offset.as_deref(), create, accept) else {
-            return false;
-        };
-        restored.add_extensions(socket.extensions());
-        if let Some(place) = self.sockets.iter_mut().find(|other| *other == socket) {
-            *place = restored.clone();
-        }
-        self.note_joined(&restored, cx);
-        true
     }
 
     /// Tells the client that it has joined a namespace.

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use crate::server::recovery::Recovery;
 use crate::server::recovery::log::Log;
 use crate::server::recovery::offset::{Offset, Offsets};
+use crate::server::recovery::recipients::Recipients;
 use crate::server::recovery::sessions::{Away, Sessions};
 use crate::server::recovery::trail::{Pid, Trail};
-use crate::server::rooms::Target;
 
 /// What was sent in a namespace, and the sessions whose clients are away. `K` is what is kept of a socket besides its
 /// rooms, `P` a packet as it goes out.
@@ -65,15 +65,29 @@ impl<K, P: Clone> History<K, P> {
         trail.leave(room, self.log.next(), self.log.first());
     }
 
-    /// Keeps a packet of this length, which goes to the sockets that the target names. Call [`Trail::sent`] for each that
-    /// it is handed to. Only events that ask for no acknowledgement and are not volatile may be missed and sent later.
-    pub(crate) fn log(&mut self, offset: &Offset, target: Target, packet: P, length: usize, now: Instant) {
-        self.log.push(offset.number(), target, packet, length, now);
+    /// Keeps a packet of this length. Call [`Trail::sent`] for each socket that it is handed to. Only events that ask for no
+    /// acknowledgement and are not volatile may be missed and sent later.
+    pub(crate) fn log(
+        &mut self,
+        offset: &Offset,
+        recipients: Recipients,
+        packet: P,
+        length: usize,
+        now: Instant,
+    ) {
+        self.log.push(offset.number(), recipients, packet, length, now);
     }
 
-    /// Keeps the session of a socket that has disconnected for a reason after which its client may come back.
-    pub(crate) fn save(&mut self, trail: Trail, kept: K, now: Instant) {
-        self.sessions.insert(trail, kept, self.log.next(), now);
+    /// Keeps the session of a socket that has disconnected for a reason after which its client may come back. `length` is
+    /// how many bytes `kept` takes.
+    pub(crate) fn save(&mut self, trail: Trail, kept: K, length: usize, now: Instant) {
+        self.sessions.insert(trail, kept, length, self.log.next(), now);
+    }
+
+    /// Returns what is kept of the socket with this session, if its client may come back.
+    pub(crate) fn away(&mut self, pid: &str, now: Instant) -> Option<&K> {
+        self.expire(now);
+        self.sessions.get(Pid::parse(pid)?)
     }
 
     /// Returns the session with this identifier, and what its client has missed after the packet with this offset, the
@@ -137,7 +151,7 @@ impl<K, P: Clone> History<K, P> {
             match last_seen.and_then(|number| self.log.find(number)) {
                 Some((position, entry)) if position >= away.trail.began() => {
                     // A packet that was not for the session cannot be the last that its client has seen.
-                    audience.includes(position, &entry.target).then_some(position + 1)?
+                    audience.includes(position, &entry.recipients).then_some(position + 1)?
                 }
                 // Of this session it has seen nothing. An offset may come from an earlier one: stock clients keep it.
                 _ => away.trail.began(),
@@ -147,13 +161,13 @@ impl<K, P: Clone> History<K, P> {
             return None;
         }
         let is_missed = |(position, entry): (u64, &super::log::Entry<P>)| {
-            audience.includes(position, &entry.target).then(|| (entry.number, entry.packet.clone()))
+            audience.includes(position, &entry.recipients).then(|| (entry.number, entry.packet.clone()))
         };
         Some(self.log.since(start)?.filter_map(is_missed).collect())
     }
 
     #[cfg(test)]
-    pub(super) fn usage(&self) -> ((usize, usize, usize), (usize, usize)) {
+    pub(super) fn usage(&self) -> ((usize, usize, usize), (usize, usize, usize)) {
         (self.log.usage(), self.sessions.usage())
     }
 }

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use crate::server::recovery::Recovery;
-use crate::server::rooms::{Target, surplus};
+use crate::server::recovery::recipients::Recipients;
+use crate::server::rooms::surplus;
 
 /// The packets that were sent in a namespace, oldest first. A packet's position tells how many were logged before it, also
 /// when those are gone.
@@ -25,7 +25,7 @@ pub(super) struct Log<P> {
 pub(super) struct Entry<P> {
     /// The number of its offset.
     pub(super) number: u64,
-    pub(super) target: Target,
+    pub(super) recipients: Recipients,
     pub(super) packet: P,
     bytes: usize,
     at: Instant,
@@ -45,11 +45,17 @@ impl<P> Log<P> {
     }
 
     /// Adds a packet of this length, and drops the oldest while there are too many.
-    pub(super) fn push(&mut self, number: u64, target: Target, packet: P, length: usize, now: Instant) {
-        let names = target.rooms.iter().chain(&target.except).map(|name| size_of::<Arc<str>>() + name.len());
-        let bytes = size_of::<Entry<P>>() + names.sum::<usize>() + length;
+    pub(super) fn push(
+        &mut self,
+        number: u64,
+        recipients: Recipients,
+        packet: P,
+        length: usize,
+        now: Instant,
+    ) {
+        let bytes = size_of::<Entry<P>>() + recipients.byte_len() + length;
         self.bytes += bytes;
-        self.entries.push_back(Entry { number, target, packet, bytes, at: now });
+        self.entries.push_back(Entry { number, recipients, packet, bytes, at: now });
         self.trim(now);
     }
 

@@ -17,8 +17,10 @@ pub(super) struct Sessions<K> {
     saved: u64,
     /// What was kept of sockets and is not any more.
     gone: Vec<K>,
+    bytes: usize,
     max_age: Duration,
-    limit: usize,
+    max_away: usize,
+    max_bytes: usize,
 }
 
 /// A session whose client is away.
@@ -27,6 +29,7 @@ pub(super) struct Away<K> {
     pub(super) kept: K,
     /// The position of the first packet that was logged after it left.
     pub(super) left: u64,
+    bytes: usize,
     at: Instant,
     place: u64,
 }
@@ -38,35 +41,46 @@ impl<K> Sessions<K> {
             order: BTreeMap::new(),
             saved: 0,
             gone: Vec::new(),
+            bytes: 0,
             max_age: settings.max_disconnection,
-            limit: settings.max_sessions,
+            max_away: settings.max_sessions,
+            max_bytes: settings.max_bytes,
         }
     }
 
-    /// Adds a session that has left when the log was at this position.
-    pub(super) fn insert(&mut self, trail: Trail, kept: K, left: u64, now: Instant) {
+    /// Adds a session that has left when the log was at this position. `length` is how many bytes `kept` takes.
+    pub(super) fn insert(&mut self, trail: Trail, kept: K, length: usize, left: u64, now: Instant) {
         let (pid, place) = (trail.key(), self.saved);
+        let bytes = size_of::<Away<K>>() + trail.byte_len() + length;
         self.saved += 1;
         self.drop_later(pid);
-        self.away.insert(pid, Away { trail, kept, left, at: now, place });
+        self.bytes += bytes;
+        self.away.insert(pid, Away { trail, kept, left, bytes, at: now, place });
         self.order.insert(place, pid);
         self.trim(now);
+    }
+
+    /// Returns what is kept of the socket with this session.
+    pub(super) fn get(&self, pid: Pid) -> Option<&K> {
+        Some(&self.away.get(&pid)?.kept)
     }
 
     /// Removes a session.
     pub(super) fn take(&mut self, pid: Pid) -> Option<Away<K>> {
         let taken = self.away.remove(&pid)?;
+        self.bytes -= taken.bytes;
         self.order.remove(&taken.place);
         shrink(&mut self.away);
         Some(taken)
     }
 
-    /// Drops the sessions that are away for too long, and the oldest while there are too many. Returns when the oldest
-    /// that is left has been away for too long.
+    /// Drops the sessions that are away for too long, and the oldest while there are too many or they take too much. Returns
+    /// when the oldest that is left has been away for too long.
     pub(super) fn trim(&mut self, now: Instant) -> Option<Instant> {
         while let Some((_, &oldest)) = self.order.first_key_value() {
             let at = self.away.get(&oldest)?.at;
-            if now.saturating_duration_since(at) <= self.max_age && self.away.len() <= self.limit {
+            let is_old = now.saturating_duration_since(at) > self.max_age;
+            if !is_old && self.away.len() <= self.max_away && self.bytes <= self.max_bytes {
                 return at.checked_add(self.max_age.saturating_add(Duration::from_nanos(1)));
             }
             self.drop_later(oldest);
@@ -103,7 +117,7 @@ impl<K> Sessions<K> {
     }
 
     #[cfg(test)]
-    pub(super) fn usage(&self) -> (usize, usize) {
-        (self.away.len(), self.away.capacity())
+    pub(super) fn usage(&self) -> (usize, usize, usize) {
+        (self.away.len(), self.away.capacity(), self.bytes)
     }
 }

@@ -1,5 +1,6 @@
 //! Clients leave and come back, and get what they have missed, or are told that it is not certain.
 
+mod bounds;
 mod model;
 
 use std::sync::Arc;
@@ -38,20 +39,24 @@ impl World {
 
     /// Sends a packet of ten bytes to these rooms. Returns its offset.
     fn log(&mut self, packet: u32, rooms: &[&str], except: &[&str]) -> Offset {
+        self.log_for(packet, Recipients::Target(target(rooms, except)))
+    }
+
+    fn log_for(&mut self, packet: u32, recipients: Recipients) -> Offset {
         let offset = self.history.offsets().next();
-        self.history.log(&offset, target(rooms, except), packet, 10, self.now);
+        self.history.log(&offset, recipients, packet, 10, self.now);
         offset
     }
 
     /// Sends a packet to the socket.
     fn send(&mut self, packet: u32) -> Offset {
-        let offset = self.log(packet, &["me"], &[]);
+        let offset = self.log_for(packet, Recipients::Socket(room("me")));
         self.trail.sent(&offset);
         offset
     }
 
     fn leave(&mut self) {
-        self.history.save(self.trail.clone(), "kept", self.now);
+        self.history.save(self.trail.clone(), "kept", 1, self.now);
     }
 
     fn restore(&mut self, last_seen: Option<&Offset>) -> Option<Restored<&'static str, u32>> {
@@ -266,7 +271,7 @@ fn a_restored_session_that_breaks_again_misses_nothing_of_what_it_was_to_catch_u
     for _ in 0..3 {
         let restored = world.restore(Some(&seen)).unwrap();
         assert_eq!(restored.missed, [2]);
-        world.history.save(restored.trail, restored.kept, world.now);
+        world.history.save(restored.trail, restored.kept, 1, world.now);
     }
     // A client that has caught up has nothing to miss.
     let caught_up = world.send(3);
@@ -310,59 +315,18 @@ fn one_that_has_left_too_many_rooms_to_remember_is_recovered_from_then_on_only()
 }
 
 #[test]
-fn what_is_kept_is_bounded_in_number_and_in_bytes_and_the_oldest_goes_first() {
-    let mut world = World::new(&Recovery::new().max_packets(5).max_sessions(3));
-    for packet in 0..100 {
-        world.log(packet, &["me"], &[]);
-    }
-    assert_eq!(world.history.usage().0.0, 5);
-    let trails: Vec<_> = (0..5).map(|_| world.history.begin(room("me"), None).unwrap()).collect();
-    for trail in &trails {
-        world.history.save(trail.clone(), "kept", world.now);
-    }
-    let is_kept = |trail: &Trail| world.history.restore(trail.pid(), None, world.now).is_some();
-    assert_eq!(trails.iter().map(is_kept).collect::<Vec<_>>(), [false, false, true, true, true]);
-
-    let mut world = World::new(&Recovery::new().max_bytes(10_000));
-    for packet in 0..1000 {
-        world.log(packet, &["a room of some twenty"], &[]);
-    }
-    let (packets, _, bytes) = world.history.usage().0;
-    assert!((9_500..=10_000).contains(&bytes), "{bytes}");
-    assert!(packets < 10_000 / (10 + 21 + size_of::<Target>()), "{packets}");
-    // One that is larger than all is not kept, and nothing before it.
-    let offset = world.history.offsets().next();
-    world.history.log(&offset, target(&[], &[]), 0, 10_000, world.now);
-    assert_eq!(world.history.usage().0, (0, 0, 0));
-}
-
-#[test]
-fn an_idle_namespace_gives_its_memory_back_at_the_times_that_it_names() {
-    let mut world = World::new(&Recovery::new().max_disconnection(seconds(60)));
-    assert_eq!(world.history.expire(world.now), None);
-    for packet in 0..1000 {
-        world.log(packet, &["me"], &[]);
-        world.trail = world.history.begin(room("me"), None).unwrap();
-        world.leave();
-    }
-    let due = world.history.expire(world.now).unwrap();
-    assert_eq!(due, world.now + seconds(60) + Duration::from_nanos(1));
-    let later = world.history.expire(due).unwrap();
-    assert_eq!(world.history.usage().1, (0, 0));
-    assert_eq!(later, world.now + seconds(120) + Duration::from_nanos(1));
-    assert_eq!(world.history.expire(later), None);
-    assert_eq!(world.history.usage(), ((0, 0, 0), (0, 0)));
-}
-
-#[test]
-fn sessions_that_come_and_go_leave_no_trace() {
+fn what_is_for_a_socket_is_for_nobody_else_whatever_its_rooms_are_called() {
     let mut world = World::new(&Recovery::new());
-    for _ in 0..10_000 {
-        world.leave();
-        assert!(world.restore(None).is_some());
-    }
-    assert_eq!(world.history.usage(), ((0, 0, 0), (0, 0)));
-    assert_eq!(world.history.expire(world.now), None);
+    let other = world.history.begin(room("other"), None).unwrap();
+    world.history.joined(&other, &room("me"));
+    world.history.save(other.clone(), "kept", 1, world.now);
+    world.leave();
+    world.log_for(1, Recipients::Socket(room("me")));
+    // As among those that are connected.
+    world.log(2, &["me"], &[]);
+    world.log(3, &[], &["me"]);
+    assert_eq!(world.missed(None), Some(vec![1, 2]));
+    assert_eq!(world.history.restore(other.pid(), None, world.now).unwrap().missed, [2]);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError};
 
 use crate::server::random_id::{self, random_id};
 use crate::server::recovery::offset::Offset;
-use crate::server::rooms::{Target, surplus};
+use crate::server::recovery::recipients::Recipients;
+use crate::server::rooms::surplus;
 use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
 /// How many of the rooms that a session has left are remembered.
@@ -139,6 +140,13 @@ impl Trail {
         Audience { id: Arc::clone(&self.0.id), stays }
     }
 
+    /// Returns about how many bytes of memory the session takes.
+    pub(super) fn byte_len(&self) -> usize {
+        let stays = self.stays();
+        let names: usize = stays.all.iter().map(|stay| size_of::<Stay>() + stay.room.len()).sum();
+        size_of::<Session>() + names
+    }
+
     #[cfg(test)]
     pub(super) fn stays_kept(&self) -> usize {
         self.stays().all.len()
@@ -167,7 +175,11 @@ pub(super) struct Audience {
 
 impl Audience {
     /// Returns whether the packet at this position was for the session.
-    pub(super) fn includes(&self, position: u64, target: &Target) -> bool {
+    pub(super) fn includes(&self, position: u64, recipients: &Recipients) -> bool {
+        let target = match recipients {
+            Recipients::Socket(id) => return *id == self.id,
+            Recipients::Target(target) => target,
+        };
         let is_in = |room: &Arc<str>| self.was_in(room, position);
         let is_named = target.rooms.is_empty() || target.rooms.iter().any(is_in);
         is_named && !target.except.iter().any(is_in)

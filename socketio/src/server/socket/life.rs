@@ -2,18 +2,16 @@
 
 use std::sync::{Arc, PoisonError};
 
-use http::Extensions;
+use tokio::sync::watch;
 
 use crate::acks::Acks;
 use crate::args::RawArgs;
 use crate::server::disconnect::{Disconnect, Reason};
-use crate::server::guard::guarded;
 use crate::server::link::Link;
 use crate::server::recovery::{Offset, Trail};
-use crate::server::socket::{Inner, Phase, Socket, Stage};
+use crate::server::socket::{Inner, Phase, Socket, Stage, Values};
 use crate::server::space::{Kept, Space};
 use crate::sync::MutexGuard;
-use crate::targets;
 
 impl Socket {
     pub(crate) fn space(&self) -> &Arc<Space> {
@@ -47,29 +45,25 @@ impl Socket {
         let stage = inner.phase.stage()?;
         // A socket that has not joined tells nobody.
         let told = matches!(stage, Stage::Joining);
-        let is_recoverable = inner.trail.is_some() && reason.is_recoverable();
+        // An event was refused to a client that is too slow, whatever ended its session then.
+        let is_recoverable = reason.is_recoverable() && !self.link().is_slow();
+        if !is_recoverable {
+            inner.trail = None;
+        }
+        let (telling, being_told) = inner.trail.is_some().then(|| watch::channel(())).unzip();
         let end = Box::new(Disconnect { reason, session });
         let unanswered = core::mem::take(&mut inner.acks);
-        inner.phase = Phase::Ended { end, rooms: None, told };
+        inner.phase = Phase::Ended { end, rooms: None, told, telling };
         drop(inner);
         drop(unanswered);
-        // Before the namespace is locked: code of the application clones what it has stored.
-        let kept = if is_recoverable { self.kept() } else { None };
+        let kept =
+            being_told.map(|told| Kept::new(self.id().clone(), self.auth().clone(), self.values(), told));
         let rooms = self.space().remove(self, kept);
         self.link().server.exit(self.space());
         if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
             *kept = Some(rooms);
         }
         Some(stage)
-    }
-
-    /// Returns what is kept of the socket, unless the application's code fails to clone what it has stored.
-    fn kept(&self) -> Option<Kept> {
-        let extensions = guarded(|| self.extensions());
-        if let Err(panic) = &extensions {
-            tracing::error!(target: targets::SOCKET, socket = %self.id(), %panic, "the data of a socket cannot be kept");
-        }
-        Some(Kept::new(self.id().clone(), self.auth().clone(), extensions.ok()?))
     }
 
     /// Ends a socket in whose place another one joins, which tells the application what happens from now on. Returns `false`
@@ -80,7 +74,7 @@ impl Socket {
             return false;
         }
         let end = Disconnect { reason: Reason::ServerNamespaceDisconnect, session: None };
-        inner.phase = Phase::Ended { end: Box::new(end), rooms: Some(Vec::new()), told: true };
+        inner.phase = Phase::Ended { end: Box::new(end), rooms: Some(Vec::new()), told: true, telling: None };
         true
     }
 
@@ -100,6 +94,15 @@ impl Socket {
         }
     }
 
+    /// Notes that the handlers of the end have started, so that the client may come back.
+    pub(crate) fn note_told(&self) {
+        let telling = match &mut self.lock().phase {
+            Phase::Ended { telling, .. } => telling.take(),
+            _ => None,
+        };
+        drop(telling);
+    }
+
     /// Forgets the rooms that the socket was in.
     pub(crate) fn forget_rooms(&self) {
         if let Phase::Ended { rooms, .. } = &mut self.lock().phase {
@@ -113,29 +116,23 @@ impl Socket {
         matches!(inner.phase, Phase::Joined).then(|| code(&mut inner.acks))
     }
 
-    pub(crate) fn extensions(&self) -> Option<Box<Extensions>> {
-        self.lock().extensions.clone()
+    /// Returns what the application has stored, if anything.
+    pub(crate) fn stored(&self) -> Option<Arc<Values>> {
+        self.lock().values.clone()
     }
 
-    /// Adds values to those that are stored. The application's code, which drops values that were there, runs without a lock.
-    pub(crate) fn add_extensions(&self, extensions: Option<Box<Extensions>>) {
-        let Some(extensions) = extensions else { return };
-        let mut all = self.lock().extensions.take().unwrap_or_default();
-        // Without the lock: what is replaced may use the socket when it is dropped.
-        all.extend(*extensions);
-        self.lock().extensions = Some(all);
+    /// Returns the place for what the application stores.
+    pub(crate) fn values(&self) -> Arc<Values> {
+        Arc::clone(self.lock().values.get_or_insert_default())
     }
 
-    pub(crate) fn set_extensions(&self, extensions: Option<Box<Extensions>>) {
-        self.lock().extensions = extensions;
+    /// Sets the place for what the application stores: that of the socket before this one.
+    pub(crate) fn set_values(&self, values: Arc<Values>) {
+        self.lock().values = Some(values);
     }
 
     pub(crate) fn trail(&self) -> Option<Trail> {
         self.lock().trail.clone()
-    }
-
-    pub(crate) fn take_trail(&self) -> Option<Trail> {
-        self.lock().trail.take()
     }
 
     pub(crate) fn set_trail(&self, trail: Option<Trail>) {
@@ -151,5 +148,38 @@ impl Socket {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eio_tokio::{Client, DisconnectReason, Transport};
+
+    use super::*;
+    use crate::{Namespace, Recovery, Server, WhenFull};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_to_which_an_event_was_refused_is_not_waited_for_whatever_has_ended_its_session() {
+        for when_full in [WhenFull::Refuse, WhenFull::Close] {
+            let namespace = Namespace::<()>::new();
+            let builder = Server::builder().recovery(Recovery::new()).when_full(when_full);
+            let server = builder.namespace("/", namespace).build().unwrap();
+            let engine = server.engine().clone();
+            let client =
+                Client::builder("http://server.test").path("/socket.io/").transports([Transport::WebSocket]);
+            let client = client.connector(move |_, _| {
+                let (ours, theirs) = tokio::io::duplex(4_096);
+                let engine = engine.clone();
+                tokio::spawn(async move { engine.serve_connection(theirs, None).await });
+                core::future::ready(std::io::Result::Ok(ours))
+            });
+            let mut client = client.build().unwrap().connect().await.unwrap();
+            client.send("0").await.unwrap();
+            client.recv().await.unwrap();
+            let socket = server.of("/").sockets().pop().unwrap();
+            socket.link().note_full();
+            socket.end_with(Reason::Session(DisconnectReason::PingTimeout), None);
+            assert_eq!(socket.trail().is_some(), when_full == WhenFull::Refuse);
+        }
     }
 }

@@ -13,6 +13,8 @@ enum Step {
     Leave(usize, String),
     /// Sends an event to rooms, with exceptions.
     Emit(Vec<String>, Vec<String>),
+    /// Sends an event to one socket.
+    Send(usize),
     /// So many events that are under way arrive.
     Arrive(usize, usize),
     /// The connection breaks, and what is under way is lost.
@@ -29,9 +31,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let name = || prop_oneof![4 => "[ab]", 1 => "[0-2]"];
     let names = |most| prop::collection::vec(name(), 0..=most);
     let step = prop_oneof![
-        3 => (client.clone(), "[ab]").prop_map(|(client, room)| Step::Join(client, room)),
-        2 => (client.clone(), "[ab]").prop_map(|(client, room)| Step::Leave(client, room)),
+        3 => (client.clone(), name()).prop_map(|(client, room)| Step::Join(client, room)),
+        2 => (client.clone(), name()).prop_map(|(client, room)| Step::Leave(client, room)),
         8 => (names(2), names(1)).prop_map(|(rooms, except)| Step::Emit(rooms, except)),
+        4 => client.clone().prop_map(Step::Send),
         4 => (client.clone(), 1_usize..4).prop_map(|(client, events)| Step::Arrive(client, events)),
         3 => client.clone().prop_map(Step::Break),
         4 => client.prop_map(Step::Return),
@@ -92,20 +95,34 @@ impl World {
     fn emit(&mut self, rooms: &[String], except: &[String]) {
         let names = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
         let target = Target { rooms: names(rooms), except: names(except) };
-        let (event, offset) = (u32::try_from(self.events.len()).unwrap(), self.history.offsets().next());
-        self.events.push(self.now);
-        let packet = (event, offset.as_str().to_owned());
-        for socket in self.rooms.select(&target) {
-            socket.trail.sent(&offset);
-            self.clients[socket.key()].under_way.push_back(packet.clone());
-        }
-        self.history.log(&offset, target, packet, 1, self.now);
+        let here = self.rooms.select(&target);
+        let event = self.hand_over(&here, Recipients::Target(target));
         for (number, client) in self.clients.iter_mut().enumerate() {
             let is_in = |name: &String| client.rooms.contains(name) || *name == number.to_string();
             if (rooms.is_empty() || rooms.iter().any(is_in)) && !except.iter().any(is_in) {
                 client.due.push(event);
             }
         }
+    }
+
+    fn send(&mut self, number: usize) {
+        let socket = self.clients[number].socket.clone();
+        let here: Vec<_> = self.rooms.get(&socket.id).cloned().into_iter().collect();
+        let event = self.hand_over(&here, Recipients::Socket(socket.id));
+        self.clients[number].due.push(event);
+    }
+
+    /// Hands an event to those who are here, and keeps it for the others. Returns its number.
+    fn hand_over(&mut self, here: &[Socket], recipients: Recipients) -> u32 {
+        let (event, offset) = (u32::try_from(self.events.len()).unwrap(), self.history.offsets().next());
+        self.events.push(self.now);
+        let packet = (event, offset.as_str().to_owned());
+        for socket in here {
+            socket.trail.sent(&offset);
+            self.clients[socket.key()].under_way.push_back(packet.clone());
+        }
+        self.history.log(&offset, recipients, packet, 1, self.now);
+        event
     }
 
     /// Returns whether a client that comes back now is recovered, if that is certain. An event that has not arrived may be
@@ -161,6 +178,7 @@ impl World {
                 }
             }
             Step::Emit(rooms, except) => self.emit(&rooms, &except),
+            Step::Send(number) => self.send(number),
             Step::Arrive(number, events) => {
                 let client = &mut self.clients[number];
                 for (event, offset) in client.under_way.drain(..events.min(client.under_way.len())) {
@@ -174,7 +192,7 @@ impl World {
                     client.is_away = Some(self.now);
                     client.under_way.clear();
                     self.rooms.remove(&client.socket);
-                    self.history.save(client.socket.trail.clone(), client.socket.clone(), self.now);
+                    self.history.save(client.socket.trail.clone(), client.socket.clone(), 1, self.now);
                 }
             }
             Step::Return(number) => return self.come_back(number),
