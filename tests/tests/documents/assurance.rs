@@ -115,6 +115,21 @@ fn tables_of_costs_have_the_figures_that_were_recorded() {
         }
         assert_eq!(*row, measured, "{image}");
     }
+    let guide = read("docs/firmware.md");
+    let [client, small, socketio, tls] =
+        ["client", "small client", "socketio", "tls"].map(|image| of(image)[0]);
+    for sentence in [
+        format!("A session costs {} bytes with everything", grouped(client)),
+        format!("and {} without the two", grouped(small)),
+        format!("| flash, with a pinned key | {} bytes", grouped(tls - socketio)),
+    ] {
+        assert!(guide.contains(&sentence), "docs/firmware.md does not say {sentence:?}");
+    }
+}
+
+/// A number of four digits or more, with its comma.
+fn grouped(number: u64) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
 }
 
 /// A line and a blank, without what stands between backticks and in the targets of links.
