@@ -1,7 +1,8 @@
 //! The bus: how the nodes of a cluster talk to each other.
 //!
 //! A bus carries messages by subject: each node gets the messages whose subjects it subscribes to. It delivers at most
-//! once, and what one node publishes arrives in the order of publishing, or not at all. Redis, Valkey and NATS are such
+//! once, and what one node publishes arrives in the order of publishing, or not at all; a bus that divides its subjects
+//! among several servers, as a Redis Cluster does, keeps this order within each subject. Redis, Valkey and NATS are such
 //! buses; [`Memory`] is one within a process.
 //!
 //! What all buses have in common is in the [`Port`]: which subjects are wanted, what waits to be published, its bounds, and
@@ -20,10 +21,7 @@
 //! impl Bus for Void {
 //!     fn run(self: Box<Self>, mut port: Port) -> Pin<Box<dyn Future<Output = ()> + Send>> {
 //!         Box::pin(async move {
-//!             // Here a bus connects to its server, and subscribes to these.
-//!             for subject in port.subscriptions() {
-//!                 port.subscribed(&subject);
-//!             }
+//!             // Here a bus connects to its server. Afterwards, it is asked for all subscriptions.
 //!             port.up();
 //!             // Beside this, a bus reads from its server and calls `Port::deliver`.
 //!             while let Some(command) = port.next().await {

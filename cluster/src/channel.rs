@@ -23,8 +23,9 @@ pub enum To<'a> {
     /// The node of this name.
     Node(&'a str),
     /// The nodes that listen to any of these topics. Each gets the message once; one that listens to none of them gets
-    /// nothing and does nothing. It is published once for each topic. With more than 1,000 topics, or if the copies would take
-    /// an eighth of the [queue](crate::ClusterBuilder::max_queued), it goes to every node, once.
+    /// nothing and does nothing. It is published once for each topic; on a Redis Cluster, it may overtake earlier messages to
+    /// some of these topics only, or to others. With more than 1,000 topics, or if the copies would take an eighth of the
+    /// [queue](crate::ClusterBuilder::max_queued), it goes to every node, once.
     Topics(&'a [&'a str]),
     /// The nodes of these names, and those that listen to any of these topics. Each gets the message once.
     Any {
@@ -110,6 +111,10 @@ impl Channel {
     }
 
     /// Asks every other node that is there now. The timeout is for all answers together.
+    ///
+    /// While this node does not know the others, because it is not [connected](crate::Cluster::connected) or has not been for
+    /// 250 ms and a round trip to the bus, the question is open for whoever answers, and one of the responses is an error under
+    /// this node's own name if it does not get to know them. So without an error, the answers are all.
     pub fn request(&self, payload: &[u8], timeout: Duration) -> Responses {
         self.service.node.ask(self.service.name, None, payload, timeout)
     }
@@ -152,10 +157,11 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.node.services.remove(self.name);
         for topic in self.topics().drain() {
             self.node.link.sending.unsubscribe(self.node.link.subjects.topic(self.name, &topic));
         }
+        // Whoever has the name next may listen to the same topics.
+        self.node.services.remove(self.name);
     }
 }
 

@@ -101,12 +101,17 @@ impl Link {
         self.subjects.node(name).ok_or(NotPublished::InvalidNode)
     }
 
-    /// Publishes a sign of life to every node, before everything that waits.
+    /// Publishes something to every node behind everything that waits, and nothing more.
+    pub(crate) fn close_with(&self, body: Body<'_>) {
+        self.sending.close_with(self.subjects.all(), self.encode(body, b""));
+    }
+
+    /// Publishes a sign of life to every node, before everything else that waits.
     pub(crate) fn sign_to_all(&self, body: Body<'_>) {
         self.sending.publish_first(self.subjects.all(), self.encode(body, b""));
     }
 
-    /// Publishes a sign of life to one node, before everything that waits.
+    /// Publishes a sign of life to one node, before everything else that waits.
     pub(crate) fn sign_to_node(&self, node: &str, body: Body<'_>) {
         if let Some(subject) = self.subjects.node(node) {
             self.sending.publish_first(subject, self.encode(body, b""));

@@ -184,8 +184,6 @@ impl MemoryBus {
                     is_up = false;
                 }
                 (false, false) => {
-                    let subjects = port.subscriptions();
-                    self.with(|end| subjects.into_iter().for_each(|subject| end.subscribe(subject)));
                     port.up();
                     is_up = true;
                 }
@@ -374,6 +372,28 @@ mod tests {
         bus.cut("a");
         settle().await;
         assert_eq!((a.status().queued, a.status().lost + a.status().published), (0, fit as u64 + 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signs_of_life_go_first_in_their_order_and_none_behind_the_last_message() {
+        let bus = Memory::new();
+        let ((a, _), (b, heard)) = (node(&bus, "a"), node(&bus, "b"));
+        b.subscribe(topic("x"));
+        b.subscribed(&topic("x")).await;
+        while a.publish(topic("x"), vec![b'm'; 100].into()).is_ok() {}
+        for number in 0..100 {
+            a.subscribe(topic(&number.to_string()));
+        }
+        for sign in ["1", "2"] {
+            a.publish_first(topic("x"), sign.into());
+        }
+        a.close_with(topic("x"), "last".into());
+        a.publish_first(topic("x"), "3".into());
+        settle().await;
+        let heard = heard.take();
+        assert_eq!((&heard[..2], heard.last().unwrap()), (&["1".into(), "2".into()][..], &"last".into()));
+        assert!(heard.len() > 4 && !heard.contains(&"3".into()), "{heard:?}");
+        assert_eq!((a.status().state, a.status().queued), (BusState::Stopped, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::bus::Command;
 use crate::bus::sending::Receive;
-use crate::bus::state::{BusState, Shared, Standing};
+use crate::bus::state::{BusState, Shared, Standing, Work};
 use crate::bus::subject::Subject;
 use crate::metrics;
 use crate::targets;
@@ -15,9 +15,8 @@ use crate::targets;
 /// What a [`Bus`](crate::bus::Bus) gets its work from, and tells what happens.
 ///
 /// A port begins as not connected. While it is, messages are refused, and [`next`](Self::next) has nothing to do. When the
-/// bus has connected, it calls [`subscriptions`](Self::subscriptions), subscribes to them, and calls [`up`](Self::up);
-/// changes in between come by `next`. When the connection is lost, it calls [`down`](Self::down). If the port is dropped,
-/// the bus is stopped for good.
+/// bus has connected, it calls [`up`](Self::up), and does what `next` returns: first it subscribes to everything that the node
+/// wants. When the connection is lost, it calls [`down`](Self::down). If the port is dropped, the bus is stopped for good.
 pub struct Port {
     shared: Arc<Shared>,
     receive: Arc<dyn Receive>,
@@ -38,52 +37,54 @@ impl Port {
     /// # Cancel safety
     /// This method is cancel safe. If the future is dropped, no command is lost.
     pub async fn next(&mut self) -> Option<Command> {
-        loop {
-            // It keeps a signal that comes before it waits.
-            let work = self.shared.work.notified();
-            {
-                let mut state = self.shared.lock();
-                let command = if state.bus == BusState::Up { state.next_command() } else { None };
-                self.shared.note_room(&mut state);
-                let is_over = state.closing;
-                drop(state);
-                if matches!(command, Some(Command::Publish { .. })) {
-                    metrics::PUBLISHED.add(1);
-                }
-                if command.is_some() || is_over {
-                    return command;
-                }
-            }
-            work.await;
-        }
+        self.next_work(true).await.map(|work| work.command)
     }
 
     /// Returns the next thing to do if there is one: to send in one go what waits.
     pub fn try_next(&mut self) -> Option<Command> {
+        self.try_work(true).map(|work| work.command)
+    }
+
+    /// Does as [`next`](Self::next), for a bus that tells signs of life apart. While it has no room, there is nothing else to
+    /// do for it.
+    pub(super) async fn next_work(&mut self, has_room: bool) -> Option<Work> {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            // It keeps a signal that comes before it waits.
+            let signal = if has_room { &shared.work } else { &shared.signed }.notified();
+            // Nothing is published any more once it is closing, so what is there afterwards is all.
+            let is_over = has_room && shared.lock().closing;
+            let work = self.try_work(has_room);
+            if work.is_some() || is_over {
+                return work;
+            }
+            signal.await;
+        }
+    }
+
+    pub(super) fn try_work(&mut self, has_room: bool) -> Option<Work> {
         let mut state = self.shared.lock();
-        let command = if state.bus == BusState::Up { state.next_command() } else { None };
+        let work = state.next_work(has_room);
         self.shared.note_room(&mut state);
-        command
+        drop(state);
+        if matches!(work, Some(Work { command: Command::Publish { .. }, .. })) {
+            metrics::PUBLISHED.add(1);
+        }
+        work
     }
 
-    /// Returns the subjects to subscribe to after each connect, in no particular order. Changes after this call come by
-    /// [`next`](Self::next), once the bus is up.
-    pub fn subscriptions(&mut self) -> Vec<Subject> {
-        self.is_refusal_told = false;
-        self.shared.lock().ask_for_all()
-    }
-
-    /// Says that the bus is connected and has asked for all subscriptions. Messages are accepted from now on.
+    /// Says that the bus is connected. Messages are accepted from now on, and each subscription is [asked for](Self::next)
+    /// again: at first the two by which the node hears who lives, so that the others hear of it at once however many follow.
     pub fn up(&mut self) {
         let mut state = self.shared.lock();
         if state.bus == BusState::Up {
             return;
         }
-        state.bus = BusState::Up;
-        state.cause = None;
+        state.connect();
         let (lost, outages) = (state.lost - state.lost_before, state.outages);
         drop(state);
         self.is_told = false;
+        self.is_refusal_told = false;
         tracing::info!(target: targets::BUS, lost, "connected to the bus");
         metrics::BUS_UP.set(1);
         self.shared.watched.send_replace((BusState::Up, outages));

@@ -1,5 +1,6 @@
 //! The bus over Redis or Valkey.
 
+mod errors;
 mod link;
 mod session;
 mod slots;
@@ -41,12 +42,17 @@ use crate::bus::{Bus, Port};
 ///
 /// # Guarantees
 /// - A message arrives at most once. What one node publishes arrives in the order of publishing. On a Redis Cluster, this
-///   holds for the messages of one subject: those of others may be on another master.
+///   holds for the messages of one subject: those of others may be on another master. A message to several topics has a copy
+///   for each, of which the first one counts: so it may come before an earlier one to one of these topics alone.
 /// - A connection that is lost loses what is published until it is back and all subscriptions are made again: what this node
 ///   publishes, and what others publish to it. [`BusStatus::lost`](crate::bus::BusStatus) counts the messages of this node
 ///   that the server has not answered by then. The messages of others are lost without a trace.
 /// - Redis drops the connection of a node that reads too slowly (`client-output-buffer-limit pubsub`: 32 MB, or 8 MB for a
 ///   minute). For the node, that is a lost connection like any other.
+/// - A server that cannot serve for now (`BUSY` during a script, `LOADING`, `MASTERDOWN`) counts as lost until it can. Only a
+///   missing permission leaves the connection as it is: the subscription is [refused](crate::bus::BusStatus), or the message
+///   lost.
+/// - A node that reads slowly still says in time that it lives, and others that live are not gone for it.
 /// - When a master of a Redis Cluster is lost, or slots move, the bus connects to all masters anew, so it is down for a
 ///   moment; when a master is lost, until a replica has taken its place.
 pub struct Redis(Settings);

@@ -117,8 +117,8 @@ impl Sending {
         self.shared().publish(self.shared().lock(), subject, payload)
     }
 
-    /// Puts a sign of life in front of the queue, if the bus is up. Up to [`SIGNS`] it may be above the bound of the queue: a
-    /// node that has much to say still says that it lives.
+    /// Publishes a sign of life before everything that waits but other signs, if the bus is up. Up to [`SIGNS`] it may be above
+    /// the bound of the queue: a node that has much to say still says that it lives.
     pub(crate) fn publish_first(&self, subject: Subject, payload: Bytes) {
         let (cost, limit) = (payload.len() + OVERHEAD, self.limits().queued.saturating_add(SIGNS));
         let mut state = self.shared().lock();
@@ -126,9 +126,10 @@ impl Sending {
             return;
         }
         state.queued += cost;
-        state.queue.push_front((subject, payload));
+        state.signs.push_back((subject, payload));
         drop(state);
         self.shared().work.notify_one();
+        self.shared().signed.notify_one();
     }
 
     /// Wants to be subscribed to a subject.
@@ -176,6 +177,19 @@ impl Sending {
     /// Lets the bus publish what waits, if it is up, and end.
     pub(crate) fn close(&self) {
         self.shared().close();
+    }
+
+    /// Does as [`close`](Self::close), and publishes a last message behind everything else. No sign of life comes behind it. It
+    /// may be above the bound of the queue.
+    pub(crate) fn close_with(&self, subject: Subject, payload: Bytes) {
+        let mut state = self.shared().lock();
+        if state.bus == BusState::Up && !state.closing {
+            state.queued += payload.len() + OVERHEAD;
+            state.queue.push_back((subject, payload));
+        }
+        state.closing = true;
+        drop(state);
+        self.shared().work.notify_one();
     }
 }
 

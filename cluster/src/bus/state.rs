@@ -16,7 +16,7 @@ use crate::sync::{Mutex, MutexGuard, Notify};
 pub enum BusState {
     /// It has not been connected yet.
     Connecting,
-    /// It is connected, and has asked for all subscriptions.
+    /// It is connected. Subscriptions may still be on their way.
     Up,
     /// Its connection is lost, and it tries to connect again.
     Down,
@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) work: Notify,
     /// Signalled when there is room for what can wait, if anybody waits for it.
     pub(crate) room: Notify,
+    /// Signalled when there is a sign of life among it.
+    pub(crate) signed: Notify,
     /// Signalled when a subscription is confirmed.
     pub(crate) confirmed: Notify,
     /// The state, and how often the connection was lost.
@@ -69,12 +71,16 @@ pub(crate) struct State {
     pub(crate) cause: Option<String>,
     /// The node wants no more: what is in the queue is still published, if the bus is up.
     pub(crate) closing: bool,
+    /// The signs of life, which go before everything else.
+    pub(crate) signs: VecDeque<(Subject, Bytes)>,
     pub(crate) queue: VecDeque<(Subject, Bytes)>,
+    /// The bytes of both.
     pub(crate) queued: usize,
     /// Somebody waits until there is room for what can wait.
     pub(crate) is_room_awaited: bool,
     pub(crate) subscriptions: HashMap<Subject, Subscription>,
-    /// The subjects whose subscription the bus has to look at.
+    /// The subjects whose subscription the bus has to look at, in this order: `<prefix>.all` and `<prefix>.node.<name>`, by
+    /// which a node hears who lives, are before all topics.
     pub(crate) changed: BTreeSet<Subject>,
     pub(crate) outages: u64,
     pub(crate) published: u64,
@@ -124,6 +130,7 @@ impl Shared {
             bus: BusState::Connecting,
             cause: None,
             closing: false,
+            signs: VecDeque::new(),
             queue: VecDeque::new(),
             queued: 0,
             is_room_awaited: false,
@@ -140,6 +147,7 @@ impl Shared {
             limits,
             work: Notify::new(),
             room: Notify::new(),
+            signed: Notify::new(),
             confirmed: Notify::new(),
             watched: watch::Sender::new((BusState::Connecting, 0)),
         }
@@ -170,10 +178,46 @@ impl Shared {
     }
 }
 
+/// What the bus has to do next.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) command: Command,
+    /// It is a message that must not wait behind others: a node whose signs do not come in time is gone for the others.
+    #[cfg_attr(
+        not(feature = "redis"),
+        allow(dead_code, reason = "a bus whose messages do not wait for answers")
+    )]
+    pub(crate) is_sign: bool,
+}
+
 impl State {
-    /// Returns what the bus has to do next. Subscriptions come before messages, so that a question which is published after
+    /// Returns what the bus has to do next, if it is up. Signs of life come first, and are all there is for a bus that has no
+    /// room for more. Subscriptions come before messages, so that a question which is published after
     /// a subscription has its answer there.
-    pub(crate) fn next_command(&mut self) -> Option<Command> {
+    pub(crate) fn next_work(&mut self, has_room: bool) -> Option<Work> {
+        if self.bus != BusState::Up {
+            return None;
+        }
+        if let Some(sign) = self.signs.pop_front() {
+            return Some(Work { command: self.publish(sign), is_sign: true });
+        }
+        if !has_room {
+            return None;
+        }
+        let command = self.next_subscription().or_else(|| {
+            let message = self.queue.pop_front()?;
+            Some(self.publish(message))
+        })?;
+        Some(Work { command, is_sign: false })
+    }
+
+    fn publish(&mut self, (subject, payload): (Subject, Bytes)) -> Command {
+        self.queued -= payload.len() + OVERHEAD;
+        self.published += 1;
+        Command::Publish { subject, payload }
+    }
+
+    fn next_subscription(&mut self) -> Option<Command> {
         while let Some(subject) = self.changed.pop_first() {
             let Some(one) = self.subscriptions.get_mut(&subject) else { continue };
             match (one.wanted, one.standing) {
@@ -190,10 +234,7 @@ impl State {
                 (true, Standing::Asked | Standing::Confirmed) | (false, _) => {}
             }
         }
-        let (subject, payload) = self.queue.pop_front()?;
-        self.queued -= payload.len() + OVERHEAD;
-        self.published += 1;
-        Some(Command::Publish { subject, payload })
+        None
     }
 
     pub(crate) fn want(&mut self, subject: Subject, wanted: bool) {
@@ -215,14 +256,20 @@ impl State {
         }
     }
 
-    /// Returns the subjects that are wanted, as asked for.
-    pub(crate) fn ask_for_all(&mut self) -> Vec<Subject> {
+    /// Has the bus look at all subscriptions, of which a new connection has none.
+    pub(crate) fn connect(&mut self) {
+        self.bus = BusState::Up;
+        self.cause = None;
+        self.forget_subscriptions();
+        self.changed = self.subscriptions.keys().cloned().collect();
+    }
+
+    fn forget_subscriptions(&mut self) {
         self.changed.clear();
         self.subscriptions.retain(|_, one| one.wanted);
         for one in self.subscriptions.values_mut() {
-            one.standing = Standing::Asked;
+            one.standing = Standing::Unknown;
         }
-        self.subscriptions.keys().cloned().collect()
     }
 
     /// Returns how many subscriptions are wanted that the server has refused.
@@ -233,15 +280,10 @@ impl State {
 
     /// Forgets what the server knew: the queue is lost, and no subscription is left. Returns how many messages are lost.
     pub(crate) fn disconnect(&mut self) -> u64 {
-        let lost = self.queue.len() as u64;
+        let lost = (self.signs.len() + self.queue.len()) as u64;
         self.lost += lost;
-        self.queue = VecDeque::new();
-        self.queued = 0;
-        self.changed.clear();
-        self.subscriptions.retain(|_, one| one.wanted);
-        for one in self.subscriptions.values_mut() {
-            one.standing = Standing::Unknown;
-        }
+        (self.signs, self.queue, self.queued) = (VecDeque::new(), VecDeque::new(), 0);
+        self.forget_subscriptions();
         lost
     }
 }

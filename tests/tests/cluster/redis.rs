@@ -1,5 +1,6 @@
 //! What only Redis has.
 
+use eio_cluster::bus::BusStatus;
 use eio_tests::interop::{Case, Log, soon};
 
 use crate::cases;
@@ -12,6 +13,7 @@ pub(crate) fn cases() -> Vec<Case> {
         redis_with_an_acl_refuses_a_topic_and_keeps_the_others,
         what_another_client_of_redis_publishes_is_a_message_like_any_other,
         redis_that_drops_all_clients_has_them_back,
+        redis_that_is_busy_with_a_script_is_down_until_it_answers,
     ]
 }
 
@@ -65,4 +67,28 @@ async fn redis_that_drops_all_clients_has_them_back(log: Log) {
         assert!(from.is_up());
         meets(&from, &mut to, "news").await;
     }
+}
+
+async fn redis_that_is_busy_with_a_script_is_down_until_it_answers(log: Log) {
+    // From then on, it answers `BUSY` to almost everything.
+    let server = Server::start(Kind::Redis, "lua-time-limit 100", &log).await;
+    let (from, mut to) = (server.node().await, server.node().await);
+    to.subscribe("news").await;
+    let script = async { server.redis_cli(&["eval", "while true do end", "0"]).await };
+    let outage = async {
+        // Both were connected before; the third one comes meanwhile.
+        tokio::join!(from.loses(1), to.loses(1));
+        let mut late = Node::start(server.bus());
+        late.direct.subscribe("news");
+        for node in [&from, &to, &late] {
+            let says_so =
+                |status: &BusStatus| status.cause.as_ref().is_some_and(|cause| cause.contains("BUSY"));
+            node.reaches("the cause", says_so).await;
+        }
+        server.redis_cli(&["script", "kill"]).await;
+        meets(&from, &mut to, "news").await;
+        meets(&from, &mut late, "news").await;
+    };
+    tokio::join!(script, outage);
+    assert_eq!((from.status().outages, to.status().outages), (1, 1));
 }

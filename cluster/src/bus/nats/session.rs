@@ -125,18 +125,8 @@ impl Session {
     }
 
     async fn move_messages(&mut self, port: &mut Port) -> Result<(), Broken> {
-        let mut wanted = port.subscriptions().into_iter();
-        let mut is_up = false;
+        port.up();
         loop {
-            while self.connection.has_room()
-                && let Some(subject) = wanted.next()
-            {
-                self.subscribe(subject);
-            }
-            if wanted.len() == 0 && !is_up {
-                port.up();
-                is_up = true;
-            }
             while self.connection.has_room()
                 && let Some(command) = port.try_next()
             {
@@ -269,14 +259,17 @@ impl Session {
     fn handle_error(&mut self, text: &str, port: &mut Port) -> Result<(), Broken> {
         let subject = text.split('"').nth(1).unwrap_or_default();
         if starts_with(text, "permissions violation for subscription") {
-            let pending = self.pinged.iter_mut().chain([&mut self.sent]);
-            for subscriptions in pending.map(|sent| &mut sent.subscriptions) {
-                if let Some(at) = subscriptions.iter().position(|one| one.as_str() == subject) {
-                    let subject = subscriptions.remove(at);
-                    self.ids.remove(&subject);
-                    port.refused(&subject, text);
-                    break;
-                }
+            let mut pending =
+                self.pinged.iter_mut().chain([&mut self.sent]).map(|sent| &mut sent.subscriptions);
+            let asked = pending.find_map(|subscriptions| {
+                let at = subscriptions.iter().position(|one| one.as_str() == subject)?;
+                Some(subscriptions.remove(at))
+            });
+            // A confirmed one ends when the server's configuration changes.
+            let ended = || self.ids.keys().find(|one| one.as_str() == subject).cloned();
+            if let Some(subject) = asked.or_else(ended) {
+                self.ids.remove(&subject);
+                port.refused(&subject, text);
             }
         } else if starts_with(text, "permissions violation for publish")
             || starts_with(text, "invalid subject")
@@ -492,6 +485,11 @@ mod tests {
         sleep(Duration::from_millis(1)).await;
         let status = node.status();
         assert_eq!((status.state, status.refused, status.lost), (BusState::Up, 0, 2));
+        // The server's configuration has changed.
+        let ended = format!("-ERR 'Permissions Violation for Subscription to \"{b}\" (sid \"2\")'\r\n");
+        server.says(&ended).await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!((node.status().state, node.status().refused), (BusState::Up, 1));
         server.says("-ERR 'Authorization Timeout'\r\n").await;
         sleep(Duration::from_millis(1)).await;
         let cause = node.status().cause.unwrap();

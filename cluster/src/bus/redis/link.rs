@@ -11,18 +11,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo,
-    RedisError, RedisResult, ServerErrorKind, Value,
+    AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError,
+    RedisResult, Value,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::bus::Subject;
+use crate::bus::redis::errors::{broken, is_forbidden, is_lasting, words};
 use crate::bus::server::{Broken, Pulse, ServerUrl, Settings, Stream, connect, encrypt};
 
 /// A connection, with what waits to be sent and what waits for its answer.
 ///
 /// Commands are sent in batches, of which one is under way at a time: while it is, the next one grows. So a batch is one
 /// command where there is little to send, and what came in within one round trip where there is much.
+///
+/// A sign of life is sent beside it, at once: the answer to a batch comes behind all messages that were pushed before it, so
+/// where many wait to be read, it takes long, and the node must not seem dead meanwhile.
 pub(super) struct Link {
     connection: MultiplexedConnection,
     driver: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -31,7 +35,8 @@ pub(super) struct Link {
     pushed: Arc<Mutex<VecDeque<PushInfo>>>,
     has_heard: Arc<AtomicBool>,
     waiting: Batch,
-    flight: Option<Flight>,
+    /// What is under way, in the order of sending, which is that of the answers.
+    flights: VecDeque<Flight>,
     events: VecDeque<Event>,
     pub(super) pulse: Pulse,
     /// The messages that were sent or wait, and are not answered.
@@ -48,7 +53,13 @@ struct Batch {
 
 struct Flight {
     commands: Vec<Sent>,
-    answers: Pin<Box<dyn Future<Output = RedisResult<Vec<Value>>> + Send>>,
+    is_sign: bool,
+    answers: Answers,
+}
+
+enum Answers {
+    Awaited(Pin<Box<dyn Future<Output = RedisResult<Vec<Value>>> + Send>>),
+    Here(RedisResult<Vec<Value>>),
 }
 
 /// What was sent.
@@ -76,6 +87,9 @@ pub(super) enum Event {
 /// A batch is not filled above one of these.
 const MAX_COMMANDS: usize = 1_000;
 const MAX_BYTES: usize = 256 * 1024;
+/// How many signs of life may be unanswered. When a node says one every 4 s, and asks each second for an echo, they are those
+/// of 200 s.
+const MAX_SIGNS: usize = 256;
 
 impl Link {
     pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
@@ -121,7 +135,7 @@ impl Link {
             pushed,
             has_heard,
             waiting: Batch::default(),
-            flight: None,
+            flights: VecDeque::new(),
             events: VecDeque::new(),
             pulse: Pulse::new(settings.heartbeat),
             unanswered: 0,
@@ -141,7 +155,7 @@ impl Link {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.waiting.commands.is_empty()
+        self.flights.is_empty() && self.waiting.commands.is_empty()
     }
 
     pub(super) fn publish(&mut self, command: &str, subject: &Subject, payload: &[u8]) {
@@ -149,6 +163,18 @@ impl Link {
         self.waiting.bytes += payload.len();
         self.waiting.pipeline.cmd(command).arg(subject.as_str()).arg(payload);
         self.waiting.commands.push(Sent::Message);
+    }
+
+    /// Sends a sign of life before what waits. Returns `false` if too many are unanswered: the node will say another one.
+    pub(super) fn sign(&mut self, command: &str, subject: &Subject, payload: &[u8]) -> bool {
+        if self.flights.iter().filter(|flight| flight.is_sign).count() >= MAX_SIGNS {
+            return false;
+        }
+        let mut batch = Batch { commands: vec![Sent::Message], ..Batch::default() };
+        batch.pipeline.cmd(command).arg(subject.as_str()).arg(payload);
+        self.unanswered += 1;
+        self.send(batch, true);
+        true
     }
 
     /// Puts a command about a subject into the batch. A command has one subject, so that it has one answer.
@@ -166,13 +192,13 @@ impl Link {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(Ok(event));
             }
-            let is_new = self.flight.is_none() && self.take_off();
+            let is_new = self.flights.iter().all(|flight| flight.is_sign) && self.take_off();
+            // Each is polled, because the first poll is what sends it.
+            self.flights.iter_mut().for_each(|flight| flight.poll(cx));
             // The answers are taken before the pushes behind them are.
             let mut is_answered = is_new;
-            if let Some(flight) = &mut self.flight
-                && let Poll::Ready(answers) = flight.answers.as_mut().poll(cx)
-            {
-                self.land(answers)?;
+            while self.flights.front().is_some_and(Flight::is_answered) {
+                self.land()?;
                 is_answered = true;
             }
             self.is_over = self.is_over || self.driver.as_mut().poll(cx).is_ready();
@@ -181,7 +207,7 @@ impl Link {
             }
             self.take_pushes()?;
             if self.events.is_empty() && self.is_over {
-                return Poll::Ready(Err(self.end(cx)));
+                return Poll::Ready(Err(self.end()));
             }
             if self.events.is_empty() && !is_answered {
                 return Poll::Pending;
@@ -197,22 +223,29 @@ impl Link {
         if !self.has_room() {
             self.events.push_back(Event::Room);
         }
-        let Batch { commands, pipeline, .. } = core::mem::take(&mut self.waiting);
-        let (mut connection, count) = (self.connection.clone(), commands.len());
-        let answers = Box::pin(async move { connection.send_packed_commands(&pipeline, 0, count).await });
-        self.flight = Some(Flight { commands, answers });
+        let batch = core::mem::take(&mut self.waiting);
+        self.send(batch, false);
         true
     }
 
-    /// Takes the answers to a batch.
-    fn land(&mut self, answers: RedisResult<Vec<Value>>) -> Result<(), Broken> {
-        let commands = self.flight.take().map(|flight| flight.commands).unwrap_or_default();
+    fn send(&mut self, batch: Batch, is_sign: bool) {
+        let Batch { commands, pipeline, .. } = batch;
+        let (mut connection, count) = (self.connection.clone(), commands.len());
+        let answers = async move { connection.send_packed_commands(&pipeline, 0, count).await };
+        self.flights.push_back(Flight { commands, is_sign, answers: Answers::Awaited(Box::pin(answers)) });
+    }
+
+    /// Takes the answers to the first batch under way.
+    fn land(&mut self) -> Result<(), Broken> {
+        let Some(Flight { commands, answers: Answers::Here(answers), .. }) = self.flights.pop_front() else {
+            return Ok(());
+        };
         let answers = answers.map_err(|error| broken(&error))?;
         self.pulse.hear_answer();
         for (sent, answer) in commands.into_iter().zip(answers) {
             let refused = match answer.extract_error() {
                 Ok(_) => None,
-                Err(error) if is_fatal(&error) => return Err(broken(&error)),
+                Err(error) if sent.breaks(&error) => return Err(broken(&error)),
                 Err(error) => Some(words(&error)),
             };
             let event = match (sent, refused) {
@@ -254,45 +287,40 @@ impl Link {
     fn ends(&self, channel: &[u8]) -> bool {
         let is_it =
             |sent: &Sent| matches!(sent, Sent::End(subject) if subject.as_str().as_bytes() == channel);
-        self.flight.as_ref().is_some_and(|flight| flight.commands.iter().any(is_it))
+        self.flights.iter().any(|flight| flight.commands.iter().any(is_it))
     }
 
     /// Says why the connection is over. The client tells it to whoever waits for an answer.
-    fn end(&mut self, cx: &mut Context<'_>) -> Broken {
-        let answers = self.flight.as_mut().map(|flight| flight.answers.as_mut().poll(cx));
-        match answers {
-            Some(Poll::Ready(Err(error))) => broken(&error),
+    fn end(&mut self) -> Broken {
+        match self.flights.front().map(|flight| &flight.answers) {
+            Some(Answers::Here(Err(error))) => broken(error),
             _ => Broken::new("the server has closed the connection"),
         }
     }
 }
 
-/// After these, the server would not answer as it should.
-fn is_fatal(error: &RedisError) -> bool {
-    use ServerErrorKind::{Ask, ClusterDown, CrossSlot, MasterDown, Moved, TryAgain};
-    match error.kind() {
-        ErrorKind::Server(kind) => {
-            matches!(kind, Moved | Ask | TryAgain | ClusterDown | CrossSlot | MasterDown)
+impl Flight {
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        if let Answers::Awaited(awaited) = &mut self.answers
+            && let Poll::Ready(answers) = awaited.as_mut().poll(cx)
+        {
+            self.answers = Answers::Here(answers);
         }
-        _ => error.code() == Some("NOAUTH"),
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.answers, Answers::Here(_))
     }
 }
 
-pub(super) fn broken(error: &RedisError) -> Broken {
-    match error.kind() {
-        ErrorKind::AuthenticationFailed => Broken::refused(words(error)),
-        ErrorKind::RESP3NotSupported => Broken::refused("the server is older than Redis 6, which has RESP3"),
-        _ if error.is_connection_dropped() => Broken::new("the server has closed the connection"),
-        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => Broken::refused(words(error)),
-        _ => Broken::new(words(error)),
-    }
-}
-
-/// What a server has said, or else what the client says.
-fn words(error: &RedisError) -> String {
-    match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("the server says `{code} {detail}`"),
-        _ => error.to_string(),
+impl Sent {
+    /// Whether a connection is of no use after this answer. A node whose subscription a server does not take for now would be
+    /// deaf if it did not ask again, and one whose messages it does not take for now would seem dead.
+    fn breaks(&self, error: &RedisError) -> bool {
+        match self {
+            Self::Subscription(_) => !is_forbidden(error),
+            Self::Message | Self::End(_) | Self::Ping => !is_lasting(error),
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use redis::{ErrorKind, Value, cmd};
+use redis::{Value, cmd};
 use tokio::{task, time};
 
-use crate::bus::redis::link::{Event, Link, Sent, broken};
+use crate::bus::redis::errors::{broken, is_lasting};
+use crate::bus::redis::link::{Event, Link, Sent};
 use crate::bus::redis::slots::{Address, Slots};
 use crate::bus::server::{Beat, Broken, Ended, ServerUrl, Settings};
+use crate::bus::state::Work;
 use crate::bus::{Command, Port, Subject};
 use crate::targets;
 
@@ -49,7 +51,7 @@ impl Session {
                 let mut links = Vec::with_capacity(addresses.len());
                 for (host, port) in addresses {
                     let master = url.with_address(host.as_deref().unwrap_or(&url.host), port);
-                    let opened = Link::open(&master, settings).await;
+                    let opened = open_master(&master, settings).await;
                     links.push(opened.map_err(|broken| broken.within(&master.to_string()))?);
                 }
                 (links, Some(slots))
@@ -78,22 +80,10 @@ impl Session {
     }
 
     async fn move_messages(&mut self, port: &mut Port) -> Result<(), Broken> {
-        let mut wanted = port.subscriptions().into_iter();
-        let mut is_up = false;
+        port.up();
         loop {
-            while self.has_room()
-                && let Some(subject) = wanted.next()
-            {
-                self.act(Command::Subscribe(subject));
-            }
-            if wanted.len() == 0 && !is_up {
-                port.up();
-                is_up = true;
-            }
-            while self.has_room()
-                && let Some(command) = port.try_next()
-            {
-                self.act(command);
+            while let Some(work) = port.try_work(self.has_room()) {
+                self.act(work, port);
             }
             let (has_room, due) = (self.has_room(), self.due());
             tokio::select! {
@@ -101,8 +91,8 @@ impl Session {
                     self.handle(event?, port);
                     self.handle_ready(port).await?;
                 }
-                command = port.next(), if has_room => match command {
-                    Some(command) => self.act(command),
+                work = port.next_work(has_room) => match work {
+                    Some(work) => self.act(work, port),
                     None => return Ok(()),
                 },
                 () = time::sleep_until(due) => self.check(port).await?,
@@ -125,9 +115,14 @@ impl Session {
         self.links.iter().all(Link::has_room)
     }
 
-    fn act(&mut self, command: Command) {
+    fn act(&mut self, Work { command, is_sign }: Work, port: &mut Port) {
         let names = self.commands;
         match command {
+            Command::Publish { subject, payload } if is_sign => self.with_link(&subject, |link| {
+                if !link.sign(names.publish, &subject, &payload) {
+                    port.lost(1);
+                }
+            }),
             Command::Publish { subject, payload } => {
                 self.with_link(&subject, |link| link.publish(names.publish, &subject, &payload));
             }
@@ -233,18 +228,26 @@ enum Found {
     Sharded(Slots, Vec<Address>),
 }
 
+/// Connects to a master that answers.
+async fn open_master(url: &ServerUrl, settings: &Settings) -> Result<Link, Broken> {
+    let mut link = Link::open(url, settings).await?;
+    match link.ask(&cmd("PING")).await {
+        Err(error) if !is_lasting(&error) => Err(broken(&error)),
+        Ok(_) | Err(_) => Ok(link),
+    }
+}
+
 /// Asks a server for the masters of its cluster.
 async fn masters(link: &mut Link) -> Result<Found, Broken> {
     let answer = match link.ask(cmd("CLUSTER").arg("SLOTS")).await {
         Ok(answer) => answer,
-        Err(error) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => {
-            return Ok(Found::Alone);
-        }
+        Err(error) if is_lasting(&error) => return Ok(Found::Alone),
         Err(error) => return Err(broken(&error)),
     };
-    let known = link.ask(cmd("COMMAND").arg("INFO").arg("SSUBSCRIBE")).await;
-    if !matches!(known, Ok(Value::Array(known)) if matches!(known[..], [Value::Array(_)])) {
-        return Ok(Found::Unsharded);
+    match link.ask(cmd("COMMAND").arg("INFO").arg("SSUBSCRIBE")).await {
+        Ok(Value::Array(known)) if matches!(known[..], [Value::Array(_)]) => {}
+        Err(error) if !is_lasting(&error) => return Err(broken(&error)),
+        Ok(_) | Err(_) => return Ok(Found::Unsharded),
     }
     let (slots, masters) = Slots::parse(&answer).map_err(Broken::new)?;
     Ok(Found::Sharded(slots, masters))
@@ -264,6 +267,7 @@ mod tests {
     use super::*;
     use crate::bus::redis::SCHEME;
     use crate::bus::{Bus, BusState, Direct};
+    use crate::{Channel, Cluster, Incoming};
 
     /// A bus whose one connection leads to the test.
     struct Once {
@@ -308,6 +312,15 @@ mod tests {
             words.join(" ")
         }
 
+        async fn greets(&mut self) {
+            assert_eq!(self.hears().await, "HELLO 3 AUTH ann secret");
+            self.says("%1\r\n+proto\r\n:3\r\n").await;
+            for _ in 0..2 {
+                assert!(self.hears().await.starts_with("CLIENT SETINFO LIB-"));
+                self.says("+OK\r\n").await;
+            }
+        }
+
         async fn number(&mut self, kind: char) -> usize {
             let mut line = String::new();
             timeout(Duration::from_mins(1), self.0.read_line(&mut line)).await.expect("a line").unwrap();
@@ -338,14 +351,21 @@ mod tests {
         let once = Once { stream, is_sharded };
         let node = Direct::start("eio", once, move |payload| keeps.lock().unwrap().push(payload)).unwrap();
         let mut server = Server(BufReader::new(theirs));
-        assert_eq!(server.hears().await, "HELLO 3 AUTH ann secret");
-        server.says("%1\r\n+proto\r\n:3\r\n").await;
-        for _ in 0..2 {
-            assert!(server.hears().await.starts_with("CLIENT SETINFO LIB-"));
-            server.says("+OK\r\n").await;
-        }
+        server.greets().await;
         node.up().await;
         (node, server, heard)
+    }
+
+    /// A node of a cluster that listens to this many topics.
+    async fn joined(topics: u32) -> (Cluster, Channel, Server) {
+        let (stream, theirs) = duplex(64 * 1024);
+        let engine = eio_tokio::Server::builder(|_socket| async {}).node("me").build().unwrap();
+        let cluster = Cluster::builder(&engine, Once { stream, is_sharded: false }).join().unwrap();
+        let channel = cluster.channel("test", |_: Incoming<'_>| {}).unwrap();
+        (0..topics).for_each(|number| channel.listen(&number.to_string()));
+        let mut server = Server(BufReader::new(theirs));
+        server.greets().await;
+        (cluster, channel, server)
     }
 
     async fn cause(node: &Direct) -> String {
@@ -413,6 +433,124 @@ mod tests {
         let moved = cause(&node).await;
         assert!(moved.contains("the server says `MOVED 1 127.0.0.1:7001`"), "{moved}");
         assert_eq!(node.status().lost, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_about_the_server_breaks_the_connection_and_one_about_a_permission_does_not() {
+        const BUSY: &str = "BUSY Redis is busy running a script.";
+        for error in [BUSY, "LOADING Redis is loading", "MASTERDOWN Link with MASTER is down", "ERR unknown"]
+        {
+            let (node, mut server, _) = connected(false).await;
+            node.subscribe("a");
+            server.hears().await;
+            server.says(&format!("-{error}\r\n")).await;
+            let cause = cause(&node).await;
+            assert!(cause.contains(&format!("the server says `{error}`")), "{cause}");
+            assert_eq!(node.status().refused, 0);
+        }
+        let (node, mut server, _) = connected(false).await;
+        for error in ["ERR of a proxy", "NOPERM no"] {
+            node.publish("a", "1".into()).unwrap();
+            server.hears().await;
+            server.says(&format!("-{error}\r\n")).await;
+        }
+        node.subscribe("a");
+        server.hears().await;
+        server.says("-NOPERM no\r\n").await;
+        node.subscribed("a").await;
+        assert_eq!(server.hears().await, "PING");
+        server.says("-NOPERM no\r\n").await;
+        assert_eq!(server.hears().await, "PING");
+        assert_eq!((node.status().state, node.status().lost, node.status().refused), (BusState::Up, 2, 1));
+        server.says(&format!("-{BUSY}\r\n")).await;
+        assert!(cause(&node).await.contains(BUSY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_is_alone_when_it_says_so_and_not_when_it_cannot_say() {
+        let name = |found| match found {
+            Ok(Found::Alone) => "alone".to_owned(),
+            Ok(Found::Unsharded) => "unsharded".to_owned(),
+            Ok(Found::Sharded(..)) => "sharded".to_owned(),
+            Err(broken) => format!("{broken:?}"),
+        };
+        let slots = "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$1\r\na\r\n:1\r\n";
+        let (known, unknown) = ("*1\r\n*1\r\n$10\r\nssubscribe\r\n", "*1\r\n_\r\n");
+        for (first, second, expected) in [
+            ("-ERR This instance has cluster support disabled\r\n", "", "alone"),
+            ("-ERR unknown command 'CLUSTER'\r\n", "", "alone"),
+            ("-NOPERM no\r\n", "", "alone"),
+            ("-BUSY Redis is busy\r\n", "", "BUSY"),
+            ("-LOADING Redis is loading\r\n", "", "LOADING"),
+            ("-MASTERDOWN Link with MASTER is down\r\n", "", "MASTERDOWN"),
+            (slots, known, "sharded"),
+            (slots, unknown, "unsharded"),
+            (slots, "-NOPERM no\r\n", "unsharded"),
+            (slots, "-BUSY Redis is busy\r\n", "BUSY"),
+        ] {
+            let (stream, theirs) = duplex(64 * 1024);
+            let settings = Settings::new(["redis://ann:secret@h"], &SCHEME).unwrap();
+            let mut server = Server(BufReader::new(theirs));
+            let asks = async {
+                let mut link = Link::over(Box::new(stream), &settings.urls[0], &settings).await.unwrap();
+                name(masters(&mut link).await)
+            };
+            let answers = async {
+                server.greets().await;
+                for (question, answer) in [("CLUSTER SLOTS", first), ("COMMAND INFO SSUBSCRIBE", second)] {
+                    if !answer.is_empty() && (question == "CLUSTER SLOTS" || first == slots) {
+                        assert_eq!(server.hears().await, question);
+                        server.says(answer).await;
+                    }
+                }
+            };
+            let (found, ()) = tokio::join!(asks, answers);
+            assert!(found.contains(expected), "{first} {second}: {found}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_with_many_topics_says_that_it_lives_before_it_hears_them_all() {
+        let (_cluster, _channel, mut server) = joined(5_000).await;
+        for subject in ["eio.all", "eio.node.me"] {
+            assert_eq!(server.hears().await, format!("SUBSCRIBE {subject}"));
+        }
+        // The answer to the first batch is the last one that comes.
+        for _ in 2..1_000 {
+            assert!(server.hears().await.starts_with("SUBSCRIBE eio.topic.test."));
+        }
+        server.says(&">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n".repeat(1_000)).await;
+        let mut between = 0;
+        while !server.hears().await.starts_with("PUBLISH eio.all ") {
+            between += 1;
+        }
+        assert!(between <= 1_000, "{between}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_reads_slowly_still_says_that_it_lives() {
+        let (cluster, _channel, mut server) = joined(0).await;
+        for _ in 0..2 {
+            server.hears().await;
+            server.says(">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n").await;
+        }
+        server.hears().await;
+        // From now on, its messages are not answered: for a minute, others come before the answers.
+        cluster.broadcast("hello");
+        let subject = cluster.node.link.subjects.all();
+        for _ in 0..60 {
+            sleep(Duration::from_secs(1)).await;
+            server.pushes("message", &subject, "$1\r\nx").await;
+            for _ in 0..1_000 {
+                cluster.broadcast("hello");
+            }
+        }
+        let mut beacons = 0;
+        while let Ok(heard) = timeout(Duration::from_millis(1), server.hears()).await {
+            beacons += u32::from(heard.starts_with("PUBLISH eio.all ") && !heard.contains("engine"));
+        }
+        assert!((14..=15).contains(&beacons), "{beacons}");
+        assert_eq!(cluster.status().bus.state, BusState::Up);
     }
 
     #[tokio::test(start_paused = true)]

@@ -140,3 +140,30 @@ fn answers_that_wait_for_room_go_on_when_there_is_some() {
         b.leave().await;
     });
 }
+
+#[test]
+fn a_service_hears_its_topics_also_where_one_of_its_name_has_just_ended() {
+    let name = "a_service_hears_its_topics_also_where_one_of_its_name_has_just_ended";
+    explore(name, "", Clock::Stands, || async {
+        let bus = Memory::new();
+        let (a, b) = (node(&bus, "a").await, node(&bus, "b").await);
+        let before = b.channel("test", |_: Incoming<'_>| {}).unwrap();
+        before.listen("topic");
+        before.listening("topic").await;
+        let ending = thread::spawn(move || drop(before));
+        let (heard, mut hears) = mpsc::unbounded_channel();
+        // While the other one is there, its name is taken.
+        if let Ok(channel) = b.channel("test", move |_: Incoming<'_>| heard.send(()).unwrap()) {
+            channel.listen("topic");
+            ending.join().unwrap();
+            channel.listening("topic").await;
+            let publishing = a.channel("test", |_: Incoming<'_>| {}).unwrap();
+            publishing.publish(To::Topics(&["topic"]), b"").unwrap();
+            hears.recv().await.unwrap();
+        } else {
+            ending.join().unwrap();
+        }
+        a.leave().await;
+        b.leave().await;
+    });
+}
