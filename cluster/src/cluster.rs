@@ -265,8 +265,9 @@ impl Cluster {
         &self.node.server
     }
 
-    /// Waits until the bus is connected and this node hears the others. If that is the case now, returns at once; if the
-    /// bus stops, or the node leaves, waits for ever.
+    /// Waits until the bus is connected, this node hears what is sent to all, and the others were told that it is there. They
+    /// answer after that. If that is the case now, returns at once; if the bus stops, or the node leaves, waits for ever. For
+    /// a group, see [`heard`](Self::heard).
     pub async fn connected(&self) {
         let mut connected = self.node.connected.subscribe();
         let is_connected = connected.wait_for(|connected| *connected).await.is_ok();

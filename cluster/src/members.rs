@@ -1,8 +1,12 @@
 //! Who is there: the rules by which a node joins and is gone, without a clock and without a bus.
 //!
 //! Each node says at every interval that it lives. [`Machine`] decides when a silent one is gone, in the role that waits for
-//! pings. Before it does, this node sends an echo to itself over the bus: when it comes back, everything that was published
-//! before has been heard, too. So nobody is gone because this node was stalled, or because its own connection hangs.
+//! pings. Before it does, this node sends an echo to itself over the bus, by the way that beacons take: when it comes back,
+//! everything that was published before has been heard, too. So nobody is gone because this node was stalled, or because its
+//! own connection hangs.
+//!
+//! When the bus is up, this node says that it is new, and the others answer. It knows them when its own beacon has come back,
+//! which shows that they were told, and they had [some time](ANSWER_TIME) to answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +23,8 @@ use crate::last_addresses::LastAddresses;
 pub(crate) const MAX_NODES: usize = 1_024;
 /// How long an echo may take before another one is sent.
 const ECHO_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the others may take to answer a beacon that says that this node is new, beside the time on the bus.
+const ANSWER_TIME: Duration = Duration::from_millis(250);
 
 /// What this node knows of the others.
 pub(crate) struct Members {
@@ -27,9 +33,31 @@ pub(crate) struct Members {
     /// By incarnation.
     others: BTreeMap<u64, Member>,
     last_addresses: LastAddresses,
-    bus_is_up: bool,
+    own: Own,
     /// When the last echo was sent, if a node is silent that may be gone.
     echo: Option<Instant>,
+}
+
+/// How far this node has got in joining the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    /// The bus is down.
+    Away,
+    /// It says that it is new, since this time.
+    New(Instant),
+    /// Its beacon has come back. At this time, it knows who is there.
+    Heard(Instant),
+    /// It knows who is there.
+    Settled,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// To send an echo, which carries the time of the call.
+    pub(crate) echo: bool,
+    /// To end what waits until this node [knows](Members::knows_all) who is there: it does from now on.
+    pub(crate) settled: bool,
 }
 
 /// Another node.
@@ -78,7 +106,7 @@ pub(crate) enum Why {
 impl Members {
     pub(crate) fn new(name: Arc<str>, incarnation: u64) -> Self {
         let (others, last_addresses) = (BTreeMap::new(), LastAddresses::default());
-        Self { name, incarnation, others, last_addresses, bus_is_up: false, echo: None }
+        Self { name, incarnation, others, last_addresses, own: Own::Away, echo: None }
     }
 
     /// Takes a beacon. Returns what it changes.
@@ -155,39 +183,60 @@ impl Members {
 
     /// Reports that the bus is connected. Silence counts anew: what was said meanwhile was not heard.
     pub(crate) fn handle_bus_up(&mut self, now: Instant) {
-        self.bus_is_up = true;
+        self.own = Own::New(now);
         self.echo = None;
         for member in self.others.values_mut() {
             member.machine = Machine::eio4_client(member.heartbeat, now);
         }
     }
 
+    /// Reports that this node has heard its own beacon, which says that it is new.
+    pub(crate) fn handle_own_beacon(&mut self, now: Instant) {
+        if let Own::New(since) = self.own {
+            let answered = now.saturating_add(now.saturating_duration_since(since));
+            self.own = Own::Heard(answered.saturating_add(ANSWER_TIME));
+        }
+    }
+
     /// Reports that the bus is lost. From now on, nobody is gone by silence.
     pub(crate) fn handle_bus_down(&mut self) {
-        self.bus_is_up = false;
+        self.own = Own::Away;
         self.echo = None;
         for member in self.others.values_mut() {
             member.is_heard = false;
         }
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), if any node is awaited.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), if anything is awaited.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if !self.bus_is_up {
+        [self.silence_timeout(), self.settle_timeout()].into_iter().flatten().min()
+    }
+
+    /// When this node knows who is there, if it does not yet.
+    fn settle_timeout(&self) -> Option<Instant> {
+        if let Own::Heard(settles) = self.own { Some(settles) } else { None }
+    }
+
+    /// When a node has been silent for too long.
+    fn silence_timeout(&self) -> Option<Instant> {
+        if self.own == Own::Away {
             return None;
         }
         let silent = self.others.values().filter_map(|member| member.machine.poll_timeout()).min()?;
         Some(self.echo.map_or(silent, |sent| silent.max(sent.saturating_add(ECHO_TIMEOUT))))
     }
 
-    /// Reports that the clock has moved. Returns whether to send an echo, which carries `now`: a node has been silent for
-    /// too long.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        let is_due = self.poll_timeout().is_some_and(|due| due <= now);
-        if is_due {
+    /// Reports that the clock has moved. Returns what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Due {
+        let is_past = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        let due = Due { echo: is_past(self.silence_timeout()), settled: is_past(self.settle_timeout()) };
+        if due.echo {
             self.echo = Some(now);
         }
-        is_due
+        if due.settled {
+            self.own = Own::Settled;
+        }
+        due
     }
 
     /// Takes an echo that has come back, and when it was sent. The nodes that had been silent for too long then are gone.
@@ -209,6 +258,16 @@ impl Members {
             !is_gone
         });
         changes
+    }
+
+    /// Returns whether this node hears the others, and they were told that it is there.
+    pub(crate) fn is_heard(&self) -> bool {
+        matches!(self.own, Own::Heard(_) | Own::Settled)
+    }
+
+    /// Returns whether this node knows who is there.
+    pub(crate) fn knows_all(&self) -> bool {
+        self.own == Own::Settled
     }
 
     /// Returns the other nodes that are there, with their incarnations.
@@ -237,7 +296,7 @@ impl Members {
 
     /// Returns whether it is known that a node lives: the bus is up, and the node was not silent for too long.
     pub(crate) fn is_certain(&self, member: &Member, now: Instant) -> bool {
-        self.bus_is_up && member.is_heard && !member.machine.is_expired(now)
+        self.own != Own::Away && member.is_heard && !member.machine.is_expired(now)
     }
 }
 
@@ -313,8 +372,8 @@ mod tests {
         assert_eq!(beacon(&mut members, 1_000, "a", 1, Phase::Up), [joined("a")]);
         assert_eq!(beacon(&mut members, 6_000, "a", 1, Phase::Up), []);
         assert_eq!(members.poll_timeout(), Some(at(16_000)));
-        assert!(!members.handle_timeout(at(15_999)));
-        assert!(members.handle_timeout(at(16_000)));
+        assert!(!members.handle_timeout(at(15_999)).echo);
+        assert!(members.handle_timeout(at(16_000)).echo);
         assert_eq!(names(&members), ["a"], "nobody is gone before the echo");
         assert_eq!(echo(&mut members, 16_000), [gone("a", 1, Why::Silent { millis: 10_000 })]);
         assert_eq!((names(&members), members.poll_timeout()), (vec![], None));
@@ -325,7 +384,7 @@ mod tests {
         let mut members = up();
         beacon(&mut members, 0, "a", 1, Phase::Up);
         // This node was stalled for an hour. What it did not read is there.
-        assert!(members.handle_timeout(at(3_600_000)));
+        assert!(members.handle_timeout(at(3_600_000)).echo);
         assert_eq!(beacon(&mut members, 3_600_001, "a", 1, Phase::Up), []);
         assert_eq!(echo(&mut members, 3_600_000), []);
         assert_eq!(members.poll_timeout(), Some(at(3_610_001)));
@@ -335,10 +394,10 @@ mod tests {
     fn while_no_echo_comes_nobody_is_gone_and_it_is_sent_again() {
         let mut members = up();
         beacon(&mut members, 0, "a", 1, Phase::Up);
-        assert!(members.handle_timeout(at(10_000)));
-        assert!(!members.handle_timeout(at(10_999)));
+        assert!(members.handle_timeout(at(10_000)).echo);
+        assert!(!members.handle_timeout(at(10_999)).echo);
         assert_eq!(members.poll_timeout(), Some(at(11_000)));
-        assert!(members.handle_timeout(at(11_000)));
+        assert!(members.handle_timeout(at(11_000)).echo);
         let (_, member) = members.others().next().unwrap();
         assert!(!members.is_certain(member, at(11_000)));
         // The first one took long. What it proves is enough.
@@ -361,12 +420,12 @@ mod tests {
         let mut members = up();
         beacon(&mut members, 0, "a", 1, Phase::Up);
         members.handle_bus_down();
-        assert_eq!((members.poll_timeout(), members.handle_timeout(at(60_000))), (None, false));
+        assert_eq!((members.poll_timeout(), members.handle_timeout(at(60_000)).echo), (None, false));
         let (_, member) = members.others().next().unwrap();
         assert!(!members.is_certain(member, at(1)));
         members.handle_bus_up(at(60_000));
         assert_eq!(members.poll_timeout(), Some(at(70_000)));
-        assert!(members.handle_timeout(at(70_000)));
+        assert!(members.handle_timeout(at(70_000)).echo);
         assert_eq!(echo(&mut members, 70_000).len(), 1);
     }
 
@@ -382,7 +441,7 @@ mod tests {
         assert_eq!(beacon(&mut members, 5, "a", 3, Phase::Up), [gone("a", 2, Why::Replaced), joined("a")]);
         assert_eq!((names(&members), members.names_twice().len()), (vec!["a"], 0));
         // The one that was replaced leaves no trace.
-        assert!(members.handle_timeout(at(10_004)));
+        assert!(members.handle_timeout(at(10_004)).echo);
         assert_eq!(echo(&mut members, 10_004), []);
         assert_eq!(members.others.len(), 1);
     }
@@ -430,6 +489,24 @@ mod tests {
         assert_eq!(there(&members).as_deref(), Some("http://elsewhere"));
         beacon(&mut members, 20_000, "a", 2, Phase::Leaving);
         assert_eq!(there(&members), None);
+    }
+
+    #[test]
+    fn a_node_knows_all_some_time_after_its_own_beacon_has_come_back() {
+        let mut members = Members::new("me".into(), 0);
+        members.handle_own_beacon(at(0));
+        assert!(!members.is_heard(), "it comes from an earlier connection");
+        members.handle_bus_up(at(1_000));
+        assert_eq!((members.is_heard(), members.poll_timeout()), (false, None));
+        // What comes back after 2 s is with the others by then, and their answers take 2 s as well.
+        members.handle_own_beacon(at(3_000));
+        members.handle_own_beacon(at(4_000));
+        assert_eq!((members.is_heard(), members.poll_timeout()), (true, Some(at(5_250))));
+        assert_eq!((members.handle_timeout(at(5_249)), members.knows_all()), (Due::default(), false));
+        assert_eq!(members.handle_timeout(at(5_250)), Due { echo: false, settled: true });
+        assert_eq!((members.knows_all(), members.poll_timeout()), (true, None));
+        members.handle_bus_down();
+        assert_eq!((members.is_heard(), members.knows_all()), (false, false));
     }
 
     #[test]

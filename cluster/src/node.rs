@@ -34,7 +34,7 @@ pub(crate) struct Node {
     taken: Mutex<Taken>,
     /// A [`Phase`].
     phase: AtomicU8,
-    /// Whether the bus is connected and has confirmed that this node hears what is sent to it.
+    /// Whether the bus is connected, and this node hears the others and was announced to them. The node's task sets it.
     pub(crate) connected: watch::Sender<bool>,
     /// Signalled when the task has to look at the time, or has something to say.
     pub(crate) work: Arc<Notify>,
@@ -97,11 +97,7 @@ impl Node {
             return self.count_unreadable(bytes.len());
         };
         if from.incarnation == self.link.incarnation {
-            if let Body::Echo { sent } = body {
-                let changes = self.members().handle_echo(self.clock.now(), Instant::from_micros(sent));
-                self.apply(changes);
-            }
-            return;
+            return self.receive_own(&body);
         }
         match body {
             Body::Beacon(beacon) => self.take_beacon(from, &beacon),
@@ -123,6 +119,22 @@ impl Node {
             }
             // For the node that had this name before; for nobody.
             Body::Part { .. } | Body::End { .. } | Body::Echo { .. } => {}
+        }
+    }
+
+    /// Takes what this node has said to itself.
+    fn receive_own(&self, body: &Body<'_>) {
+        let now = self.clock.now();
+        match body {
+            Body::Echo { sent } => {
+                let changes = self.members().handle_echo(now, Instant::from_micros(*sent));
+                self.apply(changes);
+            }
+            Body::Beacon(beacon) if beacon.is_new => {
+                self.members().handle_own_beacon(now);
+                self.work.notify_one();
+            }
+            _ => {}
         }
     }
 
@@ -184,20 +196,28 @@ impl Node {
         }
     }
 
-    /// Asks for evidence, if a node has been silent for too long.
-    pub(crate) fn check_silence(&self) {
+    /// Does what is due: asks for evidence if a node has been silent for too long, and takes note of what this node has
+    /// heard of itself.
+    pub(crate) fn check(&self) {
         let now = self.clock.now();
-        let is_due = self.members().handle_timeout(now);
-        if is_due {
-            self.link.sign_to_node(&self.link.node, Body::Echo { sent: now.as_micros() });
+        let (due, is_heard) = {
+            let mut members = self.members();
+            (members.handle_timeout(now), members.is_heard())
+        };
+        if due.echo {
+            // By the way that beacons take: in a Redis Cluster, what is sent to this node alone is on another master.
+            self.link.sign_to_all(Body::Echo { sent: now.as_micros() });
         }
+        if due.settled {
+            self.requests.node_is_settled(self.link.incarnation);
+        }
+        self.connected.send_if_modified(|connected| core::mem::replace(connected, is_heard) != is_heard);
     }
 
-    /// Takes note that the bus is connected, and hears this node.
+    /// Takes note that the bus is connected, and this node is subscribed to what the others say.
     pub(crate) fn bus_is_up(&self) {
         self.members().handle_bus_up(self.clock.now());
         self.say(true);
-        self.connected.send_replace(true);
     }
 
     /// Takes note that the bus is lost.
@@ -219,10 +239,15 @@ impl Node {
         let deadline = deadline_after(tokio::time::Instant::now(), timeout);
         // A node cannot be gone before the question is open, which would then never hear of it.
         let members = self.members();
+        // While this node does not know who is there, it waits for itself: so others have time to answer, and the answers do
+        // not look as if they were all.
+        let is_missing = node.is_none() && !(members.knows_all() && self.phase() != Phase::Leaving);
+        let own = is_missing.then(|| (self.link.incarnation, Arc::clone(&self.link.node)));
         let mut asked = members
             .others()
             .filter(|(_, member)| node.is_none_or(|node| *member.name == *node))
             .map(|(incarnation, member)| (incarnation, Arc::clone(&member.name)))
+            .chain(own)
             .peekable();
         let is_nobody = asked.peek().is_none();
         let (id, responses) = self.requests.open(asked, node.is_none(), deadline);
@@ -264,8 +289,7 @@ impl Node {
             return;
         }
         // If it does not get through, the others notice the silence.
-        let _ = self.link.to_all(Body::Beacon(self.beacon(false)), b"");
-        self.link.sending.close();
+        self.link.close_with(Body::Beacon(self.beacon(false)));
         self.requests.end_all(NoAnswer::Disconnected);
     }
 }
@@ -331,13 +355,13 @@ pub(crate) async fn run(node: Weak<Node>, sending: Sending) {
     }
 }
 
-/// Sends beacons and notices silence, until the node is dropped.
+/// Sends beacons and does what is due, until the node is dropped.
 async fn live(node: &Weak<Node>, work: &Notify) {
     let mut said = tokio::time::Instant::now();
     loop {
         let wake = {
             let Some(node) = node.upgrade() else { return };
-            node.check_silence();
+            node.check();
             let next = said + node.heartbeat.ping_interval();
             let silence = node.members().poll_timeout().map(|at| node.clock.deadline(at));
             silence.map_or(next, |silence| silence.min(next))
@@ -350,7 +374,9 @@ async fn live(node: &Weak<Node>, work: &Notify) {
         let now = tokio::time::Instant::now();
         if now >= said + node.heartbeat.ping_interval() {
             said = now;
-            node.say(false);
+            // One that has not come back was lost.
+            let is_new = !node.members().is_heard();
+            node.say(is_new);
         }
     }
 }
@@ -358,13 +384,68 @@ async fn live(node: &Weak<Node>, work: &Notify) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::Memory;
+    use crate::bus::{Bus, Command, Memory, Port};
     use crate::cluster::Cluster;
     use crate::frame::tests::samples;
 
     fn node() -> Cluster {
         let server = Server::builder(|_socket| async {}).node("me").build().unwrap();
         Cluster::builder(&server, Memory::new().end("me")).join().unwrap()
+    }
+
+    /// A bus that keeps what is published, and where.
+    struct Kept(Arc<std::sync::Mutex<Vec<(String, Bytes)>>>);
+
+    impl Bus for Kept {
+        fn run(self: Box<Self>, mut port: Port) -> core::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                port.up();
+                while let Some(command) = port.next().await {
+                    match command {
+                        Command::Subscribe(subject) => port.subscribed(&subject),
+                        Command::Publish { subject, payload } => {
+                            self.0.lock().unwrap().push((subject.to_string(), payload));
+                        }
+                        Command::Unsubscribe(_) => {}
+                    }
+                }
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_judged_by_an_echo_on_the_way_of_the_beacons() {
+        let server = Server::builder(|_socket| async {}).node("me").build().unwrap();
+        let kept = Arc::default();
+        let cluster = Cluster::builder(&server, Kept(Arc::clone(&kept))).join().unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let heartbeat = Heartbeat::from_millis(1_000, 1_000).unwrap();
+        let beacon = Body::Beacon(Beacon::new(Phase::Up, false, heartbeat, 0, None));
+        cluster
+            .node
+            .receive(&Frame { from: Publisher { node: "a", incarnation: 1 }, body: beacon }.encode(b""));
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(cluster.nodes().len(), 2, "it may have spoken, and the bus is slow");
+        let kept = kept.lock().unwrap().clone();
+        let is_echo =
+            |bytes: &Bytes| matches!(Frame::decode(bytes), Some((Frame { body: Body::Echo { .. }, .. }, _)));
+        let (subject, echo) = kept.iter().find(|(_, bytes)| is_echo(bytes)).unwrap();
+        assert_eq!(subject, "eio.all");
+        cluster.node.receive(echo);
+        assert_eq!(cluster.nodes().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_connected_when_it_hears_itself_where_all_hear_it() {
+        let server = Server::builder(|_socket| async {}).node("me").build().unwrap();
+        let kept = Arc::default();
+        let cluster = Cluster::builder(&server, Kept(Arc::clone(&kept))).join().unwrap();
+        let within = async |time| tokio::time::timeout(time, cluster.connected()).await.is_ok();
+        assert!(!within(Duration::from_secs(5)).await);
+        let beacons = kept.lock().unwrap().clone();
+        assert_eq!(beacons.len(), 2, "one that does not come back is said again");
+        cluster.node.receive(&beacons[1].1);
+        assert!(within(Duration::from_millis(1)).await);
     }
 
     #[tokio::test(start_paused = true)]

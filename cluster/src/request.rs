@@ -39,7 +39,8 @@ pub enum NoAnswer {
     /// The answer was not complete in time.
     #[error("the node has not answered in time")]
     Late,
-    /// This node is not connected to the bus, or its connection was lost before the answer was complete.
+    /// This node is not connected to the bus, or its connection was lost before the answer was complete. If it is the answer
+    /// of the node that asks, nodes may be missing that it does not know.
     #[error("this node is not connected to the bus")]
     Disconnected,
     /// The question was not published.
@@ -88,8 +89,8 @@ pub struct Responses {
 
 impl Responses {
     /// Waits for the next part of an answer. A node that does not answer to the end gives an error, which is its last
-    /// response. Returns `None` when every node has answered, or has given an error: after the question's timeout at the
-    /// latest.
+    /// response. Returns `None` when every node has answered, or has given an error. After the question's timeout, what has
+    /// come until then is returned, and nothing else is waited for.
     ///
     /// # Cancel safety
     /// This method is cancel safe. If the future is dropped, no response is lost.
@@ -99,6 +100,9 @@ impl Responses {
             let changed = self.question.changed.notified();
             {
                 let mut waiting = self.question.lock();
+                if Instant::now() >= self.deadline {
+                    waiting.end_all(NoAnswer::Late);
+                }
                 if let Some(response) = waiting.take() {
                     return Some(response);
                 }
@@ -109,7 +113,7 @@ impl Responses {
             tokio::select! {
                 biased;
                 () = changed => {}
-                () = sleep_until(self.deadline) => self.question.lock().end_all(NoAnswer::Late),
+                () = sleep_until(self.deadline) => {}
             }
         }
     }
@@ -231,6 +235,14 @@ impl Requests {
             };
             waiting.end(incarnation, why);
         });
+    }
+
+    /// Ends what is expected of this node, which now knows the others.
+    pub(crate) fn node_is_settled(&self, incarnation: u64) {
+        for question in self.all() {
+            question.lock().end(incarnation, None);
+            question.changed.notify_one();
+        }
     }
 
     /// Ends what is expected of a node that is gone.
@@ -449,6 +461,16 @@ mod tests {
         requests.part(id, 3, "c", 0, "not asked".into());
         let incomplete = || Err(NoAnswer::Incomplete);
         assert_eq!(parts(responses).await, [part("0"), incomplete(), part("0"), incomplete()]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_timeout_what_has_come_is_told_and_nothing_more_is_taken() {
+        let (requests, id, mut responses) = asked(false);
+        requests.part(id, 1, "a", 0, "0".into());
+        assert_eq!(responses.next().await.unwrap().part, part("0"));
+        requests.part(id, 1, "a", 1, "1".into());
+        requests.end(id, 1, "a", 2, Outcome::Answered);
+        assert_eq!(parts(responses).await, [Err(NoAnswer::Late), Err(NoAnswer::Late)]);
     }
 
     #[tokio::test(start_paused = true)]

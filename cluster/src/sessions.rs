@@ -60,7 +60,8 @@ pub struct Member {
 pub struct Members {
     /// The sessions: those of this node, then those of the others as their answers came.
     pub found: Vec<Member>,
-    /// The nodes that have not answered to the end, and why.
+    /// The nodes that have not answered to the end, and why. If it is empty, all members are found. This node is among them
+    /// if it does not know the others: it is not connected to the bus, for example.
     pub missing: Vec<(Arc<str>, NoAnswer)>,
 }
 
@@ -73,8 +74,9 @@ impl Cluster {
     /// Sends a message to an audience on all nodes, and publishes it once for each group. Sessions of this node get it
     /// first. A session gets it once, however many of the groups it is in. It never waits.
     ///
-    /// Delivery to other nodes is at most once, in the order in which this node sends. A node that has no member of the
-    /// groups gets nothing. A group that has just got its first member on a node is heard there after a round trip to the
+    /// Delivery to other nodes is at most once, in the order in which this node sends. On a Redis Cluster, this order holds
+    /// among messages to the same groups: one to other groups, to all or to one session may overtake them. A node that has no
+    /// member of the groups gets nothing. A group that has just got its first member on a node is heard there after a round trip to the
     /// bus: see [`heard`](Self::heard).
     ///
     /// ```
@@ -153,7 +155,8 @@ impl Cluster {
         }
     }
 
-    /// Finds the members of a group on all nodes. The timeout is for the other nodes together.
+    /// Finds the members of a group on all nodes. The timeout is for the other nodes together. A node that is not
+    /// [connected](Self::connected) yet, or only for a moment, waits for the others at first.
     pub async fn members(&self, group: &str, timeout: Duration) -> Members {
         let mut members = Members::default();
         let asked = postcard::to_extend(&Question::Members { group }, Vec::new()).unwrap_or_default();

@@ -207,13 +207,14 @@ async fn a_node_that_loses_the_bus_or_leaves_ends_its_questions_at_once() {
     bus.cut("a");
     assert_eq!(question.await.unwrap(), [failed("b", NoAnswer::Disconnected)]);
     let refused = NoAnswer::NotPublished(NotPublished::Down);
-    assert_eq!(all(ours.request(b"", TIMEOUT)).await, [failed("b", refused)]);
+    assert_eq!(all(ours.request(b"", TIMEOUT)).await, [failed("a", refused), failed("b", refused)]);
     bus.mend("a");
     a.connected().await;
     let question = tokio::spawn(all(ours.request(b"", Duration::from_hours(1))));
     settle().await;
     a.leave().await;
-    assert_eq!(question.await.unwrap(), [failed("b", NoAnswer::Disconnected)]);
+    let left = ["a", "b"].map(|name| failed(name, NoAnswer::Disconnected));
+    assert_eq!(question.await.unwrap(), left, "it has not known for long that b is all");
     assert!(started.elapsed() < Duration::from_secs(1));
     kept.lock().unwrap().clear();
 }
@@ -236,6 +237,50 @@ async fn a_node_that_joins_after_the_question_may_answer_it() {
     sleep(Duration::from_secs(2)).await;
     kept.lock().unwrap().clear();
     assert_eq!(question.await.unwrap(), [ok("c", "c")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_know_the_others_yet_waits_for_them_or_says_that_some_may_be_missing() {
+    let bus = Memory::new();
+    bus.cut("a");
+    let a = start(&bus, "a");
+    let ours = answering(&a, |_, _| {});
+    settle().await;
+    let refused = NoAnswer::NotPublished(NotPublished::Down);
+    assert_eq!(all(ours.request(b"", TIMEOUT)).await, [failed("a", refused)]);
+    let [b, c] = nodes(&bus, ["b", "c"]).await;
+    let _others = [(&b, "b"), (&c, "c")]
+        .map(|(node, name)| answering(node, move |reply, _| reply.finish(name.as_bytes()).unwrap()));
+    // It hears the others a second later than they speak, so it knows none of them when it asks.
+    bus.slow("a", Duration::from_secs(1));
+    bus.mend("a");
+    sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(a.nodes().len(), 1);
+    assert_eq!(all(ours.request(b"", TIMEOUT)).await, [ok("b", "b"), ok("c", "c")]);
+    bus.cut("a");
+    settle().await;
+    bus.slow("a", Duration::ZERO);
+    bus.mend("a");
+    settle().await;
+    let question = tokio::spawn(all(ours.request(b"", TIMEOUT)));
+    settle().await;
+    bus.cut("a");
+    let lost = question.await.unwrap();
+    assert_eq!(lost[0], failed("a", NoAnswer::Disconnected), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_alone_has_no_answers_and_nobody_is_missing() {
+    let bus = Memory::new();
+    let a = start(&bus, "a");
+    let ours = answering(&a, |_, _| {});
+    settle().await;
+    let started = Instant::now();
+    assert_eq!(all(ours.request(b"", TIMEOUT)).await, []);
+    assert!(started.elapsed() < Duration::from_millis(300), "{:?}", started.elapsed());
+    a.leave().await;
+    let refused = NoAnswer::NotPublished(NotPublished::Down);
+    assert_eq!(all(ours.request(b"", TIMEOUT)).await, [failed("a", refused)]);
 }
 
 #[tokio::test(start_paused = true)]

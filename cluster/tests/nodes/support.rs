@@ -16,13 +16,13 @@ pub(crate) fn start(bus: &Memory, name: &str) -> Cluster {
     Cluster::builder(&server, bus.end(name)).join().unwrap()
 }
 
-/// Starts nodes and waits until they know of each other.
+/// Starts nodes and waits until they know of each other, and know that these are all.
 pub(crate) async fn nodes<const N: usize>(bus: &Memory, names: [&str; N]) -> [Cluster; N] {
     let nodes = names.map(|name| start(bus, name));
     for node in &nodes {
         node.connected().await;
     }
-    settle().await;
+    sleep(Duration::from_millis(300)).await;
     for node in &nodes {
         assert_eq!(there(node), names.map(|name| (name.to_owned(), NodeState::Up)));
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use eio_socketio::cluster::Cluster;
-use eio_socketio::cluster::bus::{BusState, Memory};
+use eio_socketio::cluster::bus::{BusState, Memory, NotPublished};
+use eio_socketio::cluster::{Cluster, NoAnswer};
 use eio_socketio::{JoinClusterError, Namespace};
 
 use crate::support::{Client, Nodes, build, settle};
@@ -50,7 +50,22 @@ async fn a_server_begins_without_its_bus() {
     server.emit("e", ()).unwrap();
     client.expect(r#"2["e"]"#).await;
     assert!(!matches!(cluster.status().bus.state, BusState::Up));
-    assert_eq!(server.of("/").fetch_sockets().await.found.len(), 1);
+    // Others may be missing, so it does not claim that this is all.
+    let fetched = server.of("/").fetch_sockets().await;
+    let [missing] = &fetched.missing[..] else { panic!("{:?}", fetched.missing) };
+    let refused = NoAnswer::NotPublished(NotPublished::Down);
+    assert_eq!((fetched.found.len(), &*missing.node, missing.reason), (1, "a", refused));
+    let mut answers = server.of("/").emit_with_ack::<u8>("how?", ()).unwrap();
+    let id = client
+        .next()
+        .await
+        .strip_prefix('2')
+        .and_then(|rest| rest.strip_suffix(r#"["how?"]"#))
+        .unwrap()
+        .to_owned();
+    client.send(&format!("3{id}[1]")).await;
+    assert_eq!(answers.all().await.len(), 1);
+    assert_eq!(answers.missing(), fetched.missing);
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,9 +103,13 @@ impl FarAnswers {
         }
     }
 
-    /// Notes that a node says nothing more, and why.
+    /// Notes that a node says nothing more, and why. It may be one that was not known when the question was asked, or this
+    /// node, if it does not know all others.
     fn end(&mut self, name: &Arc<str>, reason: NoAnswer) {
-        let Some(node) = self.nodes.remove(name) else { return };
+        if self.missing.iter().any(|missing| *missing.node == **name) {
+            return;
+        }
+        let node = self.nodes.remove(name).unwrap_or_default();
         for id in node.awaited {
             let error = match reason {
                 NoAnswer::Late => AckError::Timeout,

@@ -28,7 +28,8 @@ const PART: usize = 64 * 1024;
 pub struct Fetched<T> {
     /// What is known. It is complete if no node is missing.
     pub found: Vec<T>,
-    /// The nodes whose answers are not complete.
+    /// The nodes whose answers are not complete. This node is among them while it does not know the others: the bus is down,
+    /// for example.
     pub missing: Vec<MissingNode>,
 }
 
