@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eio_schedules::{Clock, explore};
 use eio_socketio::client::{Client, Incoming, Socket as ClientSocket};
-use eio_socketio::{Data, Namespace, Reply, Server, Socket};
-use eio_tokio::Transport;
+use eio_socketio::{Data, Namespace, Recovery, Reply, Server, Socket};
 use eio_tokio::test_util::Network;
+use eio_tokio::{ClientSocket as Session, Transport};
 use shuttle::future::JoinHandle;
 use shuttle::{future, thread};
 
@@ -21,7 +21,10 @@ struct Running {
 
 impl Running {
     fn start(namespace: Namespace<()>) -> Self {
-        let server = Server::builder().namespace("/", namespace).build().unwrap();
+        Self::serve(Server::builder().namespace("/", namespace).build().unwrap())
+    }
+
+    fn serve(server: Server) -> Self {
         let network = Network::new();
         let listener = network.listen();
         let serving = server.clone();
@@ -34,6 +37,17 @@ impl Running {
         let engine =
             move |engine: eio_tokio::ClientBuilder| engine.link(&link).transports([Transport::WebSocket]);
         Client::builder("http://host.test").engine(engine).reconnection(false).build().unwrap()
+    }
+
+    /// Opens a session and joins `/` with this data. Returns the private identifier as well.
+    async fn join(&self, auth: &str) -> (Session, String) {
+        let builder = eio_tokio::Client::builder("http://host.test").path("/socket.io/");
+        let client = builder.link(&self.network.link()).transports([Transport::WebSocket]);
+        let mut session = client.build().unwrap().connect().await.unwrap();
+        session.send(format!("0{auth}")).await.unwrap();
+        let answer = text(&mut session).await;
+        let pid = answer.split('"').nth(7).unwrap().to_owned();
+        (session, pid)
     }
 
     async fn end(self) {
@@ -49,6 +63,10 @@ async fn number(socket: &mut ClientSocket) -> Option<u32> {
         Incoming::Event { args, .. } => Some(args.first().unwrap()),
         _ => None,
     }
+}
+
+async fn text(session: &mut Session) -> String {
+    session.recv().await.unwrap().as_text().unwrap().to_owned()
 }
 
 #[test]
@@ -134,5 +152,53 @@ fn a_socket_that_ends_from_both_sides_is_told_once_and_leaves_no_question_open()
         client.close().await;
         running.end().await;
         assert_eq!(ends.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// It has missed more than its outbox holds, and others go on sending.
+#[test]
+fn a_client_that_comes_back_gets_each_event_once_and_in_order() {
+    explore("a_client_that_comes_back_gets_each_event_once_and_in_order", "", Clock::Stands, || async {
+        let has_left = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&has_left);
+        let left = move |_: Socket| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async {}
+        };
+        let namespace = Namespace::<()>::new().on("hear", async || Reply("heard")).on_disconnect(left);
+        let builder = Server::builder().recovery(Recovery::new()).namespace("/", namespace);
+        let server = builder.engine(|engine| engine.outbox(2, 1 << 20)).build().unwrap();
+        let running = Running::serve(server.clone());
+        let (session, pid) = running.join("").await;
+        let before = server.of("/").sockets().pop().unwrap();
+        session.close();
+        session.closed().await;
+        // The socket may have ended, or not yet.
+        before.emit("event", 0).unwrap();
+        while has_left.load(Ordering::SeqCst) == 0 {
+            future::yield_now().await;
+        }
+        before.emit("event", 1).unwrap();
+        server.emit("event", 2).unwrap();
+        let emitting = thread::spawn(move || {
+            let is_sent = |number: &u32| server.emit("event", number).unwrap().full == 0;
+            (3..7_u32).filter(is_sent).collect::<Vec<_>>()
+        });
+        let (mut session, same) = running.join(&format!("{{\"pid\":\"{pid}\"}}")).await;
+        assert_eq!(same, pid);
+        session.send("20[\"hear\"]").await.unwrap();
+        let sent = emitting.join().unwrap();
+        let (mut events, mut answers) = (Vec::new(), 0);
+        while events.len() < 3 + sent.len() || answers == 0 {
+            let packet = text(&mut session).await;
+            match packet.strip_prefix("2[\"event\",") {
+                Some(rest) => events.push(rest[..1].parse::<u32>().unwrap()),
+                None => answers += usize::from(packet == "30[\"heard\"]"),
+            }
+        }
+        assert_eq!(events, [&[0, 1, 2], &sent[..]].concat());
+        session.close();
+        session.closed().await;
+        running.end().await;
     });
 }
