@@ -144,7 +144,8 @@ impl ClientBuilder {
     /// While an inbox is full, the client reads nothing, for any namespace. Nothing is lost, and answers arrive later. If
     /// that lasts for the engine's [`app_stall_timeout`](eio_tokio::ClientBuilder::app_stall_timeout), the connection
     /// ends with `application stalled`. After the reconnect, the namespace with the full inbox is not joined before its
-    /// application has received half of it, so that others go on. A warning in the log says which one it is.
+    /// application has received half of it, [joins again](crate::client::Socket::rejoin) or drops the socket, so that others go
+    /// on. A warning in the log says which one it is.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.inbox = Limit { count: events, bytes };
         self

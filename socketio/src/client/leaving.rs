@@ -1,5 +1,7 @@
 //! Leaving namespaces.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use tokio::time::timeout;
 
@@ -8,6 +10,7 @@ use crate::client::inbox::Item;
 use crate::client::manager::CLOSING_TIME;
 use crate::client::namespace::{Key, Out, Phase};
 use crate::client::outbox::Outgoing;
+use crate::client::retries::Unanswered;
 use crate::client::shared::{Mark, Shared, State};
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
@@ -25,19 +28,23 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 impl Shared {
     /// Leaves a namespace once the events that it sends until they are answered have been answered or given up, and waits
     /// until that has been passed on.
-    pub(super) async fn leave_in_order(&self, key: &Key) {
+    pub(super) async fn leave_in_order(self: &Arc<Self>, key: &Key) {
         let mut mark = None;
         let leaves = OnDrop(|| mark = self.leave(key));
-        self.answered(Some(key)).await;
+        let unanswered = self.lock().unanswered(Some(key));
+        if !unanswered.is_empty() {
+            // The inbox, from which nobody receives any more, may have kept it from being joined.
+            self.start(&mut self.lock(), &key.name);
+        }
+        self.answered(unanswered).await;
         drop(leaves);
         if let Some(mark) = mark {
             self.passed(mark).await;
         }
     }
 
-    /// Waits until the events of a namespace, or of all, have been answered or given up, or for too long.
-    async fn answered(&self, of: Option<&Key>) {
-        let unanswered = self.lock().unanswered(of);
+    /// Waits until these events have been answered or given up, or for too long.
+    async fn answered(&self, unanswered: Unanswered) {
         if !unanswered.is_empty() {
             let over = self.until(|state| unanswered.is_over(state).then_some(()));
             // Whoever leaves now loses what is still on its way.
@@ -53,16 +60,7 @@ impl Shared {
         if namespace.inbox.is_full() {
             state.note_room();
         }
-        match namespace.phase {
-            Phase::Connected => self.take_leave(&mut state, &key.name),
-            // An old server joins every client to `/`, and a request to leave would come too early.
-            Phase::Connecting { .. } => {
-                if let Some(session) = &mut state.session {
-                    session.leaving.insert(key.name.clone());
-                }
-            }
-            Phase::Waiting | Phase::Asking | Phase::Out(_) => {}
-        }
+        self.end_phase(&mut state, &key.name, &namespace.phase);
         state.note_change();
         state.wake_task();
         let mark = state.mark();
@@ -73,6 +71,20 @@ impl Shared {
         }
         namespace.parcels.added.notify_one();
         mark
+    }
+
+    /// Ends what the server knows of a namespace that was in this phase.
+    fn end_phase(&self, state: &mut State, name: &ByteString, phase: &Phase) {
+        match phase {
+            Phase::Connected => self.take_leave(state, name),
+            // An old server joins every client to `/`, and a request to leave would come too early.
+            Phase::Connecting { .. } => {
+                if let Some(session) = &mut state.session {
+                    session.leaving.insert(name.clone());
+                }
+            }
+            Phase::Waiting | Phase::Asking | Phase::Out(_) => {}
+        }
     }
 
     /// Tells the server that the client leaves a namespace.
@@ -90,7 +102,8 @@ impl Shared {
     /// given up. Waits until the connection has closed, or somebody joins again.
     pub(super) async fn close(&self) {
         let leaves = OnDrop(|| self.leave_all());
-        self.answered(None).await;
+        let unanswered = self.lock().unanswered(None);
+        self.answered(unanswered).await;
         drop(leaves);
         self.until(|state| (state.runtime.is_none() || state.is_wanted()).then_some(())).await;
     }
@@ -106,13 +119,8 @@ impl Shared {
             let (phase, was_joining) = (namespace.phase.clone(), namespace.is_joining);
             let end = Disconnect::new(DisconnectReason::ClientDisconnect);
             namespace.put_out(Out::Disconnected(end.clone()));
-            if matches!(phase, Phase::Connected) {
-                self.take_leave(&mut state, &name);
-            }
+            self.end_phase(&mut state, &name, &phase);
             self.tell(&mut state, &name, (!was_joining).then_some(Item::Disconnected(end)));
-        }
-        if let Some(session) = &mut state.session {
-            session.leaving.clear();
         }
         state.wake_task();
     }

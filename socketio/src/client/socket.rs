@@ -94,7 +94,6 @@ impl Socket {
         let mut state = shared.lock();
         if state.get(key).is_some_and(|namespace| namespace.inbox.abandon()) {
             state.note_room();
-            shared.start(&mut state, &key.name);
         }
     }
 
@@ -161,6 +160,11 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         self.stop_receiving();
+        let handle = &self.emitter.handle;
+        if Arc::strong_count(handle) > 1 {
+            // Emitters stay, and a full inbox keeps the namespace from being joined no more.
+            handle.shared.start(&mut handle.shared.lock(), &handle.key.name);
+        }
     }
 }
 

@@ -204,7 +204,7 @@ impl Connection {
                 Err(end) => return Poll::Ready(Err(end)),
             }
         }
-        if self.waiting.is_some() && !has_room && !self.ignores() {
+        if self.waiting.is_some() && !has_room {
             let closed = self.closed.get_or_insert_with(|| closed_after(sender.clone(), PATIENCE));
             let end = ready!(closed.as_mut().poll(cx));
             self.drop_unread(cx);
@@ -215,11 +215,6 @@ impl Connection {
             Some(message) => Poll::Ready(Ok(*message)),
             None => pin!(self.engine.recv()).poll(cx),
         }
-    }
-
-    /// Returns whether nothing that the client sends is handled any more.
-    fn ignores(&self) -> bool {
-        self.closing.is_some() || self.is_leaving
     }
 
     /// Ends what is left: the session is over.

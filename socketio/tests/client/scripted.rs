@@ -88,6 +88,73 @@ async fn an_event_from_before_the_consent_is_not_answered_on_the_next_connection
     assert!(soon(socket.emitter().flush()).await);
 }
 
+/// A second request to join would make the server close the connection.
+#[tokio::test]
+async fn a_client_that_closes_and_joins_again_before_it_has_been_answered_takes_the_first_request_back() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let sessions = AtomicUsize::new(0);
+    let url = serve(false, move |mut socket| {
+        let (tell, session) = (tell.clone(), sessions.fetch_add(1, Ordering::Relaxed));
+        async move {
+            expect(&mut socket, "0").await;
+            if session == 0 {
+                say(&socket, r#"0{"sid":"one"}"#).await;
+                return;
+            }
+            let _ = tell.send("asked");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            say(&socket, r#"0{"sid":"two"}"#).await;
+            expect(&mut socket, "1").await;
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"three"}"#).await;
+            let _ = tell.send("done");
+            while socket.recv().await.is_ok() {}
+        }
+    })
+    .await;
+    let client = quick(url).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert_eq!(soon(told.recv()).await, Some("asked"));
+    let ((), joined) = Box::pin(soon(async { tokio::join!(biased; client.close(), socket.rejoin()) })).await;
+    joined.unwrap();
+    assert_eq!(socket.id().as_deref(), Some("three"));
+    assert_eq!(soon(told.recv()).await, Some("done"));
+}
+
+#[tokio::test]
+async fn a_rejoin_reads_the_consent_behind_events_that_have_filled_the_inbox() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let sessions = AtomicUsize::new(0);
+    let url = serve(false, move |mut socket| {
+        let (tell, session) = (tell.clone(), sessions.fetch_add(1, Ordering::Relaxed));
+        async move {
+            expect(&mut socket, "0").await;
+            if session == 0 {
+                say(&socket, r#"0{"sid":"one"}"#).await;
+                return;
+            }
+            for text in [r#"2["missed",1]"#, r#"2["missed",2]"#, r#"0{"sid":"two"}"#] {
+                say(&socket, text).await;
+            }
+            let _ = tell.send(());
+            while socket.recv().await.is_ok() {}
+        }
+    })
+    .await;
+    // The end of the first session and the two events.
+    let client = quick(url).inbox(3, 1_000).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    soon(told.recv()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!socket.is_connected());
+    soon(socket.rejoin()).await.unwrap();
+    assert_eq!(socket.id().as_deref(), Some("two"));
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    assert_eq!(args(&mut socket, "missed").await, [1.into()]);
+    assert_eq!(args(&mut socket, "missed").await, [2.into()]);
+    assert!(matches!(next(&mut socket).await, Incoming::Connected { .. }));
+}
+
 #[tokio::test]
 async fn a_server_that_sends_events_without_end_instead_of_its_consent_fills_no_memory() {
     let sessions = AtomicUsize::new(0);

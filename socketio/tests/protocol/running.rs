@@ -1,6 +1,6 @@
 //! How many handlers of a connection run at the same time, and what becomes of the events that wait for them.
 
-use eio_socketio::{Ack, Data, EmitError, ServerBuilder, Socket, State};
+use eio_socketio::{Ack, Data, EmitError, ServerBuilder, State};
 
 use crate::support::{Client, Journal, World, ms, noting};
 
@@ -31,11 +31,7 @@ async fn world() -> (World, Client) {
 async fn world_with(
     configure: impl FnOnce(ServerBuilder<Journal>) -> ServerBuilder<Journal>,
 ) -> (World, Client) {
-    let namespace = noting()
-        .on("work", work)
-        .on("wait", wait)
-        .on("answer", answer)
-        .on("close", async |socket: Socket| socket.close());
+    let namespace = noting().on("work", work).on("wait", wait).on("answer", answer);
     let world = World::new(|builder| configure(builder).namespace("/", namespace));
     let client = world.join().await;
     assert_eq!(world.journal.read().await, ["/ joined"]);
@@ -134,13 +130,13 @@ async fn what_a_client_sent_before_a_packet_that_cannot_be_read_is_handled_and_n
 #[tokio::test(start_paused = true)]
 async fn an_application_that_closes_the_connection_hears_nothing_that_waits_any_more() {
     let (world, mut client) = world().await;
-    send_work(&mut client, 0..1).await;
-    client.send(r#"2["close"]"#).await;
-    send_work(&mut client, 1..5).await;
+    send_work(&mut client, 0..5).await;
+    assert_eq!(world.journal.read().await, ["begins 0", "begins 1"]);
+    world.server.of("/").close();
     drop(client);
-    let [leaves, left] = leaves("server namespace disconnect");
-    assert_eq!(world.journal.read().await, ["begins 0", &leaves, &left]);
-    assert_eq!(next_second(&world).await, ["ends 0"]);
+    assert_eq!(world.journal.read().await, leaves("server namespace disconnect"));
+    assert_eq!(next_second(&world).await, ["ends 0", "ends 1"]);
+    assert_eq!(next_second(&world).await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,4 +181,22 @@ async fn handlers_that_do_not_end_keep_nobody_who_has_sent_nothing_more() {
     assert_eq!(world.journal.read().await, ["begins 0", "begins 1"]);
     drop(client);
     assert_eq!(world.journal.read().await, leaves("transport close"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_shuts_down_handles_what_arrived_as_long_as_it_may() {
+    for (limit, is_enough) in [(ms(10_000), true), (ms(500), false)] {
+        let (world, mut client) = world().await;
+        send_work(&mut client, 0..3).await;
+        assert_eq!(world.journal.read().await, ["begins 0", "begins 1"]);
+        world.server.shutdown(limit).await;
+        let [leaves, left] = leaves("server shutting down");
+        let expected: &[&str] = if is_enough {
+            &["ends 0", "ends 1", "begins 2", &leaves, &left, "ends 2"]
+        } else {
+            &[&leaves, &left]
+        };
+        assert_eq!(world.journal.read().await, expected);
+        assert!(world.elapsed() <= if is_enough { ms(2000) } else { limit }, "{:?}", world.elapsed());
+    }
 }

@@ -30,7 +30,7 @@ impl Connection {
 
     /// Handles a message of the client.
     pub(super) fn receive(&mut self, message: Message, cx: &mut Context<'_>) {
-        if self.ignores() {
+        if self.closing.is_some() || self.is_leaving {
             return;
         }
         match self.decoder.decode(message) {
