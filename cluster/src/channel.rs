@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use crate::bus::NotPublished;
 use crate::node::Node;
-use crate::request::{Reply, Responses};
+use crate::reply::Reply;
+use crate::request::Responses;
 use crate::sync::{Mutex, MutexGuard, RwLock};
 use crate::targets;
 

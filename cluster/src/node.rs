@@ -17,7 +17,8 @@ use crate::link::Link;
 use crate::members::{Change, Members, Why};
 use crate::metrics;
 use crate::once::Taken;
-use crate::request::{NoAnswer, Reply, Requests, Responses};
+use crate::reply::Reply;
+use crate::request::{NoAnswer, Requests, Responses};
 use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Mutex, MutexGuard, Notify};
 use crate::targets;
 

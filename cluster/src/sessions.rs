@@ -11,7 +11,8 @@ use crate::channel::{Channel, Incoming};
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::orders::{self, Order, SERVICE};
-use crate::request::{NoAnswer, Reply};
+use crate::reply::Reply;
+use crate::request::NoAnswer;
 use crate::sync::{Mutex, spawn};
 
 /// How many bytes one part of an answer about members has, more or less.
