@@ -138,3 +138,26 @@ async fn a_namespace_of_a_pattern_waits_for_the_clients_that_have_left_it_all_at
         back.push(client);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_clients_that_joined_with_much_data_or_are_in_rooms_of_long_names_the_last_ones_come_back() {
+    for (auth, rooms) in [(40_000, 0), (0, 20)] {
+        let world = world(Recovery::new().max_bytes(100_000), application());
+        let mut all = Vec::new();
+        for _ in 0..4 {
+            let (mut client, known) = connect(&world, &format!(r#"{{"data":"{}"}}"#, "x".repeat(auth))).await;
+            for room in 0..rooms {
+                client.send(&format!(r#"2["join","{room:01000}"]"#)).await;
+            }
+            settle().await;
+            drop(client);
+            settle().await;
+            all.push(known);
+        }
+        let mut is_recovered = Vec::new();
+        for known in &mut all {
+            is_recovered.push(come_back(&world, known).await.1);
+        }
+        assert_eq!(is_recovered, [false, false, true, true], "{auth} bytes, {rooms} rooms");
+    }
+}
