@@ -207,7 +207,7 @@ impl Link {
             }
             self.take_pushes()?;
             if self.events.is_empty() && self.is_over {
-                return Poll::Ready(Err(self.end()));
+                return Poll::Ready(Err(self.end(cx)));
             }
             if self.events.is_empty() && !is_answered {
                 return Poll::Pending;
@@ -291,7 +291,8 @@ impl Link {
     }
 
     /// Says why the connection is over. The client tells it to whoever waits for an answer.
-    fn end(&mut self) -> Broken {
+    fn end(&mut self, cx: &mut Context<'_>) -> Broken {
+        self.flights.iter_mut().for_each(|flight| flight.poll(cx));
         match self.flights.front().map(|flight| &flight.answers) {
             Some(Answers::Here(Err(error))) => broken(error),
             _ => Broken::new("the server has closed the connection"),
