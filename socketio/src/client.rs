@@ -149,7 +149,7 @@ impl Client {
     /// Leaves all namespaces, and waits until the connection has closed. What was sent before is still delivered, for which
     /// the connection takes at most a minute; [`tokio::time::timeout`] shortens the wait. With
     /// [retries](ClientBuilder::retries), the client first waits until every event has been answered or given up, for 30
-    /// seconds at the most.
+    /// seconds at the most, also if it is away. Without them, what waits because the client is away is given up.
     ///
     /// Joined namespaces receive [`Incoming::Disconnected`] with the reason `io client disconnect`. The client can join
     /// again: with [`Socket::rejoin`], or with [`join`](Self::join) once the namespace's socket is dropped.

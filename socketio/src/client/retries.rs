@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::args::RawArgs;
+use crate::client::leaving::OnDrop;
 use crate::client::namespace::{Answer, Key, Namespace, Phase};
 use crate::client::outbox::Limit;
 use crate::client::sending::NotPosted;
@@ -99,6 +100,12 @@ impl Parcels {
     /// Returns how many events wait of whose loss nobody else is told.
     pub(super) fn unheard(&self) -> usize {
         self.queue.iter().filter(|parcel| parcel.answer.is_none()).count()
+    }
+
+    /// Returns all events that wait, which nobody will send.
+    fn give_up(&mut self) -> VecDeque<Parcel> {
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
     }
 
     /// Returns the event whose turn it is, after the one before it has been answered or given up.
@@ -190,18 +197,25 @@ impl Shared {
 
     /// Sends an event until it is answered, or has been sent often enough.
     async fn send_until_answered(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Answer {
-        let mut outcome = Err(AckError::Timeout);
-        for _ in 0..=retries.count {
-            outcome = self.try_once(key, parcel, retries).await?;
+        let mut outcome = self.try_once(key, parcel, retries).await?;
+        for _ in 0..retries.count {
             if !matches!(outcome, Err(AckError::Timeout | AckError::Disconnected)) {
                 break;
             }
+            // It was sent before and may have arrived, so its answer is not that it was not sent.
+            let Ok(next) = self.try_once(key, parcel, retries).await else { break };
+            outcome = next;
         }
         outcome
     }
 
-    /// Sends the events of a namespace one after another, until it is left.
+    /// Sends the events of a namespace one after another, until it is left. Gives them up if the runtime ends.
     async fn send_parcels(&self, key: &Key, added: &Notify, retries: Retries) {
+        let _ends = OnDrop(|| {
+            let unsent = self.lock().get(key).map(|namespace| namespace.parcels.give_up());
+            // Without the lock: whoever waits for an answer is woken.
+            drop(unsent);
+        });
         loop {
             let next = {
                 let mut state = self.lock();

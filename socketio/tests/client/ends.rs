@@ -1,5 +1,7 @@
 //! How namespaces are disconnected.
 
+use core::time::Duration;
+
 use eio_socketio::client::{Client, DisconnectReason, Incoming, RecvError};
 use eio_socketio::engine::Transport;
 use eio_socketio::{AckError, EmitError, Namespace, Server};
@@ -63,4 +65,16 @@ async fn a_lost_connection_tells_what_the_engine_knows() {
         assert!(matches!(soon(socket.recv()).await, Err(RecvError::Disconnected(_))));
     }
     soon(other.rejoin()).await.unwrap();
+}
+
+/// Whoever is told that an event was not sent may send it elsewhere.
+#[tokio::test]
+async fn an_event_that_was_sent_at_least_once_is_not_said_to_be_unsent() {
+    let url = serve(&server()).await;
+    let client = Client::builder(url).retries(3, Duration::from_secs(10)).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    let (sent, behind) = (socket.emit_with_ack::<()>("kick", ()), socket.emit_with_ack::<()>("silent", ()));
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    assert_eq!(soon(sent).await, Err(AckError::Disconnected));
+    assert_eq!(soon(behind).await, Err(AckError::Emit(EmitError::Disconnected)));
 }

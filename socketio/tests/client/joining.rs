@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use eio_socketio::client::{Client, Credentials, Incoming, JoinError, RecvError};
-use eio_socketio::{Auth, Data, EmitError, Namespace, Refusal, Reply, Server, Value};
+use eio_socketio::{AckError, Auth, Data, EmitError, Namespace, Refusal, Reply, Server, Value};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -254,8 +254,12 @@ fn a_client_goes_on_in_another_runtime_after_its_own_has_ended() {
     let url = servers.block_on(serve(&server()));
     let client = Client::builder(url).retries(1, Duration::from_secs(10)).build().unwrap();
     let mut socket = first.block_on(soon(client.join("/"))).unwrap();
+    let lost = [(); 2].map(|()| socket.emit_with_ack::<String>("who", ()));
     drop(first);
     second.block_on(async {
+        for lost in lost {
+            assert_eq!(soon(lost).await, Err(AckError::Disconnected));
+        }
         soon(socket.rejoin()).await.unwrap();
         let id: String = soon(socket.emit_with_ack("who", ())).await.unwrap();
         assert_eq!(Some(id.as_str()), socket.id().as_deref());
