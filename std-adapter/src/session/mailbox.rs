@@ -100,6 +100,10 @@ impl Mailbox {
         self.inbox.append(messages);
         self.wake_reader();
         let full = self.unread() >= limits.inbox_messages || self.inbox_bytes >= limits.inbox_bytes;
+        if full {
+            // The application may have made room before, and the task does not know it yet.
+            self.requests.resume = false;
+        }
         full && !core::mem::replace(&mut self.is_full, true)
     }
 

@@ -37,6 +37,22 @@ fn receive(mail: &mut Mailbox) -> Option<(usize, usize)> {
 }
 
 #[test]
+fn a_full_inbox_stays_full_for_a_task_that_has_not_heard_of_the_room_in_between() {
+    let mut mail = Mailbox::default();
+    assert!(deliver(&mut mail, &[1; 8]), "the task pauses");
+    while mail.is_full() {
+        receive(&mut mail);
+    }
+    assert!(deliver(&mut mail, &[100]), "the task pauses again");
+    assert!(mail.begin_pass(false).is_none(), "and would go on reading");
+    while mail.is_full() {
+        receive(&mut mail);
+    }
+    assert!(!deliver(&mut mail, &[1]), "there is room, of which the task has yet to hear");
+    assert!(mail.begin_pass(false).is_some_and(|requests| requests.resume));
+}
+
+#[test]
 fn no_more_than_a_quarter_of_the_inbox_is_lent_at_once() {
     let mut mail = Mailbox::default();
     deliver(&mut mail, &[1; 5]);
