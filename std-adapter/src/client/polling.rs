@@ -228,7 +228,7 @@ impl Polling {
     }
 
     fn post_batch(&mut self, engine: &mut Engine<ClientKind>, now: Instant, batch: &Batch) {
-        engine.tell_heartbeats(now, batch);
+        engine.handle_heartbeats_sent(now, batch);
         let messages = engine.shared.lock().mail.take_outgoing(batch.messages());
         let mut payload = vec![0; batch.len()];
         let queue = messages.iter().map(Outgoing::packet);

@@ -318,7 +318,7 @@ fn answer_poll(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now
     let Some(batch) = polling.poll_answer(now, &mut engine.session, queue, &limits) else { return };
     let messages = inner.mail.take_outgoing(batch.messages());
     drop(inner);
-    engine.tell_heartbeats(now, &batch);
+    engine.handle_heartbeats_sent(now, &batch);
     engine.tell_sent(now, messages.len(), total_len(messages.iter()));
     engine.shared.lock().slots.answer_poll(PollAnswer::Batch(batch, messages));
 }

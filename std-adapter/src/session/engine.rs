@@ -149,7 +149,8 @@ impl<K: Reacts> Engine<K> {
     fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
             self.is_paused = false;
-            self.session.handle_reading_resumed(now);
+            // The application's turn may have been long.
+            self.session.handle_reading_resumed(self.now());
         }
         if requests.close
             && self.session.is_open()
@@ -216,11 +217,7 @@ impl<K: Reacts> Engine<K> {
             let control = self.session.poll_transmit()?;
             match control {
                 Control::Close => self.is_close_due = true,
-                Control::Ping => {
-                    // It may have had to wait until the peer took what was written before.
-                    self.session.handle_ping_sent(now);
-                    self.tell(now, Happening::PingSent);
-                }
+                Control::Ping => self.handle_ping_sent(now),
                 Control::Pong => self.tell(now, Happening::PongSent),
             }
             if control != Control::Close {
@@ -262,14 +259,21 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
-    /// Reports the heartbeats in a payload of polling.
-    pub(crate) fn tell_heartbeats(&mut self, now: Instant, batch: &Batch) {
+    /// Handles the heartbeats in a payload of polling, which leaves now.
+    pub(crate) fn handle_heartbeats_sent(&mut self, now: Instant, batch: &Batch) {
         if batch.has_pong() {
             self.tell(now, Happening::PongSent);
         }
         if batch.has_ping() {
-            self.tell(now, Happening::PingSent);
+            self.handle_ping_sent(now);
         }
+    }
+
+    /// Handles that a ping leaves, which may be later than `now`, the time of the pass: it has waited for the turn of the
+    /// application, or until the peer took what was written before.
+    fn handle_ping_sent(&mut self, now: Instant) {
+        self.session.handle_ping_sent(self.now());
+        self.tell(now, Happening::PingSent);
     }
 
     /// Reports an event to observers, log and metrics. If one of them panics, the session closes.

@@ -17,6 +17,7 @@ mod frames;
 mod groups;
 mod large_messages;
 mod log_subscribers;
+mod long_turns;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod separator;
