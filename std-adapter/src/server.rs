@@ -151,13 +151,20 @@ impl Server {
         Ok(())
     }
 
-    /// Serves the requests of one connection, such as a TLS connection, until it ends or becomes a WebSocket. All
-    /// limits of [`serve`](Self::serve) apply. `peer` is the address of the other end, if it has one.
+    /// Serves the requests of one connection, such as a TLS connection, until it ends or becomes a WebSocket. `peer` is the
+    /// address of the other end, if it has one.
+    ///
+    /// All limits of [`serve`](Self::serve) apply, and connections of both count together. A connection above
+    /// [`max_connections`](crate::ServerBuilder::max_connections) does not wait, because it has been accepted already: it is
+    /// dropped unanswered, as one above
+    /// [`max_connections_per_address`](crate::ServerBuilder::max_connections_per_address) is.
     pub async fn serve_connection<I>(&self, io: I, peer: Option<SocketAddr>)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::serve(Arc::clone(&self.shared), io, peer, self.service(), None).await;
+        if let Some(permit) = accept::admit(&self.shared, peer) {
+            connection::serve(Arc::clone(&self.shared), io, peer, self.service(), permit).await;
+        }
     }
 
     /// Returns the number of open sessions.

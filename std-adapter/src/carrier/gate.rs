@@ -53,6 +53,11 @@ impl Gate {
         self.limit.filter(|limit| self.open.load(Ordering::SeqCst) >= *limit)
     }
 
+    /// Returns whether more are open than the limit allows.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.limit.is_some_and(|limit| self.open.load(Ordering::SeqCst) > limit)
+    }
+
     /// Waits until a connection has ended.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;

@@ -221,35 +221,37 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long opening a session may take, from the first connection to the handshake. Default: 20 s, as in
-    /// Socket.IO.
+    /// Sets how long opening a session may take, from the first connection to the handshake. Must not be zero. Default: 20 s,
+    /// as in Socket.IO.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
         self
     }
 
-    /// Sets how long the move to WebSocket may take, its connection included. Default: 5 s, which is less than servers
-    /// allow. With equal limits, a server could give up while the exchange's last packet is on its way, and the session
-    /// would be lost.
+    /// Sets how long the move to WebSocket may take, its connection included. Must not be zero. Default: 5 s, which is less
+    /// than servers allow. With equal limits, a server could give up while the exchange's last packet is on its way, and
+    /// the session would be lost.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.upgrade_timeout = timeout;
         self
     }
 
-    /// Sets how long a closing session may take to deliver the messages that were sent before. Default: 30 s.
+    /// Sets how long a closing session may take to deliver the messages that were sent before, and to close its connection.
+    /// Must not be zero. Default: 30 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// Sets how long the application may leave its inbox full before the session ends as stalled. Default: ping
-    /// interval plus ping timeout.
+    /// Sets how long the application may leave its inbox full before the session ends as stalled. Must not be zero. Default:
+    /// ping interval plus ping timeout.
     pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
         self.app_stall_timeout = Some(timeout);
         self
     }
 
-    /// Sets an upper limit on the server's ping timeout, to be stricter than the server. Default: the server's value.
+    /// Sets an upper limit on the server's ping timeout, to be stricter than the server. Must not be zero. Default: the
+    /// server's value.
     ///
     /// In revision 4, a session ends when no ping has come for the server's ping interval plus this timeout. Allow for
     /// the network's delays.

@@ -73,7 +73,7 @@ pub enum ClientBuildError {
     /// The client does not support this transport.
     #[error("the transport {0} is not supported: expected polling or websocket")]
     Transport(Transport),
-    /// A limit is zero, which would refuse everything.
+    /// A limit or a time is zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::outage::Outage;
-use crate::carrier::gate::Gate;
+use crate::carrier::gate::{Gate, Permit};
 use crate::server::connection::{self, Answers};
 use crate::server::incident::{CannotAccept, Incident};
 use crate::server::listener::Listener;
@@ -19,7 +19,8 @@ use crate::wire::sync;
 /// How long the server waits before it tries to accept again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended.
+/// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended, or the
+/// shutdown has stopped waiting.
 pub(crate) async fn serve<L, S>(server: Arc<ServerShared>, mut listener: L, service: S)
 where
     L: Listener,
@@ -27,30 +28,26 @@ where
 {
     listener.set_http2(server.http.speaks_http2());
     let mut outage = Outage::default();
-    let mut drained = pin!(server.sessions.drained());
+    let mut over = pin!(async {
+        tokio::select! {
+            () = server.sessions.drained() => {}
+            // The task of a session that is left may be blocked by its application.
+            () = server.sessions.given_up() => {}
+        }
+    });
     loop {
         tokio::select! {
             () = room(&server, &mut outage) => {}
-            () = &mut drained => return,
+            () = &mut over => return,
         }
         let accepted = tokio::select! {
             accepted = accept(&server, &mut listener, &mut outage) => accepted,
-            () = &mut drained => return,
+            () = &mut over => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
-                let Some(permit) = Gate::enter(&server.gate, peer.filter(|_| !trusted)) else {
-                    server.tell(&Incident::ConnectionRefused(peer));
-                    continue;
-                };
-                sync::spawn(connection::serve(
-                    Arc::clone(&server),
-                    stream,
-                    peer,
-                    service.clone(),
-                    Some(permit),
-                ));
+                let Some(permit) = enter(&server, peer) else { continue };
+                sync::spawn(connection::serve(Arc::clone(&server), stream, peer, service.clone(), permit));
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -60,6 +57,29 @@ where
             }
         }
     }
+}
+
+/// Admits a connection, unless its address has as many as it may have.
+fn enter(server: &ServerShared, peer: Option<SocketAddr>) -> Option<Permit> {
+    let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
+    let permit = Gate::enter(&server.gate, peer.filter(|_| !trusted));
+    if permit.is_none() {
+        server.tell(&Incident::ConnectionRefused(peer));
+    }
+    permit
+}
+
+/// Admits a connection that somebody else has accepted, unless there are as many as there may be. It cannot wait for room
+/// in the kernel, where it would take none of the process's descriptors.
+pub(crate) fn admit(server: &ServerShared, peer: Option<SocketAddr>) -> Option<Permit> {
+    // Counted first: of several that come at once, no more are admitted than there is room for.
+    let permit = enter(server, peer)?;
+    if server.gate.is_overfull() {
+        server.gate.press(server.sessions.clock.now());
+        server.tell(&Incident::ConnectionRefused(peer));
+        return None;
+    }
+    Some(permit)
 }
 
 /// Waits until one more connection may be open.

@@ -84,14 +84,14 @@ pub(crate) async fn serve<I, S>(
     io: I,
     peer: Option<SocketAddr>,
     service: S,
-    permit: Option<Permit>,
+    permit: Permit,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Answers,
 {
     let _connected = server.connected();
     let activity = Activity::begin(server.sessions.clock);
-    let io = WatchedIo::new(io, Arc::clone(&activity), permit);
+    let io = WatchedIo::new(io, Arc::clone(&activity), Some(permit));
     let mut connection = begin(&server, io, Arc::clone(&activity), peer, service);
     let mut leaving = None;
     let mut drained = pin!(server.sessions.drained());

@@ -82,7 +82,7 @@ fn log_incident(incident: &Incident<'_>) {
         Incident::ConnectionRefused(peer) => tracing::debug!(
             target: targets::CONNECTION,
             peer = peer.map(tracing::field::display),
-            "connection refused: its address has too many"
+            "connection refused: there are too many"
         ),
         Incident::CannotAccept { why, .. } => {
             tracing::warn!(target: targets::CONNECTION, %why, "no connection can be accepted");

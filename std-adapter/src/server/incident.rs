@@ -12,7 +12,7 @@ use crate::wire::session_id::SessionId;
 /// An event outside of a session, which the observer, the log and the metrics are told of.
 pub(crate) enum Incident<'a> {
     Refused(&'a RefusedRequest<'a>),
-    /// A connection was closed unanswered, because its address has too many.
+    /// A connection was closed unanswered, because there are too many, of its address or in total.
     ConnectionRefused(Option<SocketAddr>),
     /// Accepting failed. Every failure is counted, and only one that is new is reported.
     CannotAccept {

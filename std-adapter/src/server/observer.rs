@@ -36,9 +36,10 @@ pub trait Observer: Send + Sync {
         let _ = request;
     }
 
-    /// Called when [`Server::serve`](crate::Server::serve) closes a connection unanswered, because its address has as many
-    /// as [`max_connections_per_address`](crate::ServerBuilder::max_connections_per_address) allows. A panic changes
-    /// nothing.
+    /// Called when the server closes a connection unanswered, because its address has as many as
+    /// [`max_connections_per_address`](crate::ServerBuilder::max_connections_per_address) allows; by
+    /// [`Server::serve_connection`](crate::Server::serve_connection), also because there are as many as
+    /// [`max_connections`](crate::ServerBuilder::max_connections) allows. A panic changes nothing.
     fn connection_refused(&self, peer: Option<SocketAddr>) {
         let _ = peer;
     }

@@ -1,5 +1,7 @@
 //! Every way in which there is no client, no session, or no session any more, with its typed error.
 
+use core::time::Duration;
+
 use eio_core::Revision;
 use eio_tokio::{
     Client, ClientBuildError, ClientEvent, ConnectError, Message, RefusalKind, Server, Transport,
@@ -53,6 +55,15 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
     assert_eq!(refused(client().inbox(0, 1)), ClientBuildError::Zero("inbox messages"));
     assert_eq!(refused(client().outbox(0, 1)), ClientBuildError::Zero("outbox messages"));
     assert_eq!(refused(client().outbox(1, 0)), ClientBuildError::Zero("outbox bytes"));
+    for (builder, name) in [
+        (client().open_timeout(Duration::ZERO), "open_timeout"),
+        (client().upgrade_timeout(Duration::ZERO), "upgrade_timeout"),
+        (client().close_timeout(Duration::ZERO), "close_timeout"),
+        (client().app_stall_timeout(Duration::ZERO), "app_stall_timeout"),
+        (client().ping_timeout_at_most(Duration::ZERO), "ping_timeout_at_most"),
+    ] {
+        assert_eq!(refused(builder), ClientBuildError::Zero(name));
+    }
     assert!(client().build().is_ok());
 }
 

@@ -11,7 +11,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, time_to_end};
+use crate::support::{POLLING, Stage, UPGRADE, WEBSOCKET, read, send, stage, time_to_end};
 
 /// What a listener is to say.
 type Accepted = io::Result<(DuplexStream, Option<SocketAddr>)>;
@@ -197,6 +197,72 @@ async fn a_server_without_descriptors_says_so_once_and_when_it_has_some_again() 
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("0ns: ") && lines[0].contains("os error 24"), "{lines:?}");
     assert!(lines[1].contains("again after 5."), "{lines:?}");
+}
+
+/// The limits of a server that somebody else accepts connections for.
+fn elsewhere(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> (Stage, Told) {
+    let told = Told { start: Instant::now(), lines: Arc::default() };
+    let observer = told.clone();
+    (stage(|builder| configure(builder).observer(observer)), told)
+}
+
+/// Whether a connection gets an answer.
+async fn is_answered(connection: &mut DuplexStream) -> bool {
+    send(connection, "GET", POLLING, &[], "").await;
+    read(connection).await.is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_somebody_else_accepts_count_and_are_dropped_above_the_limits() {
+    let (stage, told) = elsewhere(|builder| builder.max_connections(3).max_connections_per_address(2));
+    let mut first = [stage.connect_from("192.0.2.1:1"), stage.connect_from("192.0.2.1:2")];
+    for connection in &mut first {
+        assert!(is_answered(connection).await);
+    }
+    assert!(!is_answered(&mut stage.connect_from("192.0.2.1:3")).await, "its address has two");
+    let mut silent = stage.connect_from("192.0.2.2:1");
+    assert!(!is_answered(&mut stage.connect_from("192.0.2.3:1")).await, "there are three");
+    // Who says nothing makes room, and so does who leaves.
+    assert_eq!(time_to_end(&mut silent).await, Duration::from_secs(1));
+    let mut fourth = stage.connect_from("192.0.2.3:2");
+    assert!(is_answered(&mut fourth).await);
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(is_answered(&mut stage.connect_from("192.0.2.1:4")).await);
+    assert_eq!(told.lines(), ["0ns: refused Some(192.0.2.1:3)", "0ns: refused Some(192.0.2.3:1)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_closes_holds_its_place_until_the_client_has_left_or_the_close_timeout_is_over() {
+    for leaves in [true, false] {
+        let closes = Server::builder(|_socket| async {}).close_timeout(Duration::from_secs(9));
+        let server = closes.max_connections(1).build().unwrap();
+        let connect = || {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            let server = server.clone();
+            tokio::spawn(async move { server.serve_connection(theirs, None).await });
+            ours
+        };
+        let mut websocket = connect();
+        send(&mut websocket, "GET", WEBSOCKET, &UPGRADE, "").await;
+        assert_eq!(read(&mut websocket).await.unwrap().status, 101);
+        tokio::time::sleep(Duration::from_millis(8_900)).await;
+        assert!(server.is_empty(), "the session has ended");
+        assert!(!is_answered(&mut connect()).await);
+        if leaves {
+            drop(websocket);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(101)).await;
+        }
+        assert!(is_answered(&mut connect()).await, "{leaves}");
+    }
+}
+
+#[test]
+fn a_request_timeout_of_zero_is_refused_when_the_server_is_built() {
+    let built = Server::builder(|_| async {}).request_timeout(Duration::ZERO).build();
+    assert_eq!(built.err().unwrap(), BuildError::Zero("request_timeout"));
 }
 
 #[test]

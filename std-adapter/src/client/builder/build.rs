@@ -1,5 +1,7 @@
 //! Checking the settings.
 
+use core::time::Duration;
+
 use eio_core::Revision;
 use eio_core::handshake::Transport;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -71,8 +73,18 @@ impl ClientBuilder {
         Ok(Client::new(config))
     }
 
-    /// A limit of zero would let nothing through.
+    /// A limit or a time of zero would let nothing through.
     fn check_limits(&self) -> Result<(), ClientBuildError> {
+        let times = [
+            ("open_timeout", Some(self.open_timeout)),
+            ("upgrade_timeout", Some(self.upgrade_timeout)),
+            ("close_timeout", Some(self.close_timeout)),
+            ("app_stall_timeout", self.app_stall_timeout),
+            ("ping_timeout_at_most", self.ping_timeout_at_most),
+        ];
+        if let Some((name, _)) = times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
+            return Err(ClientBuildError::Zero(name));
+        }
         let limits = [
             ("max_payload", u64::from(self.max_payload)),
             ("max_packets_per_payload", self.max_packets_per_payload as u64),

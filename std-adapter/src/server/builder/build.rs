@@ -49,7 +49,7 @@ pub enum BuildError {
     /// The name of the node is not one to four characters of the URL alphabet of base64.
     #[error("the node's name {0:?}: expected 1 to 4 of the characters A-Z, a-z, 0-9, - and _")]
     Node(String),
-    /// A limit is zero, which would refuse everything.
+    /// A limit or a time is zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
     /// The idle time is too short to announce.
@@ -106,6 +106,7 @@ impl ServerBuilder {
         }
         sessions.node = self.node.as_deref().map(check_node).transpose()?;
         let limits = [
+            ("request_timeout", micros(http.request_timeout)),
             ("max_sessions", sessions.max_sessions as u64),
             ("max_connections", http.max_connections.map_or(1, |limit| limit as u64)),
             ("max_connections_per_address", http.max_connections_per_address.map_or(1, |limit| limit as u64)),

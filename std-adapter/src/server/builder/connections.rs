@@ -7,7 +7,7 @@ use crate::server::builder::ServerBuilder;
 impl ServerBuilder {
     /// Sets how long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its
     /// session with status 408. [`serve`](crate::Server::serve) also keeps a connection that has never sent a request for this
-    /// long, and a connection that does not take its answer for twice this long. Default: 30 s.
+    /// long, and a connection that does not take its answer for twice this long. Must not be zero. Default: 30 s.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.http.request_timeout = timeout;
@@ -78,8 +78,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included. Further ones
-    /// wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
+    /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included, also those of
+    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
     /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers outside of a session
     /// then announce 1 s instead of the [idle timeout](Self::idle_timeout), but earlier announcements still hold. At
     /// least 1. Default: no limit but the process's descriptors; the same short times apply when it runs out of them.
