@@ -253,7 +253,11 @@ impl Running {
         self.socket.close();
         let disconnect = tokio::select! {
             disconnect = self.socket.closed() => disconnect,
-            () = tokio::time::sleep(CLOSE_LIMIT) => return ended.unwrap_or(End::Interrupted),
+            // The session may have ended, with a server that does not close the connection.
+            () = tokio::time::sleep(CLOSE_LIMIT) => match self.socket.end() {
+                Some(disconnect) => disconnect,
+                None => return ended.unwrap_or(End::Interrupted),
+            },
             () = interrupts.next() => return End::Interrupted,
         };
         ended.unwrap_or(End::Disconnected(disconnect))

@@ -85,7 +85,8 @@ impl Server {
 
     /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended.
     /// It still accepts connections while it shuts down, because polling clients fetch their remaining messages on new
-    /// connections. Then it waits for the applications, as [`shutdown`](Self::shutdown) does.
+    /// connections. Then it waits for the applications and connections, as [`shutdown`](Self::shutdown) does and no longer
+    /// than that.
     ///
     /// The owner of a listener on a Unix socket binds it and cleans it up: the permissions of the socket's file decide
     /// who may connect, and the file remains when the listener is dropped. Clients have no address there. For the
@@ -147,7 +148,7 @@ impl Server {
 
     async fn serve_by(&self, listener: impl Listener, service: impl Answers) -> std::io::Result<()> {
         accept::serve(Arc::clone(&self.shared), listener, service).await;
-        self.shared.sessions.finished().await;
+        self.shared.finished().await;
         Ok(())
     }
 
@@ -204,8 +205,11 @@ impl Server {
     }
 
     /// Shuts the server down. It refuses new sessions and closes every open one. Then it waits until all sessions have
-    /// delivered the messages that were sent before, their applications have ended, and the connections of
-    /// [`serve`](Self::serve) have delivered their answers.
+    /// delivered the messages that were sent before, their applications have ended, their clients have closed their
+    /// WebSockets, and the connections of [`serve`](Self::serve) have delivered their answers.
+    ///
+    /// A client closes its WebSocket when it has read everything. If the process ended before, the kernel would discard what
+    /// is still under way.
     ///
     /// Keep driving the future of [`serve`](Self::serve) meanwhile: it accepts the connections on which polling clients
     /// fetch their remaining messages, and ends by itself. If something else serves, such as a router's own server, it

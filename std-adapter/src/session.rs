@@ -1,7 +1,7 @@
 //! The life of a session, for both roles: the task that drives it, and what that shares with everybody else.
 
 pub(crate) mod batch;
-pub(crate) mod close_frames;
+pub(crate) mod closing;
 pub(crate) mod departing;
 pub(crate) mod driver;
 pub(crate) mod end;

@@ -3,6 +3,7 @@
 use core::future::poll_fn;
 use core::pin::pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +131,7 @@ async fn sessions_outlive_the_future_that_accepted_them() {
     while !received.ends_with(b"4hi") {
         assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
     }
+    drop(client);
     assert!(server.shutdown(Duration::from_secs(5)).await.is_empty());
 }
 
@@ -257,4 +259,51 @@ async fn an_application_that_waits_for_room_is_not_woken_while_nothing_progresse
     .await
     .expect("the application looks for room for as long as there is none");
     serving.abort();
+}
+
+/// Sends 480 kB, and listens.
+async fn owe(mut socket: Socket) {
+    for _ in 0..480 {
+        socket.send("x".repeat(1_000)).await.unwrap();
+    }
+    while socket.recv().await.is_ok() {}
+}
+
+#[test]
+fn a_client_that_is_owed_much_and_talks_gets_everything_from_a_process_that_ends_after_its_shutdown() {
+    let (listening, address) = std::sync::mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let process = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // What the runtime drops with itself is lost, as at the end of a process.
+        runtime.block_on(async move {
+            let server = Server::builder(owe).build().unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            listening.send(listener.local_addr().unwrap()).unwrap();
+            server.serve_until(listener, stopped, Duration::from_mins(1)).await.unwrap()
+        })
+    });
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    // So that most of it waits in the server's kernel.
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.connect(&address.recv().unwrap().into()).unwrap();
+    let mut client = std::net::TcpStream::from(socket);
+    client.write_all(UPGRADE.as_bytes()).unwrap();
+    client.read_exact(&mut [0; 1]).unwrap();
+    stop.send(()).unwrap();
+    let mut received = 1;
+    let mut end = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    // An empty close frame ends it.
+    while !end.ends_with(b"\x88\0") {
+        // A pong of RFC 6455, masked with zeros.
+        client.write_all(b"\x8a\x80\0\0\0\0").unwrap();
+        let len = client.read(&mut chunk).unwrap();
+        assert!(len > 0, "it ended after {received} bytes");
+        received += len;
+        end = chunk[..len].to_vec();
+    }
+    assert!(received > 480 * 1_005, "{received}");
+    client.write_all(b"\x88\x80\0\0\0\0").unwrap();
+    assert!(process.join().unwrap().is_empty());
 }

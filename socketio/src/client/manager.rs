@@ -94,6 +94,13 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
     let is_lost = !closing.is_final;
     let reconnects = shared.settings.reconnects || !is_lost;
     shared.ended(&mut shared.lock(), &Disconnect { reconnects, ..Disconnect::connection(end, error) });
+    if closing.is_closed {
+        // The server has everything once the connection has closed, too. Who joins meanwhile need not wait for that.
+        tokio::select! {
+            _ = socket.closed() => {}
+            () = shared.until(|state| state.is_wanted().then_some(())) => {}
+        }
+    }
     is_lost
 }
 

@@ -68,6 +68,37 @@ async fn a_room_is_told_of_a_client_whose_cable_is_cut_when_its_timeout_is_over(
 }
 
 #[tokio::test(start_paused = true)]
+async fn close_waits_until_the_server_has_everything_unless_somebody_joins() {
+    for (joins, took) in [(false, 600), (true, 100)] {
+        let (network, server) = chat();
+        let link = network.link();
+        let way = Way::WebSocket.client("http://chat.test");
+        let client = way.engine({
+            let link = link.clone();
+            move |engine| engine.link(&link)
+        });
+        let client = client.build().unwrap();
+        let _socket = client.join("/").await.unwrap();
+        link.set_delay(ms(300));
+        let start = Instant::now();
+        let closed = async {
+            client.close().await;
+            assert_eq!(start.elapsed(), ms(took), "somebody joins: {joins}");
+        };
+        let joined = async {
+            sleep(ms(100)).await;
+            if joins {
+                client.join("/other").await.unwrap_err();
+                // Three round trips: of the connection, of its WebSocket and of the namespace.
+                assert_eq!(start.elapsed(), ms(100 + 3 * 600), "a new connection, at once");
+            }
+        };
+        tokio::join!(closed, joined);
+        assert_eq!(server.engine().len(), usize::from(joins));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_was_away_comes_back_and_gets_what_it_missed() {
     for way in Way::ALL {
         let (network, server) = chat();

@@ -189,6 +189,7 @@ async fn a_server_that_shuts_down_handles_what_arrived_as_long_as_it_may() {
         let (world, mut client) = world().await;
         send_work(&mut client, 0..3).await;
         assert_eq!(world.journal.read().await, ["begins 0", "begins 1"]);
+        client.leave_with_server();
         world.server.shutdown(limit).await;
         let [leaves, left] = leaves("server shutting down");
         let expected: &[&str] = if is_enough {

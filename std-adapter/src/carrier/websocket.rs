@@ -175,9 +175,9 @@ impl WebSocketIo {
         self.stream.poll_close_notify(cx)
     }
 
-    /// Drops the connection with a reset, so that the kernel does not keep unsent data for a dead peer.
-    pub(crate) fn abort(self) {
-        self.stream.abort();
+    /// Lets the connection be reset when it is dropped, so that the kernel does not keep unsent data for a dead peer.
+    pub(crate) fn reset_when_dropped(&self) {
+        self.stream.reset_when_dropped();
     }
 }
 

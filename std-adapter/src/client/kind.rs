@@ -47,6 +47,8 @@ pub(crate) struct Knowledge {
     /// The subprotocol of the session's WebSocket.
     pub(crate) protocol: Option<Box<str>>,
     pub(crate) ended_at: Option<Instant>,
+    /// Whether the session's task has ended, and its connections have been closed.
+    pub(crate) is_over: bool,
 }
 
 impl Session {
@@ -143,6 +145,11 @@ impl Kind for ClientKind {
 
     fn carries_now(dialer: &Dialer, _: &Knowledge, mail: &Mailbox, transport: Transport) -> bool {
         transport != Transport::Polling || mail.outbox.unsent() < dialer.config.max_packets_per_payload
+    }
+
+    /// Who closes a session wants to know when the server has everything. After every other end there is nothing to wait for.
+    fn is_over(known: &Knowledge, end: &Disconnect) -> bool {
+        known.is_over || end.reason != DisconnectReason::LocalClose
     }
 }
 

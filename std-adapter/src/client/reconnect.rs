@@ -169,7 +169,7 @@ impl Reconnecting {
                     }
                 },
                 Phase::Open(session) => {
-                    session.closed().await;
+                    session.ended().await;
                     let (ended_at, failure) = {
                         let session = session.lock();
                         (session.slots.ended_at, session.slots.failure.as_deref().cloned())

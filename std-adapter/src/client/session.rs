@@ -115,6 +115,12 @@ impl Role for ClientSide {
         driver.role.candidate = None;
         driver.role.polling.clear();
     }
+
+    fn handle_dropped(driver: &mut Driver<Self>) {
+        let mut inner = driver.engine.shared.lock();
+        inner.slots.is_over = true;
+        inner.mail.wake_waiters();
+    }
 }
 
 /// Takes over the WebSocket on which the session opens.

@@ -19,7 +19,7 @@ use crate::wire::outgoing::Outgoing;
 
 /// A client's open session. It receives and sends messages, closes the session, and reports how it ended.
 ///
-/// Dropping the socket closes the session. To send from elsewhere, take a [`ClientSender`].
+/// Dropping the socket [closes](Self::close) the session. To send from elsewhere, take a [`ClientSender`].
 pub struct ClientSocket {
     session: Abandon,
     handshake: HandshakeInfo,
@@ -154,7 +154,26 @@ impl ClientSocket {
         self.shared().flush()
     }
 
-    /// Closes the session. Messages that were sent before are still delivered, within the close timeout.
+    /// Closes the session. Messages that were sent before are still delivered, within the [close
+    /// timeout](crate::ClientBuilder::close_timeout), if the runtime goes on: wait for [`closed`](Self::closed) before the
+    /// program ends.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
+    /// #     while socket.recv().await.is_ok() {}
+    /// # }).build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("ws://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// let socket = eio_tokio::Client::builder(url).build()?.connect().await?;
+    /// socket.send("the last words").await?;
+    /// socket.close();
+    /// socket.closed().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.shared().close(None);
     }
@@ -176,7 +195,10 @@ impl ClientSocket {
         self.shared().close(Some(frame));
     }
 
-    /// Waits until the session has ended, and returns how it ended.
+    /// Waits until the session has ended, and returns how it ended. If this side has closed the session, this method also
+    /// waits until the connection has closed: the server has then received everything, unless the [close
+    /// timeout](crate::ClientBuilder::close_timeout) came first. [`recv`](Self::recv) and [`end`](Self::end) return the end
+    /// before that.
     ///
     /// You can still receive messages that arrived before the end.
     pub fn closed(&self) -> impl Future<Output = Disconnect> {

@@ -157,7 +157,12 @@ impl ServerBuilder {
         self.set(|settings| settings.with_upgrade_timeout(timeout))
     }
 
-    /// Sets how long a closing session may take to deliver the messages that were sent before. Default: 30 s.
+    /// Sets how long a closing session may take to deliver the messages that were sent before, and to close its connection.
+    /// Default: 30 s.
+    ///
+    /// The server closes the WebSocket behind the last message, and then waits for the client to close it, who first reads
+    /// what is still under way. Until then, the connection counts for [`max_connections`](Self::max_connections) and
+    /// [`max_connections_per_address`](Self::max_connections_per_address), and the session no longer for `max_sessions`.
     #[must_use]
     pub fn close_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.with_close_timeout(timeout))

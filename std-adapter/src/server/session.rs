@@ -17,6 +17,7 @@ use crate::server::candidate::Candidate;
 use crate::server::sessions::{ServerContext, ServerKind, Session};
 use crate::server::slots::{Failure, Payload, PollAnswer};
 use crate::server::websocket::Opening;
+use crate::session::departing::Awaited;
 use crate::session::driver::{self, Driver, Role};
 use crate::session::engine::Engine;
 use crate::session::happening::Happening;
@@ -153,6 +154,11 @@ impl Role for ServerSide {
 
     fn handle_ended(driver: &mut Driver<Self>, cx: &mut Context<'_>, _: Instant) {
         driver.role.application.drive_end(&driver.engine, cx);
+    }
+
+    /// A shutdown waits for them, until its limit.
+    fn await_departing(engine: &Engine<ServerKind>) -> Option<Awaited> {
+        Some(engine.context().server.await_connection())
     }
 
     fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2] {

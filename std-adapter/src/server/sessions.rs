@@ -18,6 +18,7 @@ use crate::server::registry::Registry;
 use crate::server::session_config::SessionConfig;
 use crate::server::session_set::Identified;
 use crate::server::slots::Slots;
+use crate::session::departing::Awaited;
 use crate::session::end::Disconnect;
 use crate::session::engine::Engine;
 use crate::session::happening::Happening;
@@ -27,7 +28,7 @@ use crate::web::unknown_session::UnknownSession;
 use crate::wire::clock::Clock;
 use crate::wire::node::Node;
 use crate::wire::session_id::SessionId;
-use crate::wire::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Notify};
+use crate::wire::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Notify, signalled_until};
 
 /// One session of a server, as its task, application, handles and requests share it.
 pub(crate) type Session = Shared<ServerKind>;
@@ -121,7 +122,8 @@ pub(crate) struct ServerShared {
     pub(crate) gate: Arc<Gate>,
     /// What others keep with the server.
     pub(crate) extensions: Mutex<Extensions>,
-    /// The number of connections of [`Server::serve`](crate::Server::serve) that carry HTTP.
+    /// The number of connections that a shutdown waits for: those of [`Server::serve`](crate::Server::serve) that carry HTTP,
+    /// and the closing WebSockets of sessions that have ended.
     connections: AtomicUsize,
     /// Signalled when the last of them ends.
     disconnected: Notify,
@@ -139,19 +141,33 @@ impl ServerShared {
         }
     }
 
-    /// Counts a connection for as long as it carries HTTP.
+    /// Counts a connection that a shutdown waits for.
     pub(crate) fn connected(self: &Arc<Self>) -> Connected {
         self.connections.fetch_add(1, Ordering::SeqCst);
         Connected(Arc::clone(self))
     }
 
-    /// Returns the number of connections that carry HTTP.
+    /// Lets a shutdown wait until the future is dropped. It is ready when the shutdown has stopped waiting.
+    pub(crate) fn await_connection(self: &Arc<Self>) -> Awaited {
+        let connected = self.connected();
+        Box::pin(async move { connected.0.sessions.given_up().await })
+    }
+
+    /// Returns the number of connections that a shutdown waits for.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// Waits until everything has ended, or the shutdown has stopped waiting.
+    pub(crate) async fn finished(&self) {
+        tokio::select! {
+            () = self.quiet() => {}
+            () = self.sessions.given_up() => {}
+        }
+    }
+
     /// Waits until all sessions, applications and connections have ended. The connections have then delivered the answers
-    /// that ended the last sessions.
+    /// that ended the last sessions, and the messages before their ends.
     pub(crate) async fn quiet(&self) {
         loop {
             self.sessions.applications_ended().await;
@@ -173,7 +189,7 @@ impl ServerShared {
     }
 }
 
-/// One connection that carries HTTP.
+/// One connection that a shutdown waits for.
 pub(crate) struct Connected(Arc<ServerShared>);
 
 impl Drop for Connected {
@@ -191,6 +207,9 @@ pub(crate) struct Sessions {
     pub(crate) clock: Clock,
     /// Signalled when the server begins to close, when its last session ends, and when its last application ends.
     emptied: Notify,
+    /// Signalled when the shutdown stops waiting. Many connections wait for it, which a signal of its own does not wake
+    /// before.
+    stopped_waiting: Notify,
     closing: AtomicBool,
     /// Whether applications that are still running are dropped.
     cutting: AtomicBool,
@@ -210,6 +229,7 @@ impl Sessions {
             callbacks,
             clock: Clock::start(),
             emptied: Notify::new(),
+            stopped_waiting: Notify::new(),
             closing: AtomicBool::new(false),
             cutting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -261,22 +281,17 @@ impl Sessions {
 
     /// Waits until the server begins to shut down.
     pub(crate) async fn closing(&self) {
-        self.emptied_until(|| self.is_closing()).await;
+        signalled_until(&self.emptied, || self.is_closing()).await;
     }
 
     /// Waits until the server shuts down and has no session left.
     pub(crate) async fn drained(&self) {
-        self.emptied_until(|| self.is_closing() && self.len() == 0).await;
-    }
-
-    /// Waits until the sessions' applications have ended as well, or the shutdown has stopped waiting.
-    pub(crate) async fn finished(&self) {
-        self.emptied_until(|| self.given_up.load(Ordering::SeqCst) || self.has_finished()).await;
+        signalled_until(&self.emptied, || self.is_closing() && self.len() == 0).await;
     }
 
     /// Waits until the sessions' applications have ended as well.
     pub(crate) async fn applications_ended(&self) {
-        self.emptied_until(|| self.has_finished()).await;
+        signalled_until(&self.emptied, || self.has_finished()).await;
     }
 
     /// Returns whether every session and every application has ended.
@@ -300,25 +315,12 @@ impl Sessions {
     /// Drops the connections, and stops waiting.
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, Ordering::SeqCst);
-        self.emptied.notify_waiters();
+        self.stopped_waiting.notify_waiters();
     }
 
     /// Waits until the shutdown has stopped waiting.
     pub(crate) async fn given_up(&self) {
-        self.emptied_until(|| self.given_up.load(Ordering::SeqCst)).await;
-    }
-
-    async fn emptied_until(&self, is_so: impl Fn() -> bool) {
-        loop {
-            // Registered before the check, so that an end in between is not missed.
-            let emptied = self.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            if is_so() {
-                return;
-            }
-            emptied.await;
-        }
+        signalled_until(&self.stopped_waiting, || self.given_up.load(Ordering::SeqCst)).await;
     }
 
     pub(crate) fn is_closing(&self) -> bool {

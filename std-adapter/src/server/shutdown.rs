@@ -17,7 +17,8 @@ pub struct CutOff {
     /// The number of sessions whose application, or [`on_disconnect`](crate::ServerBuilder::on_disconnect), had not
     /// ended.
     pub applications: usize,
-    /// The number of connections of [`Server::serve`](crate::Server::serve) that had not taken their answers.
+    /// The number of connections of [`Server::serve`](crate::Server::serve) that had not taken their answers, and of WebSockets
+    /// that the client had not closed.
     pub connections: usize,
 }
 

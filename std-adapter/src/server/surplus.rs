@@ -33,7 +33,8 @@ impl Surplus {
     async fn close(&self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
         let io = Box::new(websocket(&self.0.context, upgraded));
-        let Some(mut closing) = ClosingWebSocket::new(io, false, self.0.now()) else { return };
+        let until = self.0.now().saturating_add(CLOSING_TIME);
+        let Some(mut closing) = ClosingWebSocket::new(io, false, until) else { return };
         poll_fn(|cx| closing.poll(cx, self.0.now())).await;
     }
 }

@@ -1,5 +1,6 @@
 //! WebSockets that are closing because their session has ended.
 
+use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
@@ -11,16 +12,19 @@ use crate::wire::close_frame::CloseFrame;
 /// How many WebSockets of one session may be closing. A further one drops the one that has been closing for longest.
 const AT_ONCE: usize = 4;
 
-/// How long a WebSocket may take to send its close frame and receive the peer's.
+/// How long a WebSocket may take to send its close frame and receive the peer's, if this side has not closed the session:
+/// the close timeout has not begun.
 pub(crate) const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 /// A WebSocket whose session has ended or never began.
 ///
-/// It sends its close frame, then waits for the peer to close. A connection that is dropped with unread bytes is reset, and
-/// the reset may overtake the close frame.
+/// It sends its close frame, then waits for the peer to close. A connection is reset if it is dropped with unread bytes, or
+/// if the peer sends more, and the reset destroys what the peer has not read.
 pub(crate) struct ClosingWebSocket {
-    io: Option<Box<WebSocketIo>>,
-    /// Whether everything has been written and this side is closed.
+    io: Box<WebSocketIo>,
+    /// Whether everything has been written.
+    written: bool,
+    /// Whether this side is closed as well.
     shut: bool,
     until: Instant,
 }
@@ -32,20 +36,20 @@ impl ClosingWebSocket {
         mut io: Box<WebSocketIo>,
         reason: DisconnectReason,
         frame: Option<CloseFrame>,
-        now: Instant,
+        until: Instant,
     ) -> Option<Self> {
         let has_peer_closed = io.peer_closed() || reason == DisconnectReason::PeerClose;
         match reason {
             // A silent peer will not read a close frame.
             DisconnectReason::PingTimeout => {
-                io.abort();
+                io.reset_when_dropped();
                 None
             }
             DisconnectReason::TransportReset | DisconnectReason::TransportError => None,
             DisconnectReason::TransportClosed if !has_peer_closed => None,
             _ => {
                 io.close(frame);
-                Self::new(io, has_peer_closed, now)
+                Self::new(io, has_peer_closed, until)
             }
         }
     }
@@ -53,26 +57,32 @@ impl ClosingWebSocket {
     /// Creates one. Messages that have not been begun are no longer written, because they were reported as unsent. A message
     /// of which the kernel has a part was also reported as unsent, so it must not arrive: that connection is reset, unless
     /// the peer's close frame says that it takes no more messages.
-    pub(crate) fn new(mut io: Box<WebSocketIo>, has_peer_closed: bool, now: Instant) -> Option<Self> {
+    pub(crate) fn new(mut io: Box<WebSocketIo>, has_peer_closed: bool, until: Instant) -> Option<Self> {
         if !io.retract() && !has_peer_closed {
-            io.abort();
+            io.reset_when_dropped();
             return None;
         }
         io.close(None);
-        Some(Self { io: Some(io), shut: false, until: now.saturating_add(CLOSING_TIME) })
+        Some(Self { io, written: false, shut: false, until })
     }
 
-    /// Ready once the connection has closed or its time is over.
+    /// Ready once the connection has closed or its time is over. Drop it then.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        if self.until <= now {
-            self.abort();
+        let closed = self.poll_close(cx);
+        if closed.is_pending() && self.until <= now {
+            self.give_up();
+            return Poll::Ready(());
         }
-        let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        closed
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { io, .. } = self;
         if !self.shut {
             match io.poll_write(cx, &mut Nothing) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => self.written = true,
             }
             if io.peer_closed() {
                 return io.poll_close_notify(cx).map(drop);
@@ -86,57 +96,81 @@ impl ClosingWebSocket {
         io.poll_drain(cx)
     }
 
-    fn abort(&mut self) {
-        if let Some(io) = self.io.take() {
-            io.abort();
+    /// Prepares the connection to be dropped before it has closed. If everything has been written, the kernel still delivers
+    /// it. Otherwise the connection is reset, so that the kernel does not keep data for a peer that does not read.
+    fn give_up(&self) {
+        if !self.written {
+            self.io.reset_when_dropped();
         }
     }
 }
 
+/// A future that is ready when nobody waits any longer. While it exists, somebody may.
+pub(crate) type Awaited = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The WebSockets of one session that are closing. Without any, it owns no memory.
 #[derive(Default)]
-#[expect(clippy::box_collection, reason = "nearly every session has none for all of its life")]
-pub(crate) struct Departing(Option<Box<Vec<ClosingWebSocket>>>);
+pub(crate) struct Departing(Option<Box<All>>);
+
+#[derive(Default)]
+struct All {
+    websockets: Vec<ClosingWebSocket>,
+    awaited: Option<Awaited>,
+}
 
 impl Departing {
     /// Closes a WebSocket that a session does not use.
     pub(crate) fn add(&mut self, io: Box<WebSocketIo>, now: Instant) {
-        self.push(ClosingWebSocket::new(io, false, now));
+        self.push(ClosingWebSocket::new(io, false, now.saturating_add(CLOSING_TIME)));
     }
 
     /// Closes the WebSocket of a session that has ended for `reason`, with this close frame unless a close frame of the peer
-    /// must be answered.
+    /// must be answered. It takes until `until` at most.
     pub(crate) fn add_after(
         &mut self,
         io: Box<WebSocketIo>,
         reason: DisconnectReason,
         frame: Option<CloseFrame>,
-        now: Instant,
+        until: Instant,
     ) {
-        self.push(ClosingWebSocket::after(io, reason, frame, now));
+        self.push(ClosingWebSocket::after(io, reason, frame, until));
     }
 
     fn push(&mut self, websocket: Option<ClosingWebSocket>) {
         let Some(websocket) = websocket else { return };
-        let websockets = self.0.get_or_insert_default();
+        let websockets = &mut self.0.get_or_insert_default().websockets;
         if websockets.len() >= AT_ONCE {
-            websockets.remove(0).abort();
+            websockets.remove(0).give_up();
         }
         websockets.push(websocket);
     }
 
+    /// Lets others wait until all of them have closed. When they wait no longer, the WebSockets are dropped.
+    pub(crate) fn await_all(&mut self, begin: impl FnOnce() -> Option<Awaited>) {
+        if let Some(all) = &mut self.0
+            && all.awaited.is_none()
+        {
+            all.awaited = begin();
+        }
+    }
+
     /// Polls each of the WebSockets.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let Some(websockets) = &mut self.0 else { return };
-        websockets.retain_mut(|websocket| websocket.poll(cx, now).is_pending());
-        if websockets.is_empty() {
+        let Some(all) = &mut self.0 else { return };
+        all.websockets.retain_mut(|websocket| websocket.poll(cx, now).is_pending());
+        if let Some(awaited) = &mut all.awaited
+            && awaited.as_mut().poll(cx).is_ready()
+        {
+            all.websockets.drain(..).for_each(|websocket| websocket.give_up());
+        }
+        if all.websockets.is_empty() {
             self.0 = None;
         }
     }
 
     /// Returns the time at which the next one must be dropped.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.0.as_ref()?.iter().map(|websocket| websocket.until).min()
+        self.0.as_ref()?.websockets.iter().map(|websocket| websocket.until).min()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 
 use crate::carrier::Carrier;
 use crate::carrier::websocket::{FrameSource, is_impossible};
-use crate::session::departing::Departing;
+use crate::session::departing::{Awaited, CLOSING_TIME, Departing};
 use crate::session::engine::{Engine, Reacts};
 use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
@@ -77,6 +77,11 @@ pub(crate) trait Role: Sized {
 
     /// Does the remaining work of a session that has ended.
     fn handle_ended(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
+
+    /// Lets others wait for the closing WebSockets of a session that has ended.
+    fn await_departing(_: &Engine<Self::Kind>) -> Option<Awaited> {
+        None
+    }
 
     /// Returns when to make the next pass: at the `session`'s deadline or a little before, and at the role's own deadline.
     fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2];
@@ -291,8 +296,12 @@ impl<R: Role> Driver<R> {
         if let Some(io) = self.carrier.take_connection()
             && let Some(end) = self.engine.session.end()
         {
-            self.departing.add_after(io, end.reason, self.engine.close_frames.own(), now);
+            let closing = &self.engine.closing;
+            let until = closing.by().unwrap_or_else(|| now.saturating_add(CLOSING_TIME));
+            self.departing.add_after(io, end.reason, closing.own_frame(), until);
         }
+        // Before the application's end, so that there is always something to wait for.
+        self.departing.await_all(|| R::await_departing(&self.engine));
     }
 
     /// Drops the transport after a panic outside of a callback. The application keeps running.
@@ -378,6 +387,6 @@ impl<K: Reacts> FrameSource for SessionSource<'_, K> {
     }
 
     fn close_frame(&self) -> Option<CloseFrame> {
-        self.engine.close_frames.own()
+        self.engine.closing.own_frame()
     }
 }

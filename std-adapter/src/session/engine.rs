@@ -11,7 +11,7 @@ use eio_core::ws::Close;
 use eio_core::{Heartbeat, Instant};
 
 use crate::carrier::websocket::ConnectionEnd;
-use crate::session::close_frames::CloseFrames;
+use crate::session::closing::Closing;
 use crate::session::end::Disconnect;
 use crate::session::happening::Happening;
 use crate::session::kind::Kind;
@@ -70,7 +70,7 @@ pub(crate) struct Engine<K: Reacts> {
     pub(crate) session: K::Session,
     pub(crate) transport: Transport,
     pub(crate) peer: K::Peer,
-    pub(crate) close_frames: CloseFrames,
+    pub(crate) closing: Closing,
     /// What runs in the session's task runs in it: the application, the observer, and the log.
     pub(crate) span: SessionSpan,
     /// The messages that a WebSocket has not written completely.
@@ -103,7 +103,7 @@ impl<K: Reacts> Engine<K> {
             session,
             transport,
             peer,
-            close_frames: CloseFrames::default(),
+            closing: Closing::default(),
             span: SessionSpan::default(),
             writing: Queue::default(),
             begun: 0,
@@ -156,13 +156,13 @@ impl<K: Reacts> Engine<K> {
             && self.session.is_open()
             && let Some(frame) = requests.close_frame
         {
-            self.close_frames.set_own(frame);
+            self.closing.set_own_frame(frame);
         }
-        let close_timeout = K::close_timeout(self.context());
         if requests.panicked {
-            self.session.handle_application_panicked(now, close_timeout);
+            self.application_panicked(now);
         }
         if requests.close {
+            let close_timeout = self.begin_close(now);
             self.session.close(now, close_timeout);
         }
         if requests.cut_off {
@@ -205,7 +205,7 @@ impl<K: Reacts> Engine<K> {
     /// Handles the peer's close frame. It ends the session, and is kept if nothing has ended the session before.
     pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
         if !self.session.has_ended() {
-            self.close_frames.set_peers(CloseFrame::received(close));
+            self.closing.set_peers_frame(CloseFrame::received(close));
         }
         self.session.handle_close_frame(now, close);
     }
@@ -297,8 +297,17 @@ impl<K: Reacts> Engine<K> {
     }
 
     pub(crate) fn application_panicked(&mut self, now: Instant) {
-        let close_timeout = K::close_timeout(self.context());
+        let close_timeout = self.begin_close(now);
         self.session.handle_application_panicked(now, close_timeout);
+    }
+
+    /// Notes that this side closes the session, unless it has ended. Returns how long that may take.
+    fn begin_close(&mut self, now: Instant) -> Duration {
+        let close_timeout = K::close_timeout(self.context());
+        if !self.session.has_ended() {
+            self.closing.begin(now.saturating_add(close_timeout));
+        }
+        close_timeout
     }
 
     /// Copies the session's state into the shared view. If the session has ended, reports the end first to observers and
@@ -353,7 +362,7 @@ impl<K: Reacts> Engine<K> {
             silent_for: end.silent_for,
             transport: self.transport,
             unsent: inner.mail.outbox.unsent(),
-            close_frame: self.close_frames.take_peers(),
+            close_frame: self.closing.take_peers_frame(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::task::Waker;
 use eio_core::Revision;
 use eio_core::handshake::Transport;
 
+use crate::session::end::Disconnect;
 use crate::session::limits::Limits;
 use crate::session::machine::Machine;
 use crate::session::mailbox::Mailbox;
@@ -50,6 +51,11 @@ pub(crate) trait Kind: Sized {
         mail: &Mailbox,
         transport: Transport,
     ) -> bool;
+
+    /// Returns whether nothing of a session that ended so is left to wait for.
+    fn is_over(_: &Self::Slots, _: &Disconnect) -> bool {
+        true
+    }
 
     /// Returns whether messages are on their way in the answer to an HTTP request, which may outlive the session.
     fn is_answering(_: &Self::Slots) -> bool {

@@ -195,8 +195,14 @@ impl<K: Kind> Shared<K> {
     }
 
     /// Waits for the end.
-    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+    #[cfg(feature = "client")]
+    pub(crate) fn ended(&self) -> impl Future<Output = Disconnect> {
         self.until(|inner| inner.view.end.as_deref().cloned())
+    }
+
+    /// Waits for the end, and until nothing of the session is left to wait for.
+    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+        self.until(|inner| inner.over().cloned())
     }
 
     /// Calls `look` now and after every change, until it returns a value.
@@ -294,6 +300,11 @@ impl<K: Kind> Inner<K> {
         }
         self.view.session.clone_from(session);
         self.view.transport = transport;
+    }
+
+    /// Returns how the session ended, if nothing of it is left to wait for.
+    pub(crate) fn over(&self) -> Option<&Disconnect> {
+        self.view.end.as_deref().filter(|end| K::is_over(&self.slots, end))
     }
 
     /// Returns why the session refuses every message, or `None` if it does not.

@@ -23,7 +23,7 @@ use crate::wire::outgoing::Outgoing;
 /// | `poll_ready` | the outbox has room, or the session accepts no message any more, so that `start_send` returns the message |
 /// | `start_send` | at once: puts the message into the outbox |
 /// | `poll_flush` | the messages that this sink sent have been passed on, as [`Socket::flush`](crate::Socket::flush) says |
-/// | `poll_close` | the session, which it closes, has ended |
+/// | `poll_close` | the session, which it closes, has ended, as `closed` of its socket says |
 ///
 /// Each sink that is ready may put one message into the outbox beyond its limit, because others may have taken the room
 /// in the meantime.
@@ -125,7 +125,7 @@ trait Outlet: Send + Sync {
     /// Returns whether the message with this number has been passed on, once that is known.
     fn passed(&self, number: u32) -> Option<Result<(), Disconnect>>;
     fn close(&self);
-    fn has_ended(&self) -> bool;
+    fn is_over(&self) -> bool;
 }
 
 impl<K: Kind + 'static> Outlet for Shared<K> {
@@ -152,8 +152,8 @@ impl<K: Kind + 'static> Outlet for Shared<K> {
         self.close(None);
     }
 
-    fn has_ended(&self) -> bool {
-        self.lock().view.end.is_some()
+    fn is_over(&self) -> bool {
+        self.lock().over().is_some()
     }
 }
 
@@ -196,7 +196,7 @@ impl Sink<Message> for MessageSink {
         if !core::mem::replace(&mut self.is_closing, true) {
             self.session.close();
         }
-        ready!(self.poll_until(cx, |session| session.has_ended().then_some(())));
+        ready!(self.poll_until(cx, |session| session.is_over().then_some(())));
         self.poll_flush(cx)
     }
 }

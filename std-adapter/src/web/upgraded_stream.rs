@@ -33,7 +33,7 @@ impl UpgradedStream {
     /// Drops the connection with a reset, so that the other end learns of a failure and the kernel keeps nothing for it. Other
     /// streams than sockets are closed.
     pub fn reset(self) {
-        self.stream.abort();
+        self.stream.reset_when_dropped();
     }
 }
 

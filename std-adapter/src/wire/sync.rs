@@ -93,3 +93,18 @@ mod scheduled {
         }
     }
 }
+
+/// Checks now and after every signal, until it is so.
+#[cfg(feature = "server")]
+pub(crate) async fn signalled_until(signal: &Notify, is_so: impl Fn() -> bool) {
+    loop {
+        // Registered before the check, so that a signal in between is not missed.
+        let signalled = signal.notified();
+        tokio::pin!(signalled);
+        signalled.as_mut().enable();
+        if is_so() {
+            return;
+        }
+        signalled.await;
+    }
+}

@@ -152,6 +152,66 @@ async fn a_cable_that_is_mended_a_millisecond_after_the_timeout_finds_the_end() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn closed_waits_until_the_server_has_everything_and_the_end_is_known_before() {
+    for (way, trips) in [(Way::WebSocket, 2), (Way::Polling, 4)] {
+        let mut stage = Stage::new();
+        let link = stage.link(ms(0));
+        let mut socket = open(way, &link).await;
+        link.set_delay(ms(300));
+        let start = Instant::now();
+        socket.send("last").await.unwrap();
+        socket.close();
+        let sender = socket.sender();
+        let known = async {
+            let Err(end) = socket.recv().await else { panic!("nothing came before the close") };
+            (end.reason, start.elapsed())
+        };
+        let closed = async { (sender.closed().await.reason, start.elapsed()) };
+        let mut sink = sender.sink();
+        let by_sink = async { (futures_util::SinkExt::close(&mut sink).await, start.elapsed()) };
+        let (known, closed, by_sink) = tokio::join!(known, closed, by_sink);
+        // On polling, the end is the answer to the post, which may need a connection.
+        let first = if way == Way::WebSocket { ms(0) } else { ms(300 * trips) };
+        assert_eq!(known, (DisconnectReason::LocalClose, first), "{way:?}");
+        assert_eq!(closed, (DisconnectReason::LocalClose, ms(300 * trips)), "{way:?}");
+        assert_eq!(by_sink, (Ok(()), ms(300 * trips)), "{way:?}");
+        assert_eq!(socket.closed().await.unsent, 0);
+        let (at, _) = stage.end().await;
+        assert!(at < start + closed.1, "{way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closed_waits_for_a_server_that_does_not_answer_until_the_close_timeout_and_nothing_else_does() {
+    let stage = Stage::new();
+    let link = stage.link(ms(0));
+    let client = builder(Way::WebSocket, &link).close_timeout(ms(7_000)).build().unwrap();
+    let mut sessions = client.reconnecting(Backoff::new(ms(100), ms(100)).unwrap());
+    let mut socket = sessions.next().await.unwrap();
+    link.cut();
+    let start = Instant::now();
+    socket.close();
+    assert_eq!(socket.recv().await.unwrap_err().reason, DisconnectReason::LocalClose);
+    assert_eq!(start.elapsed(), ms(0));
+    assert!(tokio::time::timeout(ms(1_000), sessions.next()).await.is_err());
+    assert_eq!(sessions.attempts(), 2, "the next session does not wait for the last connection");
+    assert_eq!(socket.closed().await.reason, DisconnectReason::LocalClose);
+    assert_eq!(start.elapsed(), ms(7_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closed_does_not_wait_for_the_connection_of_a_session_that_the_server_has_closed() {
+    let stage = Stage::new();
+    let link = stage.link(ms(0));
+    let socket = open(Way::WebSocket, &link).await;
+    link.set_delay(ms(300));
+    let start = Instant::now();
+    stage.server.sessions()[0].close();
+    assert_eq!(socket.closed().await.reason, DisconnectReason::TransportClosed);
+    assert_eq!(start.elapsed(), ms(300));
+}
+
 /// Opens a session that moves to WebSocket, cuts the cable meanwhile, and returns how the upgrade or the session ended.
 async fn cut_during_upgrade(begins: Duration, lasts: Duration) -> Result<UpgradeOutcome, Disconnect> {
     let mut stage = Stage::new();
@@ -210,7 +270,7 @@ async fn a_cut_that_outlasts_an_upgrade_leaves_the_session_on_polling_unless_the
             Err(end) => {
                 assert_eq!(
                     (end.reason, end.transport),
-                    (DisconnectReason::TransportReset, Transport::WebSocket)
+                    (DisconnectReason::TransportClosed, Transport::WebSocket)
                 );
                 lost += 1;
             }

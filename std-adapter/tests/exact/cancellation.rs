@@ -179,7 +179,7 @@ async fn a_dropped_shutdown_goes_on_closing_and_can_be_waited_for_again() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
         let mut harness = Harness::new(Server::builder(listen));
         let mut polling = harness.polling(4).await;
-        let _websocket = harness.websocket(4).await;
+        harness.websocket(4).await.leave_with_server();
         settle().await;
         let first = tokio::spawn({
             let server = harness.server.clone();

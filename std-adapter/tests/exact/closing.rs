@@ -171,6 +171,7 @@ async fn shutdown_drains_every_session_and_takes_no_new_one() {
         assert_eq!(websocket.text().await, format!("4{number}"));
     }
     assert_eq!(websocket.next().await, Received::Close(None));
+    drop(websocket);
     let packets = polling.poll().await;
     assert_eq!((packets.len(), packets[10].as_str()), (11, "1"));
     assert!(shutdown.await.unwrap().is_empty());

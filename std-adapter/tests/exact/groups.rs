@@ -336,6 +336,7 @@ async fn an_application_may_shut_its_own_server_down() {
         websocket.send("4shutdown").await;
         assert!(matches!(websocket.next().await, Received::Close(_)));
         assert!(matches!(other.next().await, Received::Close(_)));
+        drop((websocket, other));
         // An application that waits for its own end is dropped after three quarters of the limit.
         harness.at(took).await;
         settle().await;

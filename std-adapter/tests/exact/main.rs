@@ -16,6 +16,7 @@ mod flushing;
 mod frames;
 mod groups;
 mod large_messages;
+mod last_words;
 mod log_subscribers;
 mod long_turns;
 #[cfg(feature = "metrics")]

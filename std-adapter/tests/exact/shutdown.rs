@@ -4,9 +4,11 @@ use core::future::pending;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use eio_tokio::test_util::Network;
 use eio_tokio::{CutOff, Server, ServerBuilder, Socket};
+use tokio::time::Instant;
 
-use crate::support::{Harness, Journal, Reason, Received, listen, ms, noting, settle};
+use crate::support::{Harness, Journal, Reason, listen, ms, noting, settle};
 
 /// Notes every session's end, after a while.
 fn noting_ends(builder: ServerBuilder, journal: &Journal, takes: u64) -> ServerBuilder {
@@ -36,7 +38,7 @@ async fn writes_at_the_end(mut socket: Socket, journal: Journal) {
 async fn shutdown_waits_for_what_applications_do_at_the_end() {
     let (builder, journal) = noting(writes_at_the_end);
     let harness = Harness::new(noting_ends(builder, &journal, 50));
-    let _websocket = harness.websocket(4).await;
+    harness.websocket(4).await.leave_with_server();
     settle().await;
     assert!(harness.server.shutdown(ms(5_000)).await.is_empty());
     assert_eq!(journal.read(), ["written", "disconnect: LocalClose"]);
@@ -64,6 +66,7 @@ async fn on_disconnect_runs_once_after_every_end() {
             _ => {}
         }
         let reason = harness.end().await.disconnect.reason;
+        drop(websocket);
         settle().await;
         let expected = match way {
             "panic" => Reason::ApplicationPanicked,
@@ -123,7 +126,7 @@ async fn an_application_that_does_not_end_is_cut_off_and_on_disconnect_still_run
         pending::<()>().await;
     });
     let harness = Harness::new(noting_ends(builder, &journal, 10));
-    let _websocket = harness.websocket(4).await;
+    harness.websocket(4).await.leave_with_server();
     settle().await;
     assert_eq!(cut(harness.server.shutdown(ms(1_000)).await), (0, 1, 0));
     assert_eq!(journal.read(), ["disconnect: LocalClose"]);
@@ -134,7 +137,7 @@ async fn an_application_that_does_not_end_is_cut_off_and_on_disconnect_still_run
 async fn an_on_disconnect_that_does_not_end_is_counted_at_the_limit() {
     let builder = Server::builder(listen).on_disconnect(|_, _| pending());
     let harness = Harness::new(builder);
-    let _websocket = harness.websocket(4).await;
+    harness.websocket(4).await.leave_with_server();
     settle().await;
     assert_eq!(cut(harness.server.shutdown(ms(1_000)).await), (0, 1, 0));
     assert_eq!(harness.elapsed(), ms(1_000));
@@ -173,10 +176,9 @@ async fn applications_that_panic_while_the_server_closes_are_not_waited_for() {
         panic!("as the test wants it");
     });
     let harness = Harness::new(noting_ends(builder, &journal, 0));
-    let mut websocket = harness.websocket(4).await;
+    harness.websocket(4).await.leave_with_server();
     settle().await;
     assert!(harness.server.shutdown(ms(1_000)).await.is_empty());
-    assert_eq!(websocket.next().await, Received::Close(None));
     assert_eq!(journal.read(), ["disconnect: LocalClose"], "the session had ended before");
     assert_eq!(harness.elapsed(), ms(0));
 }
@@ -186,7 +188,7 @@ async fn a_second_shutdown_waits_for_the_same_end_and_the_shorter_limit_holds() 
     for (first, second, ends) in [(10_000, 200, 150), (200, 10_000, 150), (10_000, 10_000, 300)] {
         let (builder, journal) = noting(writes_at_the_end);
         let harness = Harness::new(builder);
-        let _websocket = harness.websocket(4).await;
+        harness.websocket(4).await.leave_with_server();
         settle().await;
         let other = harness.server.clone();
         let (one, two) = tokio::join!(harness.server.shutdown(ms(first)), other.shutdown(ms(second)));
@@ -198,11 +200,33 @@ async fn a_second_shutdown_waits_for_the_same_end_and_the_shorter_limit_holds() 
     }
 }
 
+#[test]
+fn serving_ends_with_the_limit_of_the_shutdown_although_a_sessions_task_is_stuck() {
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    // The sessions' tasks run on a runtime that stands still.
+    let (stuck, running) = (runtime(), runtime());
+    let (harness, _websocket) = stuck.block_on(async {
+        let harness = Harness::patient(Server::builder(listen));
+        let websocket = harness.websocket(4).await;
+        (harness, websocket)
+    });
+    running.block_on(async {
+        let start = Instant::now();
+        let serving = harness.server.serve(Network::new().listen());
+        let ending = async { tokio::join!(serving, harness.server.shutdown(ms(800))) };
+        let (served, cut_off) = tokio::time::timeout(ms(10_000), Box::pin(ending)).await.expect("it ends");
+        served.unwrap();
+        assert_eq!(cut(cut_off), (1, 0, 0));
+        assert_eq!(start.elapsed(), ms(800));
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dropped_shutdown_lets_applications_end_by_themselves() {
     let (builder, journal) = noting(writes_at_the_end);
     let harness = Harness::new(noting_ends(builder, &journal, 0));
-    let _websocket = harness.websocket(4).await;
+    harness.websocket(4).await.leave_with_server();
     settle().await;
     assert!(tokio::time::timeout(ms(10), harness.server.shutdown(ms(50))).await.is_err());
     harness.at(1_000).await;

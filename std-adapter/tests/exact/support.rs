@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eio_core::Heartbeat;
-use eio_core::ws::Decoder;
+use eio_core::ws::{Decoder, OpCode};
 use eio_tokio::{Disconnect, Observer, Server, ServerBuilder, SessionId, Socket};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -261,6 +261,11 @@ impl Connection {
     pub(crate) async fn request(&mut self, method: &str, query: &str, body: &[u8]) -> (u16, String) {
         self.send_request(method, query, body).await;
         self.response().await
+    }
+
+    /// Whether the server still takes bytes, of which it makes nothing: a WebSocket's pong.
+    pub(crate) async fn is_taken(&mut self) -> bool {
+        self.pipe.write_all(&WebSocket::frame(OpCode::Pong, b"")).await.is_ok()
     }
 
     async fn receive(&mut self) -> bool {

@@ -152,6 +152,11 @@ impl Client {
         assert_eq!(self.next_message().await, Received::End);
     }
 
+    /// Discards what the server sends, and leaves when it closes.
+    pub(crate) fn leave_with_server(mut self) {
+        tokio::spawn(async move { while self.read().await != Received::End {} });
+    }
+
     /// Joins a namespace with this data, which may be nothing. Returns the identifier of the socket.
     pub(crate) async fn join(&mut self, namespace: &str, auth: &str) -> String {
         let prefix = if namespace == "/" { "0".to_owned() } else { format!("0{namespace},") };

@@ -150,8 +150,8 @@ impl Stream {
         }
     }
 
-    /// Drops the connection with a reset.
-    pub(crate) fn abort(self) {
+    /// Lets the connection be reset when it is dropped.
+    pub(crate) fn reset_when_dropped(&self) {
         if let Some(socket) = self.socket() {
             socket.reset_when_dropped();
         }

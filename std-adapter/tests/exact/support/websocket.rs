@@ -86,6 +86,13 @@ impl WebSocket {
         }
     }
 
+    /// Discards what the server sends, and leaves when it closes.
+    pub(crate) fn leave_with_server(mut self) {
+        tokio::spawn(
+            async move { while !matches!(self.next().await, Received::Close(_) | Received::End) {} },
+        );
+    }
+
     pub(crate) async fn text(&mut self) -> String {
         match self.next().await {
             Received::Text(text) => text,
