@@ -1,8 +1,6 @@
 //! What a WebSocket has taken arrives, although its session has ended: the server stays until the client has read it, within
 //! its limits of time.
 
-use core::time::Duration;
-
 use eio_core::ws::OpCode;
 use eio_tokio::test_util::{Link, Network, NetworkStream};
 use eio_tokio::{Server, ServerBuilder, Socket};
@@ -96,13 +94,13 @@ async fn a_session_that_ended_before_the_shutdown_is_waited_for_as_well() {
     assert_eq!(harness.elapsed(), ms(700));
 }
 
-/// When the server drops the connection of a session that has ended, whose client stays.
-async fn dropped(harness: &Harness, websocket: &mut WebSocket) -> Duration {
-    while websocket.connection.is_taken().await {
-        sleep(ms(1)).await;
+/// The server drops the connection of a session that has ended, whose client stays, at this time.
+async fn assert_dropped_at(harness: &Harness, websocket: &mut WebSocket, millis: u64) {
+    for (at, is_taken) in [(millis - 1, true), (millis, false)] {
+        harness.at(at).await;
         settle().await;
+        assert_eq!(websocket.connection.is_taken().await, is_taken, "after {at} ms");
     }
-    harness.elapsed()
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +117,7 @@ async fn the_close_timeout_counts_from_the_close_and_not_from_the_end_of_the_ses
         sleep(ms(takes)).await;
         while websocket.next().await != Received::Close(None) {}
         harness.assert_ends(takes, Reason::LocalClose).await;
-        assert_eq!(dropped(&harness, &mut websocket).await, ms(8_000), "taken after {takes} ms");
+        assert_dropped_at(&harness, &mut websocket, 8_000).await;
     }
 }
 
@@ -137,7 +135,7 @@ async fn a_client_that_has_closed_the_session_has_five_seconds_to_leave() {
     websocket.connection.write(&last.concat()).await;
     assert_eq!(websocket.next().await, Received::Close(None));
     harness.assert_ends(100, Reason::PeerClose).await;
-    assert_eq!(dropped(&harness, &mut websocket).await, ms(5_100));
+    assert_dropped_at(&harness, &mut websocket, 5_100).await;
 }
 
 /// A server on a network, and the client's end of a WebSocket, whose answer has been read up to the end of its head.
