@@ -93,7 +93,6 @@ pub(super) struct Namespace {
     /// Wakes the application that receives.
     pub(super) reader: Arc<Notify>,
     pub(super) acks: Acks<Answer>,
-    next_ack: u64,
     /// Events that were emitted while the client was away.
     pub(super) away: Packets,
     /// Events that are sent until they are answered.
@@ -117,7 +116,6 @@ impl Namespace {
             inbox: Inbox::default(),
             reader: Arc::default(),
             acks: Acks::default(),
-            next_ack: 0,
             away: Packets::default(),
             parcels: Parcels::default(),
         }
@@ -125,13 +123,6 @@ impl Namespace {
 
     pub(super) fn is_out(&self) -> bool {
         matches!(self.phase, Phase::Out(_))
-    }
-
-    /// Returns the number for an event that wants an answer. Numbers never repeat, also after a reconnect.
-    pub(super) fn next_ack(&mut self) -> u64 {
-        let id = self.next_ack;
-        self.next_ack += 1;
-        id
     }
 
     /// Takes the server's consent. Returns what the application is to be told, unless it waits for it.

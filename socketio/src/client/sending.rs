@@ -74,7 +74,7 @@ impl Shared {
         args: RawArgs,
     ) -> Result<(u64, oneshot::Receiver<Answer>), NotPosted> {
         let never = NotPosted::Ever;
-        let id = self.lock().get(key).ok_or(never(EmitError::Disconnected))?.next_ack();
+        let id = self.lock().next_ack();
         let mut packet = Some(self.event(key, name, args, Some(id)).map_err(never)?);
         let mut state = self.lock();
         // The answer may be on its way as soon as the event is taken.

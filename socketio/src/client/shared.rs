@@ -52,6 +52,7 @@ pub(super) struct State {
     /// How many inboxes are full: while there is one, nothing is read.
     pub(super) full: usize,
     pub(super) last_number: u64,
+    next_ack: u64,
     wake: Wake,
 }
 
@@ -202,6 +203,14 @@ impl State {
     /// Returns the namespace, unless it was left.
     pub(super) fn get(&mut self, key: &Key) -> Option<&mut Namespace> {
         self.namespaces.get_mut(&key.name).filter(|namespace| namespace.number == key.number)
+    }
+
+    /// Returns the number for an event that wants an answer. Numbers never repeat, also after a reconnect or in a namespace
+    /// that was left and joined again: a server may answer a question although the client has left the namespace since.
+    pub(super) fn next_ack(&mut self) -> u64 {
+        let id = self.next_ack;
+        self.next_ack += 1;
+        id
     }
 
     /// Returns whether a connection is wanted.

@@ -3,9 +3,9 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
-use eio_socketio::EmitError;
 use eio_socketio::client::{Client, Incoming, JoinError, RecvError};
 use eio_socketio::engine::{self, Backoff, Message};
+use eio_socketio::{AckError, EmitError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -86,6 +86,33 @@ async fn an_event_from_before_the_consent_is_not_answered_on_the_next_connection
     let (_, _, ack) = event(&mut socket).await;
     assert_eq!(ack.expect("a question").send("to the second"), Ok(()));
     assert!(soon(socket.emitter().flush()).await);
+}
+
+/// A server in Node sends the answer of a callback also after the client has left the namespace.
+#[tokio::test]
+async fn an_answer_to_a_question_from_before_the_leave_does_not_answer_a_later_one() {
+    let url = serve(false, |mut socket| async move {
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        expect(&mut socket, r#"20["old"]"#).await;
+        expect(&mut socket, "1").await;
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"two"}"#).await;
+        expect(&mut socket, r#"21["new"]"#).await;
+        say(&socket, r#"30["to the old one"]"#).await;
+        say(&socket, r#"31["to the new one"]"#).await;
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let client = quick(url).build().unwrap();
+    let socket = soon(client.join("/")).await.unwrap();
+    let old = socket.emit_with_ack::<String>("old", ());
+    let leaves = socket.leave();
+    let ((), joined) = Box::pin(soon(async { tokio::join!(biased; leaves, client.join("/")) })).await;
+    let socket = joined.unwrap();
+    assert_eq!(socket.id().as_deref(), Some("two"));
+    assert_eq!(soon(socket.emit_with_ack::<String>("new", ())).await.as_deref(), Ok("to the new one"));
+    assert_eq!(soon(old).await, Err(AckError::Disconnected));
 }
 
 /// A second request to join would make the server close the connection.
