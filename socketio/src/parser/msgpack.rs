@@ -20,7 +20,8 @@ use crate::value::Value;
 ///
 /// It reads what version 3 of the reference reads, except reserved names of events, events without a name, and values
 /// that nest more than 64 levels deep. A date is the text that JSON has for it, so that handlers need not know which
-/// parser is in use. Members that are undefined are left out, as in JSON.
+/// parser is in use. Members that are undefined are left out, as in JSON. A packet whose number is nil has none, and so is it
+/// with the data of packets that need none: python-socketio writes nil for what it leaves out, which the reference refuses.
 ///
 /// ```
 /// use eio_socketio::{Args, MsgPackParser, Packet, Parser, RawArgs};
@@ -68,7 +69,7 @@ fn packet(value: Value) -> Result<Packet, MsgPackErrorKind> {
         return Err(MsgPackErrorKind::NotAPacket);
     };
     let id = match members.get("id") {
-        None => None,
+        None | Some(Value::Null) => None,
         Some(id) => Some(id.as_u64().filter(|id| *id <= MAX_ID).ok_or(MsgPackErrorKind::InvalidId)?),
     };
     let Some(Value::String(namespace)) = members.swap_remove("nsp") else {
@@ -80,12 +81,14 @@ fn packet(value: Value) -> Result<Packet, MsgPackErrorKind> {
     let data = members.swap_remove("data");
     let body = match members.get("type").and_then(Value::as_u64).ok_or(MsgPackErrorKind::InvalidType)? {
         0 => match data {
-            None => Body::Connect(RawArgs::none()),
+            None | Some(Value::Null) => Body::Connect(RawArgs::none()),
             Some(data @ Value::Object(_)) => Body::Connect(RawArgs::from_values([data])),
             Some(_) => return Err(MsgPackErrorKind::WrongData(Expected::Object)),
         },
-        1 if data.is_some() => return Err(MsgPackErrorKind::WrongData(Expected::Nothing)),
-        1 => Body::Disconnect,
+        1 => match data {
+            None | Some(Value::Null) => Body::Disconnect,
+            Some(_) => return Err(MsgPackErrorKind::WrongData(Expected::Nothing)),
+        },
         2 => event(data, id)?,
         3 => match data {
             // No event has this number.

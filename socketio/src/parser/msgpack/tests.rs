@@ -74,6 +74,23 @@ fn packets_of_the_reference_are_read() {
     }
 }
 
+/// python-socketio writes `"data": None` in every packet that has none.
+#[test]
+fn what_python_leaves_out_is_nil() {
+    for (members, body) in [
+        (vec![("type", 0.into()), ("data", Value::Null)], Body::Connect(RawArgs::none())),
+        (vec![("type", 1.into()), ("data", Value::Null)], Body::Disconnect),
+        (
+            vec![("type", 2.into()), ("data", vec!["a"].into()), ("id", Value::Null)],
+            Body::Event { name: "a".into(), args: RawArgs::from_values([]), id: None },
+        ),
+    ] {
+        let members = [members, vec![("nsp", "/a".into())]].concat();
+        let packet = Packet { namespace: "/a".into(), body };
+        assert_eq!(decode(packet_of(&members)), Ok(packet), "{members:?}");
+    }
+}
+
 #[test]
 fn every_value_of_the_reference_is_read() {
     let packet = decode(bytes(
@@ -202,7 +219,7 @@ fn what_is_not_a_packet_is_refused_with_the_reason() {
         (vec![("nsp", "a".into()), ("type", 0.into())], MsgPackErrorKind::InvalidNamespace),
         (vec![("nsp", 1.into()), ("type", 0.into())], MsgPackErrorKind::InvalidNamespace),
         (
-            vec![("nsp", "/".into()), ("type", 0.into()), ("data", Value::Null)],
+            vec![("nsp", "/".into()), ("type", 0.into()), ("data", empty())],
             MsgPackErrorKind::WrongData(Expected::Object),
         ),
         (
@@ -228,8 +245,16 @@ fn what_is_not_a_packet_is_refused_with_the_reason() {
             MsgPackErrorKind::InvalidId,
         ),
         (
-            vec![("nsp", "/".into()), ("type", 3.into()), ("data", empty()), ("id", Value::Null)],
-            MsgPackErrorKind::InvalidId,
+            vec![("nsp", "/".into()), ("type", 2.into()), ("data", Value::Null)],
+            MsgPackErrorKind::WrongData(Expected::NamedArray),
+        ),
+        (
+            vec![("nsp", "/".into()), ("type", 3.into()), ("data", Value::Null)],
+            MsgPackErrorKind::WrongData(Expected::Array),
+        ),
+        (
+            vec![("nsp", "/".into()), ("type", 4.into()), ("data", Value::Null)],
+            MsgPackErrorKind::WrongData(Expected::ObjectOrString),
         ),
     ] {
         assert_eq!(decode(packet_of(&members)), Err(MsgPackError { at: 0, kind }), "{members:?}");
