@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use bytestring::ByteString;
 use eio_tokio::{Revision, Sender, TrySendBatchError, TrySendError};
 
+use crate::args::EncodeError;
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::parser::Encoded;
@@ -151,25 +152,33 @@ impl Link {
 
     /// Sends a packet that must not be lost: at once, or by the connection's task as soon as there is room.
     pub(crate) fn send_surely(&self, packet: &Packet) {
-        match self.server.parser.encode(packet) {
+        self.send_surely_if(self.server.parser.encode(packet));
+    }
+
+    /// Sends a packet that must not be lost, if it could be written.
+    fn send_surely_if(&self, encoded: Result<Encoded, EncodeError>) {
+        match encoded {
             Ok(encoded) => self.send_encoded_surely(encoded),
             Err(error) => tracing::error!(target: targets::CONNECTION, %error, "a packet cannot be written"),
         }
     }
 
     /// Tells the client that it may not join a namespace.
-    pub(crate) fn refuse(&self, namespace: ByteString, refusal: &Refusal) {
+    pub(crate) fn refuse(&self, namespace: &ByteString, refusal: &Refusal) {
         tracing::debug!(
             target: targets::CONNECTION,
             sid = %self.sender.id().short(),
-            namespace = ?shown(&namespace),
+            namespace = ?shown(namespace),
             message = ?shown(refusal.message()),
             "a client may not join a namespace"
         );
-        let data = if self.is_old() { refusal.old_packet_data() } else { refusal.packet_data() };
-        // A refusal's data was read from JSON, so it can be written.
-        let Ok(data) = data else { return };
-        self.send_surely(&Packet { namespace, body: Body::ConnectError(data) });
+        let encode = |refusal: &Refusal| {
+            let data = if self.is_old() { refusal.old_packet_data() } else { refusal.packet_data() };
+            let packet = Packet { namespace: namespace.clone(), body: Body::ConnectError(data?) };
+            self.server.parser.encode(&packet)
+        };
+        // Some data is none that the packet may have. Without any answer, the client would wait.
+        self.send_surely_if(encode(refusal).or_else(|_| encode(&refusal.without_data())));
     }
 
     /// Sends an encoded packet that must not be lost, as [`send_surely`](Self::send_surely) does.

@@ -42,8 +42,12 @@ impl Refusal {
 
     /// Adds data, which the client finds as `error.data`.
     ///
+    /// A client of Socket.IO 2 gets the data instead of the message, if it is an object or a string. Where a client cannot
+    /// get the data, it gets the message alone.
+    ///
     /// # Errors
-    /// Returns an [`EncodeError`] if the data cannot be written as JSON. In a middleware, `?` makes it a refusal, too:
+    /// Returns an [`EncodeError`] if the data cannot be written as JSON, holds [`Binary`](crate::Binary), or nests more than
+    /// 62 levels deep. In a middleware, `?` makes it a refusal, too:
     ///
     /// ```
     /// use eio_socketio::Refusal;
@@ -54,10 +58,13 @@ impl Refusal {
     /// # let _ = closed;
     /// ```
     pub fn with_data(mut self, data: impl Serialize) -> Result<Self, EncodeError> {
-        self.data = RawArgs::new(data)?
-            .values()
-            .map_err(|error| EncodeError::Serialize(error.to_string().into()))?
-            .pop();
+        let data = RawArgs::new(data)?;
+        if !data.attachments().is_empty() {
+            return Err(EncodeError::Serialize("expected a refusal without binary data".into()));
+        }
+        self.data = data.values().map_err(|error| EncodeError::Serialize(error.to_string().into()))?.pop();
+        // It nests one level deeper in the packet.
+        self.packet_data()?;
         Ok(self)
     }
 
@@ -71,6 +78,11 @@ impl Refusal {
     #[must_use]
     pub fn data(&self) -> Option<&Value> {
         self.data.as_ref()
+    }
+
+    /// Returns the refusal with its message alone.
+    pub(crate) fn without_data(&self) -> Self {
+        Self { message: self.message.clone(), data: None }
     }
 
     /// Returns the data of the packet for a client of Socket.IO 3 or later.
@@ -109,5 +121,27 @@ impl From<&str> for Refusal {
 impl From<String> for Refusal {
     fn from(message: String) -> Self {
         Self::new(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Binary;
+
+    #[test]
+    fn data_that_no_packet_can_hold_is_refused() {
+        let deep = |depth| (0..depth).fold(Value::Null, |inner, _| vec![inner].into());
+        let refusal = Refusal::new("no").with_data(deep(62)).unwrap();
+        assert_eq!(refusal.data(), Some(&deep(62)));
+        assert!(refusal.packet_data().is_ok());
+        assert_eq!(Refusal::new("no").with_data(deep(63)), Err(EncodeError::TooDeep));
+        for binary in [Value::from(Binary::from(vec![1])), vec![Value::from(Binary::from(vec![1]))].into()] {
+            let refused = Refusal::new("no").with_data(binary).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                "the argument cannot be written: expected a refusal without binary data"
+            );
+        }
     }
 }

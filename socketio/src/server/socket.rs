@@ -315,7 +315,7 @@ impl Socket {
             None => return,
             Some(Stage::Joined) => self.link().send_surely(&Packet { namespace, body: Body::Disconnect }),
             Some(Stage::Joining) => {
-                self.link().refuse(namespace, &Refusal::new("Disconnected by the server"));
+                self.link().refuse(&namespace, &Refusal::new("Disconnected by the server"));
             }
         }
         self.link().note_ended();

@@ -68,6 +68,13 @@ async fn refuse(socket: Socket, Auth(auth): Auth<Option<Value>>) -> Result<(), R
     }
     match auth {
         None => Err(Refusal::new("not allowed")),
+        // What the packet for such a client cannot hold.
+        Some(auth) if auth.get("a").and_then(Value::as_str) == Some("number") => {
+            Err(Refusal::new("no number").with_data(7).unwrap())
+        }
+        Some(auth) if auth.get("a").and_then(Value::as_str) == Some("list") => {
+            Err(Refusal::new("no list").with_data([7]).unwrap())
+        }
         Some(_) => Err(Refusal::new("not allowed").with_data(Value::from_iter([("code", 1)])).unwrap()),
     }
 }
@@ -82,6 +89,10 @@ async fn a_refusal_is_a_text_or_the_data_of_the_middleware() {
     client.expect(r#"4/rej,"not allowed""#).await;
     client.send("0/rej?a=1,").await;
     client.expect(r#"4/rej,{"code":1}"#).await;
+    client.send("0/rej?a=number,").await;
+    client.expect(r#"4/rej,"no number""#).await;
+    client.send("0/rej?a=list,").await;
+    client.expect(r#"4/rej,"no list""#).await;
     client.send("0/zz,").await;
     client.expect(r#"4/zz,"Invalid namespace""#).await;
     assert_eq!(world.journal.read().await, [""; 0]);

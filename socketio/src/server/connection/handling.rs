@@ -130,7 +130,7 @@ impl Connection {
     fn turn_away(&mut self, socket: &Socket, refusal: &Refusal) {
         // The client may have gone meanwhile.
         if socket.end_with(Reason::ServerNamespaceDisconnect, None).is_some() {
-            self.link.refuse(socket.namespace().clone(), refusal);
+            self.link.refuse(socket.namespace(), refusal);
         }
         self.forget(socket);
     }

@@ -24,7 +24,7 @@ impl Connection {
     /// Opens `/` for a client of Socket.IO 2, which does not ask for it.
     pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
         if self.link.is_old() {
-            self.join("/".into(), RawArgs::none(), cx);
+            self.join(&"/".into(), RawArgs::none(), cx);
         }
     }
 
@@ -59,7 +59,7 @@ impl Connection {
             (Body::Connect(_), Some(_)) => {
                 self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice));
             }
-            (Body::Connect(data), None) => self.join(namespace, auth.unwrap_or(data), cx),
+            (Body::Connect(data), None) => self.join(&namespace, auth.unwrap_or(data), cx),
             (Body::ConnectError(_), _) => {
                 self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError));
             }
@@ -128,7 +128,7 @@ impl Connection {
     }
 
     /// Asks whether a client may join a namespace.
-    fn join(&mut self, namespace: ByteString, auth: RawArgs, cx: &mut Context<'_>) {
+    fn join(&mut self, namespace: &ByteString, auth: RawArgs, cx: &mut Context<'_>) {
         if self.sockets.len() >= self.link.server.max_namespaces {
             self.link.refuse(namespace, &Refusal::new("Too many namespaces"));
             return;
@@ -138,12 +138,12 @@ impl Connection {
             self.link.refuse(namespace, &Refusal::new("Auth data too large"));
             return;
         }
-        let Some(space) = self.link.server.enter(&namespace) else {
+        let Some(space) = self.link.server.enter(namespace) else {
             self.link.refuse(namespace, &Refusal::unknown_namespace());
             return;
         };
         let id = if self.link.is_old() {
-            Ok(SocketId::of_session(&namespace, self.link.sender.id().as_str()))
+            Ok(SocketId::of_session(namespace, self.link.sender.id().as_str()))
         } else {
             SocketId::random(self.link.sender.server().node())
         };
@@ -153,7 +153,7 @@ impl Connection {
             self.link.refuse(namespace, &Refusal::new("Internal server error"));
             return;
         };
-        self.left.retain(|left| *left != namespace);
+        self.left.retain(|left| left != namespace);
         // It may be a small part of a large message, which the socket should not keep.
         let socket = Socket::new(id, space, self.link.clone(), auth.into_own_memory());
         self.sockets.push(socket.clone());
