@@ -12,7 +12,7 @@ use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::error::JoinError;
 use crate::client::inbox::Item;
 use crate::client::leaving::OnDrop;
-use crate::client::manager;
+use crate::client::manager::{self, Running};
 use crate::client::namespace::{Key, Namespace, Out, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::shared::{REJOIN_PAUSE, Shared, State};
@@ -148,6 +148,7 @@ impl Shared {
             if let Some(session) = &mut state.session {
                 session.leaving.insert(key.name.clone());
             }
+            state.note_change();
             state.wake_task();
         }
     }
@@ -156,7 +157,7 @@ impl Shared {
     fn connect(self: &Arc<Self>, state: &mut State, name: &ByteString, runtime: &Runtime) {
         if state.runtime.is_none() {
             state.runtime = Some(runtime.clone());
-            runtime.spawn(manager::run(Arc::clone(self)));
+            state.spawn(runtime.clone(), manager::run(Running::new(self)));
         }
         self.start_retries(state, name);
         self.start(state, name);
@@ -200,8 +201,8 @@ impl Shared {
                 namespace.phase = Phase::Asking;
                 let key = Key { name: name.clone(), number: namespace.number };
                 let (credentials, sid) = (namespace.credentials.clone(), session.handshake.sid().to_owned());
-                let shared = Arc::clone(self);
-                runtime.spawn(async move {
+                let (shared, runtime) = (Arc::clone(self), runtime.clone());
+                state.spawn(runtime, async move {
                     if has_left {
                         tokio::time::sleep(REJOIN_PAUSE).await;
                     }

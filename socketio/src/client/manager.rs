@@ -19,10 +19,16 @@ use crate::errors::EmitError;
 /// How long a connection that nobody wants any more may take to send what waits: as long as the engine gives its own.
 pub(super) const CLOSING_TIME: Duration = Duration::from_secs(30);
 
-/// Ends everything when the task ends early, because its runtime shuts down.
-struct Running {
+/// Ends everything when the task ends early, because its runtime shuts down. It may do so before the task has begun.
+pub(super) struct Running {
     shared: Arc<Shared>,
     is_active: bool,
+}
+
+impl Running {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), is_active: true }
+    }
 }
 
 impl Drop for Running {
@@ -30,14 +36,15 @@ impl Drop for Running {
         if self.is_active {
             let mut state = self.shared.lock();
             state.runtime = None;
+            state.note_change();
             self.shared.ended(&mut state, &Disconnect::new(DisconnectReason::ClientDisconnect));
         }
     }
 }
 
 /// Keeps the connection of a client as long as a namespace wants it.
-pub(super) async fn run(shared: Arc<Shared>) {
-    let mut running = Running { shared: Arc::clone(&shared), is_active: true };
+pub(super) async fn run(mut running: Running) {
+    let shared = Arc::clone(&running.shared);
     while !shared.stops() {
         let mut sessions = shared.settings.sessions(&shared.engine);
         loop {
@@ -242,5 +249,23 @@ impl Shared {
             }
             self.tell(state, &name, is_told.then_some(Item::Disconnected(end)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::sync::Runtime;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_runtime_that_ends_wakes_who_waits_until_a_client_without_namespaces_has_closed() {
+        let client = Client::builder("http://127.0.0.1:9").build().unwrap();
+        client.shared.lock().runtime = Some(Runtime::current());
+        let running = Running::new(&client.shared);
+        let closes = client.close();
+        let ends = async { drop(running) };
+        let both = async { tokio::join!(biased; closes, ends) };
+        assert!(tokio::time::timeout(CLOSING_TIME, both).await.is_ok());
     }
 }

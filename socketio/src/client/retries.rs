@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::args::RawArgs;
-use crate::client::leaving::OnDrop;
 use crate::client::namespace::{Answer, Key, Namespace, Phase};
 use crate::client::outbox::Limit;
 use crate::client::sending::NotPosted;
@@ -117,6 +116,22 @@ impl Parcels {
     }
 }
 
+/// The task that sends the events of a namespace. If its runtime ends, perhaps before the task has begun, the events are given
+/// up.
+struct Sending {
+    shared: Arc<Shared>,
+    key: Key,
+    _task: Arc<()>,
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let unsent = self.shared.lock().get(&self.key).map(|namespace| namespace.parcels.give_up());
+        // Without the lock: whoever waits for an answer is woken.
+        drop(unsent);
+    }
+}
+
 impl Shared {
     /// Takes an event to be sent until it is answered. Leaves it in `parcel` if there is no room.
     pub(super) fn post_parcel(&self, key: &Key, parcel: &mut Option<Parcel>) -> Result<(), NotPosted> {
@@ -165,9 +180,10 @@ impl Shared {
             parcels.task = Arc::downgrade(&task);
             let (shared, added) = (Arc::clone(self), Arc::clone(&parcels.added));
             let key = Key { name: name.clone(), number: *number };
-            runtime.spawn(async move {
-                shared.send_parcels(&key, &added, retries).await;
-                drop(task);
+            let sending = Sending { shared, key, _task: task };
+            let runtime = runtime.clone();
+            state.spawn(runtime, async move {
+                sending.shared.send_parcels(&sending.key, &added, retries).await;
             });
         }
     }
@@ -209,13 +225,8 @@ impl Shared {
         outcome
     }
 
-    /// Sends the events of a namespace one after another, until it is left. Gives them up if the runtime ends.
+    /// Sends the events of a namespace one after another, until it is left.
     async fn send_parcels(&self, key: &Key, added: &Notify, retries: Retries) {
-        let _ends = OnDrop(|| {
-            let unsent = self.lock().get(key).map(|namespace| namespace.parcels.give_up());
-            // Without the lock: whoever waits for an answer is woken.
-            drop(unsent);
-        });
         loop {
             let next = {
                 let mut state = self.lock();

@@ -4,6 +4,7 @@
 //! runs.
 
 use core::ops::{Deref, DerefMut};
+use core::pin::Pin;
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
@@ -116,9 +117,14 @@ impl Mark {
     }
 }
 
-/// Whom to wake once the lock is released: wakers run the application's code.
+/// A task to start.
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What to do once the lock is released: wakers run the application's code, and a runtime that shuts down drops tasks that
+/// it is given, which ends them.
 #[derive(Default)]
 struct Wake {
+    tasks: Vec<(Runtime, Task)>,
     changed: bool,
     task: bool,
     /// Mostly one.
@@ -151,6 +157,9 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let wake = std::mem::take(&mut self.wake);
         self.state = None;
+        for (runtime, task) in wake.tasks {
+            runtime.spawn(task);
+        }
         if wake.changed {
             self.shared.changed.notify_waiters();
         }
@@ -240,6 +249,11 @@ impl State {
 
     pub(super) fn wake_task(&mut self) {
         self.wake.task = true;
+    }
+
+    /// Starts a task once the lock is released.
+    pub(super) fn spawn(&mut self, runtime: Runtime, task: impl Future<Output = ()> + Send + 'static) {
+        self.wake.tasks.push((runtime, Box::pin(task)));
     }
 
     /// Wakes the application that receives from a namespace.

@@ -1,8 +1,10 @@
 //! How namespaces are disconnected.
 
+use core::pin::Pin;
+use core::task::Poll;
 use core::time::Duration;
 
-use eio_socketio::client::{Client, DisconnectReason, Incoming, RecvError};
+use eio_socketio::client::{Client, DisconnectReason, Incoming, JoinError, RecvError};
 use eio_socketio::engine::Transport;
 use eio_socketio::{AckError, EmitError, Namespace, Server};
 
@@ -77,4 +79,35 @@ async fn an_event_that_was_sent_at_least_once_is_not_said_to_be_unsent() {
     assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
     assert_eq!(soon(sent).await, Err(AckError::Disconnected));
     assert_eq!(soon(behind).await, Err(AckError::Emit(EmitError::Disconnected)));
+}
+
+/// Polls a future once.
+async fn poll_once<F: Future + Unpin>(future: &mut F) {
+    let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_ready()));
+    assert!(!polled.await, "it waits");
+}
+
+#[test]
+fn a_runtime_that_ends_before_the_client_has_begun_leaves_a_client_that_can_join() {
+    for retries in [false, true] {
+        let (first, second) = (runtime(), runtime());
+        let url = second.block_on(serve(&server()));
+        let builder = Client::builder(url);
+        let client =
+            if retries { builder.retries(1, Duration::from_secs(1)) } else { builder }.build().unwrap();
+        let mut joining = Box::pin(client.join("/"));
+        first.block_on(poll_once(&mut joining));
+        drop(first);
+        second.block_on(async {
+            let ended = soon(joining).await;
+            assert!(matches!(ended, Err(JoinError::Disconnected(_))), "{ended:?}");
+            let socket = soon(client.join("/")).await.unwrap();
+            assert!(socket.is_connected());
+            soon(client.close()).await;
+        });
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -245,6 +245,33 @@ async fn a_server_that_does_not_answer_is_left_later() {
 }
 
 #[tokio::test]
+async fn an_event_that_waits_for_a_rejoin_is_refused_when_nobody_answers_it() {
+    let url = serve(false, |mut socket| async move {
+        expect(&mut socket, "0/other,").await;
+        say(&socket, r#"0/other,{"sid":"other"}"#).await;
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        say(&socket, "1").await;
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    // It keeps the connection.
+    let _other = soon(client.join("/other")).await.unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let emitter = socket.emitter();
+    let sent = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        while emitter.emit("filler", "x".repeat(1024)).is_ok() {}
+        emitter.send("waits", ()).await
+    };
+    let (rejoined, sent) = Box::pin(soon(async { tokio::join!(socket.rejoin(), sent) })).await;
+    assert!(matches!(rejoined, Err(JoinError::Timeout)));
+    assert_eq!(sent, Err(EmitError::Disconnected));
+}
+
+#[tokio::test]
 async fn an_old_server_opens_the_root_unasked_and_takes_credentials_as_a_query() {
     let url = serve(true, |mut socket| async move {
         say(&socket, "0").await;
