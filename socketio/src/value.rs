@@ -43,6 +43,12 @@ pub enum Value {
     Object(Box<IndexMap<String, Self>>),
 }
 
+/// What an object takes without its members, outside of the value.
+pub(crate) const OBJECT_BYTES: usize = size_of::<IndexMap<String, Value>>();
+/// About what a member of an object takes besides the text of its key and its value: the key, its allocation, its hash, and its
+/// place in the table.
+pub(crate) const MEMBER_BYTES: usize = 64;
+
 impl Value {
     /// Returns the member `key` of an object, and `None` for other values.
     #[must_use]
@@ -112,7 +118,8 @@ impl Value {
             Self::Binary(bytes) => bytes.len(),
             Self::Array(values) => values.iter().map(Self::byte_len).sum(),
             Self::Object(members) => {
-                members.iter().map(|(key, value)| size_of::<String>() + key.len() + value.byte_len()).sum()
+                let members = members.iter().map(|(key, value)| MEMBER_BYTES + key.len() + value.byte_len());
+                OBJECT_BYTES + members.sum::<usize>()
             }
         };
         size_of::<Self>() + content
@@ -334,7 +341,7 @@ mod tests {
         let nulls = Value::Array(vec![Value::Null; 1000]);
         assert!(RawArgs::from_values([nulls]).byte_len() > 1000 * size_of::<Value>());
         let members = [("key", Value::from("text")), ("bytes", Bytes::from_static(b"1234").into())];
-        let least = 3 * size_of::<Value>() + "keytextbytes1234".len();
-        assert!(RawArgs::from_values([Value::from_iter(members)]).byte_len() > least);
+        let least = 3 * size_of::<Value>() + OBJECT_BYTES + 2 * MEMBER_BYTES + "keytextbytes1234".len();
+        assert!(RawArgs::from_values([Value::from_iter(members)]).byte_len() >= least);
     }
 }

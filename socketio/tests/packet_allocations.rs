@@ -59,3 +59,47 @@ fn binary_data_is_never_copied() {
     });
     assert!(found.bytes_total < 2_000, "{found:?}");
 }
+
+/// `MessagePack` writes in one byte what is a value of 40 here, and an empty object needs an allocation besides.
+#[cfg(feature = "msgpack")]
+#[test]
+fn values_of_a_message_take_a_bounded_multiple_of_its_size_and_are_counted() {
+    use eio_socketio::{MsgPackError, MsgPackErrorKind, MsgPackParser, ParseError};
+
+    const COUNT: u16 = 50_000;
+    let too_much = MsgPackErrorKind::TooMuchMemory;
+    for (what, one, refused) in [
+        ("numbers", &b"\x07"[..], false),
+        ("texts", b"\xa1a", false),
+        ("lists", b"\x91\x07", false),
+        ("points", b"\x82\xa1x\x07\xa1y\x07", false),
+        ("members", b"\x81\xa1a\x07", false),
+        ("unnamed members", b"\x81\xa0\xc0", true),
+        ("empty objects", b"\x80", true),
+    ] {
+        let list = [&b"\xdc"[..], &COUNT.to_be_bytes(), &one.repeat(COUNT.into())].concat();
+        let message = [&b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1a"[..], &list].concat();
+        let size = message.len() as u64;
+        let message = Message::binary(message);
+        let mut decoder = MsgPackParser.decoder();
+        let mut read = None;
+        let found = allocation_counter::measure(|| read = Some(decoder.decode(message.clone())));
+        // While a list grows, its earlier memory may be there as well.
+        assert!(found.bytes_max < 3 * 64 * size, "{what}: {size} bytes, {found:?}");
+        match read.expect("it is read") {
+            Ok(Some(Packet { body: Body::Event { args, .. }, .. })) => {
+                assert!(!refused, "{what}");
+                let kept = u64::try_from(found.bytes_current).expect("it is kept");
+                let counted = args.byte_len() as u64;
+                assert!(
+                    kept * 3 / 4 < counted && counted < kept * 2,
+                    "{what}: {kept} bytes, {counted} counted"
+                );
+            }
+            Err(ParseError::MsgPack(MsgPackError { kind, .. })) => {
+                assert!(refused && kind == too_much, "{what}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}

@@ -18,8 +18,9 @@ use crate::value::Value;
 /// The parser of `socket.io-msgpack-parser`: each packet is one binary message in the `MessagePack` format, binary data in
 /// its place. Use it if all peers use it, too.
 ///
-/// It reads what version 3 of the reference reads, except reserved names of events, events without a name, and values
-/// that nest more than 64 levels deep. A date is the text that JSON has for it, so that handlers need not know which
+/// It reads what version 3 of the reference reads, except reserved names of events, events without a name, values that nest
+/// more than 64 levels deep, and messages of more than about 1 KB whose values take more than 64 times the memory that the
+/// message does, such as long lists of empty objects. A date is the text that JSON has for it, so that handlers need not know which
 /// parser is in use. Members that are undefined are left out, as in JSON. A packet whose number is nil has none, and so is it
 /// with the data of packets that need none: python-socketio writes nil for what it leaves out, which the reference refuses.
 ///

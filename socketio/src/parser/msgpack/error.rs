@@ -32,6 +32,11 @@ pub enum MsgPackErrorKind {
     /// Lists and objects nest too deep.
     #[error("values nested too deeply: expected at most 64 levels")]
     TooDeep,
+    /// The values take many times the memory that the message does.
+    #[error(
+        "values too small and too many: expected at most 64 bytes of memory for each byte of the message"
+    )]
+    TooMuchMemory,
     /// Something follows the packet.
     #[error("trailing bytes: expected one value")]
     TrailingBytes,

@@ -5,17 +5,24 @@ use indexmap::IndexMap;
 use rmp::Marker;
 
 use super::{MsgPackError, MsgPackErrorKind, date};
-use crate::value::Value;
+use crate::value::{MEMBER_BYTES, OBJECT_BYTES, Value};
 
 /// How deep lists and objects may nest: 64, as in JSON, and the packet itself.
 const MAX_DEPTH: u8 = 65;
 
+/// How many bytes of memory the values of a message may take for each of its bytes. A number of one byte takes 40, and an object
+/// with a member of a short name and a short value 54.
+const MEMORY_PER_BYTE: usize = 64;
+/// How many bytes of memory the values of any message may take.
+const LEAST_MEMORY: usize = 64 * 1024;
+
 /// Reads the only value of a message. Binary data in it shares the message's bytes.
 ///
-/// Memory is taken for what has arrived, not for what a length declares.
+/// Memory is taken for what has arrived, not for what a length declares, and not without a limit.
 pub(super) fn document(bytes: Bytes) -> Result<Value, MsgPackError> {
     let len = bytes.len();
-    let mut reader = Reader { rest: bytes };
+    let memory = len.saturating_mul(MEMORY_PER_BYTE).saturating_add(LEAST_MEMORY);
+    let mut reader = Reader { rest: bytes, memory };
     let value = reader.value(MAX_DEPTH).and_then(|value| {
         if reader.rest.is_empty() { Ok(value) } else { Err(MsgPackErrorKind::TrailingBytes) }
     });
@@ -26,6 +33,8 @@ pub(super) fn document(bytes: Bytes) -> Result<Value, MsgPackError> {
 
 struct Reader {
     rest: Bytes,
+    /// How much more the values may take.
+    memory: usize,
 }
 
 impl From<TryGetError> for MsgPackErrorKind {
@@ -82,7 +91,18 @@ impl Reader {
             Marker::Ext32 => self.len32().and_then(|len| self.extension(len)).map(array_buffer)?,
             Marker::Reserved => return Err(MsgPackErrorKind::Reserved),
         };
+        let bytes = match &value {
+            // What they hold was counted as it was read.
+            Value::Array(_) | Value::Object(_) => size_of::<Value>(),
+            other => other.byte_len(),
+        };
+        self.take_memory(bytes)?;
         Ok(Some(value))
+    }
+
+    fn take_memory(&mut self, bytes: usize) -> Result<(), MsgPackErrorKind> {
+        self.memory = self.memory.checked_sub(bytes).ok_or(MsgPackErrorKind::TooMuchMemory)?;
+        Ok(())
     }
 
     fn len8(&mut self) -> Result<usize, MsgPackErrorKind> {
@@ -115,20 +135,25 @@ impl Reader {
         for _ in 0..len {
             values.push(self.value(depth)?.unwrap_or_default());
         }
+        values.shrink_to_fit();
         Ok(Value::Array(values))
     }
 
     fn map(&mut self, len: usize, depth: u8) -> Result<Value, MsgPackErrorKind> {
         let depth = depth.checked_sub(1).ok_or(MsgPackErrorKind::TooDeep)?;
+        self.take_memory(OBJECT_BYTES)?;
         let mut members = IndexMap::new();
         for _ in 0..len {
             let Some(Value::String(key)) = self.value(depth)? else {
                 return Err(MsgPackErrorKind::InvalidKey);
             };
+            // The key itself was counted as a value.
+            self.take_memory(MEMBER_BYTES.saturating_sub(size_of::<Value>()))?;
             if let Some(value) = self.value(depth)? {
                 members.insert(key, value);
             }
         }
+        members.shrink_to_fit();
         Ok(Value::Object(Box::new(members)))
     }
 
