@@ -89,14 +89,16 @@ impl Config {
 
 /// Returns the configuration for the target of a redirect, if the error is a redirect that may be followed.
 ///
-/// It never leads from TLS to plain text. The caller's headers, which may hold credentials, are sent only to the same
-/// server. If the proxy comes from the environment, the environment is read again for the new URL.
+/// It never leads from TLS to plain text. The caller's headers and subprotocols, which may hold credentials, are sent only
+/// to the same server. If the proxy comes from the environment, the environment is read again for the new URL.
 fn redirected(config: &Config, error: &ConnectError) -> Result<Option<Config>, ConnectError> {
     let Some(endpoint) = endpoint_of_redirect(config, error) else { return Ok(None) };
     let mut next = config.clone();
     next.path = endpoint.path.clone().unwrap_or_else(|| "/".to_owned());
     if !shares_secrets(&config.endpoint, &endpoint) {
         next.headers.clear();
+        next.protocols.clear();
+        next.offered_protocols = None;
     }
     if config.route_from_env {
         next.route = RouteSetting::Environment.route(&endpoint)?;

@@ -154,10 +154,11 @@ impl ClientBuilder {
     /// `Location`. Default: none. A redirect is then a [`ConnectError::Refused`](crate::ConnectError::Refused) with its location.
     ///
     /// The client takes the path and the query from the location, except for the parameters of the protocol, which it sets
-    /// itself. It sends credentials, headers and cookies only to the same host and port, or from `http` on port 80 to
-    /// `https` on port 443 of the same host. It does not follow redirects from `https` or `wss` to plain text, or within a
-    /// session, or during an upgrade. If [the environment](Self::proxy_from_env) names the proxy, the client looks it up
-    /// again.
+    /// itself. It sends credentials, headers, cookies and [subprotocols](Self::protocols) only to the same host and port,
+    /// or from `http` on port 80 to `https` on port 443 of the same host. The client certificate of a `tls_config`, if it has
+    /// one, goes to every server that asks for it, also to the target of a redirect. The client does not follow redirects
+    /// from `https` or `wss` to plain text, or within a session, or during an upgrade. If [the
+    /// environment](Self::proxy_from_env) names the proxy, the client looks it up again.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -188,6 +188,7 @@ async fn what_the_caller_sends_to_one_server_goes_to_no_other() {
         for client in [
             Client::builder(format!("http://{address}")).header("Authorization", "Bearer secret"),
             Client::builder(format!("http://ann:secret@{address}")),
+            Client::builder(format!("ws://{address}")).protocols(["chat", "token.secret"]),
         ] {
             requests.lock().unwrap().clear();
             let client = secrets(client).follow_redirects(1);
@@ -195,8 +196,8 @@ async fn what_the_caller_sends_to_one_server_goes_to_no_other() {
             let requests = requests.lock().unwrap();
             assert_eq!(requests.len(), 1);
             let request = requests[0].to_ascii_lowercase();
-            assert!(request.starts_with("get /?eio=4&transport=polling&t="), "{request}");
-            for secret in ["secret", "from=redirect", "authorization"] {
+            assert!(request.starts_with("get /?eio=4&transport="), "{request}");
+            for secret in ["secret", "from=redirect", "authorization", "sec-websocket-protocol"] {
                 assert!(!request.contains(secret), "{host}: {request}");
             }
         }

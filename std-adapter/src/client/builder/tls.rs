@@ -53,6 +53,9 @@ impl ClientBuilder {
     /// or your own rules about servers. Default: TLS 1.2 and 1.3 by ring, with the roots from the other setters. You
     /// cannot combine those setters with this one.
     ///
+    /// The configuration also holds for a server that a [redirect](Self::follow_redirects) leads to. That server gets the
+    /// client certificate if it asks for one.
+    ///
     /// The configuration must come from the version of rustls that this crate [re-exports](crate::rustls). The client
     /// replaces its ALPN protocols with `http/1.1`, the only one that it speaks.
     ///
