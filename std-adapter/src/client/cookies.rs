@@ -69,15 +69,17 @@ impl Cookies {
         if kept.is_empty() {
             return;
         }
-        let own: Vec<_> =
-            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
-        let own = own.iter().flat_map(|value| value.split(';')).map(str::trim).filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default();
-            !pair.is_empty() && !kept.iter().any(|one| one.name == name)
+        // The caller's may hold any bytes.
+        let own = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        let own = own.map(<[u8]>::trim_ascii).filter(|pair| {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            !pair.is_empty() && !kept.iter().any(|one| one.name.as_bytes() == name)
         });
-        let pairs =
-            own.map(str::to_owned).chain(kept.iter().map(|one| format!("{}={}", one.name, one.value)));
-        let pairs = pairs.collect::<Vec<_>>().join("; ");
+        let set = kept.iter().map(|one| format!("{}={}", one.name, one.value).into_bytes());
+        let pairs = own.map(<[u8]>::to_vec).chain(set).collect::<Vec<_>>().join(&b"; "[..]);
         if let Ok(mut value) = HeaderValue::try_from(pairs) {
             value.set_sensitive(true);
             headers.insert(header::COOKIE, value);
@@ -206,6 +208,11 @@ mod tests {
         assert_eq!(sent(&cookies, &["a=1; b", "c=3"], at(0)), "a=1; b | c=3", "as they are");
         take(&cookies, &["a=2"]);
         assert_eq!(sent(&cookies, &["a=1; b", "c=3"], at(0)), "b; c=3; a=2");
+
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_bytes("name=Zoë; a=1".as_bytes()).unwrap());
+        cookies.put(&mut headers, at(0));
+        assert_eq!(headers[header::COOKIE].as_bytes(), "name=Zoë; a=2".as_bytes());
     }
 
     #[test]
