@@ -123,12 +123,13 @@ impl<L: Listener> TlsListener<L> {
         }
     }
 
-    /// Sets how long a handshake may take, from accepting the connection. Default: 10 s. While [all
-    /// places](Self::max_handshakes) are taken, the oldest one may end after a second. The server's [request
-    /// timeout](crate::ServerBuilder::request_timeout) runs at the same time, until the head of the first request.
+    /// Sets how long a handshake may take, from accepting the connection. Default: 10 s. Zero, which would
+    /// refuse everybody, counts as the default. While [all places](Self::max_handshakes) are taken, the oldest one may end
+    /// after a second. The server's [request timeout](crate::ServerBuilder::request_timeout) runs at the same time, until the
+    /// head of the first request.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+        self.handshake_timeout = if timeout.is_zero() { HANDSHAKE_TIMEOUT } else { timeout };
         self
     }
 

@@ -86,8 +86,8 @@ use crate::web::proxies::TrustedProxies;
 /// | `http2` | a boolean (feature `http2`) | `http2` |
 ///
 /// A time is a text with a unit, such as `"5s"`, `"500ms"` or `"1m 30s"`, or a whole number of milliseconds, as in the
-/// reference server. `maxAge` needs a unit, because the reference counts it in seconds. Bytes and other numbers are
-/// whole numbers without quotes.
+/// reference server. `maxAge` and `period` need a unit: the reference counts the first in seconds, and so do most servers
+/// the second. `requestTimeout` is at least 1 s. Bytes and other numbers are whole numbers without quotes.
 ///
 /// # Errors
 ///
@@ -182,7 +182,7 @@ struct Members {
     max_connections_per_address: Option<usize>,
     #[serde(deserialize_with = "tables::handshakes")]
     handshakes_per_address: Option<(u32, Duration)>,
-    #[serde(deserialize_with = "times::above_zero")]
+    #[serde(deserialize_with = "times::request_timeout")]
     request_timeout: Option<Duration>,
     #[serde(deserialize_with = "times::idle_timeout")]
     idle_timeout: Option<Duration>,

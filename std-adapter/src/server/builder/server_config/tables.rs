@@ -11,7 +11,7 @@ use super::lists::{OneOrMany, OneOrManyVisitor, values};
 use super::names::Named;
 use super::numbers::Number;
 use super::texts::{FromText, Text};
-use super::times::{self, Time};
+use super::times;
 use crate::web::cookie::{Cookie, SameSite};
 use crate::web::cors::Cors;
 use crate::web::network::Network;
@@ -206,26 +206,15 @@ pub(super) fn handshakes<'de, D: Deserializer<'de>>(
         return Ok(None);
     };
     let count = u32::try_from(table.count.0).unwrap_or(u32::MAX);
-    Ok(Some((count, table.period.0)))
+    Ok(Some((count, table.period)))
 }
 
 #[derive(serde::Deserialize)]
 #[serde(expecting = "a table such as { count = 100, period = \"1m\" }")]
 struct HandshakesTable {
     count: Number<1>,
-    period: TimeAboveZero,
-}
-
-struct TimeAboveZero(Duration);
-
-impl<'de> Deserialize<'de> for TimeAboveZero {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Time(time) = Time::deserialize(deserializer)?;
-        if time < Duration::from_millis(1) {
-            return Err(D::Error::custom("expected at least 1 ms"));
-        }
-        Ok(Self(time))
-    }
+    #[serde(deserialize_with = "times::with_unit_above_zero")]
+    period: Duration,
 }
 
 pub(super) fn response_headers<'de, D: Deserializer<'de>>(

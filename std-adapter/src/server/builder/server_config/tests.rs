@@ -89,7 +89,7 @@ const MEMBERS: &[(&[&str], &str, Got, &str)] = &[
         |b| show(b.handshakes),
         "Some((8, 60s))",
     ),
-    (&["requestTimeout", "request_timeout"], r#""500ms""#, |b| show(b.http.request_timeout), "500ms"),
+    (&["requestTimeout", "request_timeout"], "5000", |b| show(b.http.request_timeout), "5s"),
     (&["idleTimeout", "idle_timeout"], "1000", |b| show(b.http.idle_timeout), "1s"),
     (&["maxRequestHead", "max_request_head"], "8192", |b| show(b.http.max_head), "8192"),
     (&["maxRequestHeaders", "max_request_headers"], "9", |b| show(b.http.max_headers), "9"),
@@ -231,6 +231,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (r#"{"pingTimeout": "30 days"}"#, ".: pingInterval + pingTimeout is above 2147483647 ms"),
     (r#"{"upgradeTimeout": "0s"}"#, "upgradeTimeout: upgradeTimeout is too small: expected at least 1 ms"),
     (r#"{"idleTimeout": "500ms"}"#, "idleTimeout: 500ms is too short: expected at least 1s"),
+    (r#"{"requestTimeout": 30}"#, "requestTimeout: 30ms is too short: expected at least 1s"),
     (r#"{"maxPayload": 5}"#, "maxPayload: maxPayload is too small: expected at least 6 bytes"),
     (
         r#"{"maxPayload": "1MB"}"#,
@@ -288,8 +289,12 @@ const MISTAKES: &[(&str, &str)] = &[
         "cookie.sameSite: unknown value \"no\": expected strict, lax or none",
     ),
     (
-        r#"{"handshakesPerAddress": {"count": 1, "period": 0}}"#,
-        "handshakesPerAddress.period: expected at least 1 ms",
+        r#"{"handshakesPerAddress": {"count": 1, "period": "0s"}}"#,
+        "handshakesPerAddress.period: 0s is too short: expected at least 1ms",
+    ),
+    (
+        r#"{"handshakesPerAddress": {"count": 100, "period": 60}}"#,
+        "handshakesPerAddress.period: invalid type: integer `60`, expected a time with a unit, such as \"600s\"",
     ),
     (
         r#"{"responseHeaders": {"a b": "c"}}"#,

@@ -20,6 +20,14 @@ pub(super) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
     at_least(Duration::from_millis(1), any(deserializer)?)
 }
 
+/// Reads how long a request may take.
+pub(super) fn request_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    // A number that was meant as seconds would refuse every client.
+    at_least(Duration::from_secs(1), any(deserializer)?)
+}
+
 /// Reads how long a connection is kept between two requests.
 pub(super) fn idle_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     at_least(build::MIN_IDLE, any(deserializer)?)
@@ -54,6 +62,12 @@ pub(super) fn app_stall_timeout<'de, D: Deserializer<'de>>(
     within_bounds(ServerSettings::with_app_stall_timeout, any(deserializer)?)
 }
 
+/// Reads a time that needs a unit and is not zero.
+pub(super) fn with_unit_above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let time = TimeWithUnit::deserialize(deserializer)?.0;
+    at_least(Duration::from_millis(1), Some(time)).map(|_| time)
+}
+
 /// Reads a time that needs a unit, because other servers count this one in seconds.
 pub(super) fn max_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     Ok(Option::<TimeWithUnit>::deserialize(deserializer)?.map(|time| time.0))
@@ -71,7 +85,7 @@ fn at_least<E: Error>(least: Duration, given: Option<Duration>) -> Result<Option
 }
 
 /// A time with a unit, or in milliseconds.
-pub(super) struct Time(pub(super) Duration);
+struct Time(Duration);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -97,7 +111,7 @@ impl Visitor<'_> for TimeVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.needs_unit {
-            "a time with a unit, such as \"600s\", because other servers count this one in seconds"
+            "a time with a unit, such as \"600s\", because this one is usually counted in seconds"
         } else {
             "a time such as \"5s\" or \"500ms\", or a whole number of milliseconds"
         })
