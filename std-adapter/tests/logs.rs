@@ -63,6 +63,7 @@ async fn no_log_shows_a_whole_sid_whatever_happens_to_its_session() {
     // Refusals, beside the session and in it.
     assert_eq!(stage.get(&format!("/engine.io/?EIO=3&transport=polling&sid={sid}"), &[]).await.status, 400);
     assert_eq!(stage.ask("POST", &path, &["content-length: 99999999"], "").await.status, 413);
+    assert_eq!(stage.get(&format!("/?EIO=4&transport=polling&sid={sid}"), &[]).await.status, 404);
     // It moves, pings, and ends by a broken frame.
     let mut candidate = stage.connect();
     send(&mut candidate, "GET", &format!("{WEBSOCKET}&sid={sid}"), &UPGRADE, "").await;
@@ -85,6 +86,7 @@ async fn no_log_shows_a_whole_sid_whatever_happens_to_its_session() {
         "transport error",
         "session ended",
         "request refused",
+        "removed its beginning path=\"/\" expected=\"/engine.io/\"",
     ] {
         assert!(logged.contains(heard), "no {heard:?} in {logged}");
     }

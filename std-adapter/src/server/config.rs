@@ -12,6 +12,7 @@ use crate::web::cors::Cors;
 use crate::web::limits::HandshakeLimiter;
 use crate::web::origins::AllowedOrigins;
 use crate::web::proxies::TrustedProxies;
+use crate::web::respond::replace_with;
 
 /// Adds headers to answers.
 pub(crate) type AddHeaders = Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>;
@@ -108,7 +109,7 @@ impl HttpConfig {
     pub(crate) fn common_headers(&self, request: &Parts) -> HeaderMap {
         let mut headers = self.headers.clone();
         if let Some(cors) = &self.cors {
-            headers.extend(cors.headers(request));
+            replace_with(&mut headers, cors.headers(request));
         }
         if let Some(add) = &self.add_headers {
             add(request, &mut headers);

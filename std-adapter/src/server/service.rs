@@ -22,7 +22,8 @@ use crate::web::path::is_at;
 use crate::web::peer_addr::PeerAddr;
 use crate::web::request::{Query, is_websocket_upgrade, names_its_host};
 use crate::web::request_body::RequestBody;
-use crate::web::respond::{Body, Refusal, empty};
+use crate::web::respond::{Body, Refusal, empty, replace_with};
+use crate::wire::targets;
 
 /// A service that answers Engine.IO requests: a [`tower_service::Service`] for axum, tower and hyper.
 #[derive(Clone)]
@@ -157,6 +158,12 @@ where
         let mut body = pin!(body);
         let body = RequestBody::new(body.as_mut(), &mut is_read);
         if !is_at(&server.http.path, head.uri.path()) {
+            tracing::debug!(
+                target: targets::REQUEST,
+                path = head.uri.path(),
+                expected = server.http.path,
+                "no path of the server: a router may have removed its beginning"
+            );
             return closing_if(is_http1 && !is_read, empty(StatusCode::NOT_FOUND));
         }
         name_sender(&server, &mut head);
@@ -186,8 +193,7 @@ where
                 })
             }
         };
-        // They replace headers of the same names.
-        response.headers_mut().extend(headers);
+        replace_with(response.headers_mut(), headers);
         if !is_http1 {
             // HTTP/2 forbids it (RFC 9113 section 8.2.2).
             response.headers_mut().remove(header::CONNECTION);

@@ -184,11 +184,9 @@ impl Cors {
         let allowed_headers = if let Some(allowed) = &self.allowed_headers {
             join(allowed)
         } else {
-            let vary = match common.get(header::VARY) {
-                Some(_) => "Origin, Access-Control-Request-Headers",
-                None => "Access-Control-Request-Headers",
-            };
-            common.insert(header::VARY, HeaderValue::from_static(vary));
+            let known = common.get_all(header::VARY).iter().map(HeaderValue::as_bytes);
+            let all: Vec<_> = known.chain([&b"Access-Control-Request-Headers"[..]]).collect();
+            put(common, header::VARY, HeaderValue::from_bytes(&all.join(&b", "[..])).ok());
             request.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned()
         };
         put(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers);

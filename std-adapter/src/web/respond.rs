@@ -183,6 +183,18 @@ pub(crate) fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
     }
 }
 
+/// Adds the headers in `more`. They replace those of the same names, except `Set-Cookie` and `Vary`: each of their values
+/// says something for itself.
+pub(crate) fn replace_with(headers: &mut HeaderMap, mut more: HeaderMap) {
+    for name in [header::SET_COOKIE, header::VARY] {
+        for value in more.get_all(&name) {
+            headers.append(name.clone(), value.clone());
+        }
+        more.remove(name);
+    }
+    headers.extend(more);
+}
+
 /// Returns the text as a JSON string literal.
 fn json_string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use eio_tokio::core::Heartbeat;
 use eio_tokio::http::{HeaderValue, Response, StatusCode, header};
 use eio_tokio::http_body_util::Full;
-use eio_tokio::{Admission, Cookie, Observer, Rejection, Sender, Server, Socket};
+use eio_tokio::{Admission, Cookie, Cors, Observer, Rejection, Sender, Server, Socket};
 
 use crate::support::{POLLING, Stage, WEBSOCKET, stage};
 
@@ -99,6 +99,23 @@ async fn an_admissions_headers_come_with_the_opening_answer_alone_and_beside_the
     let opened = stage.upgrade(WEBSOCKET, &[]).await;
     assert_eq!(opened.status, 101);
     assert!(opened.head.contains("set-cookie: a=1\r\nset-cookie: b=2\r\n"), "{}", opened.head);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cookies_and_vary_of_the_application_come_beside_the_servers_own() {
+    let stage = stage(|builder| {
+        builder
+            .cookie(Cookie::new("io").unwrap())
+            .cors(Cors::origins(["https://a.test"]).unwrap())
+            .response_header(header::VARY, HeaderValue::from_static("Accept-Language"))
+            .on_headers(|_, headers| _ = headers.append(header::SET_COOKIE, HeaderValue::from_static("a=1")))
+    });
+    let opened = stage.get(POLLING, &[]).await;
+    for line in ["set-cookie: io=", "set-cookie: a=1\r\n", "vary: Accept-Language\r\n", "vary: Origin\r\n"] {
+        assert!(opened.head.contains(line), "no {line:?} in {}", opened.head);
+    }
+    let preflight = stage.ask("OPTIONS", POLLING, &["origin: https://a.test"], "").await;
+    assert_eq!(preflight.header("vary"), Some("Accept-Language, Origin, Access-Control-Request-Headers"));
 }
 
 #[tokio::test(start_paused = true)]

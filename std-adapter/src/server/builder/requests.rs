@@ -62,7 +62,7 @@ impl ServerBuilder {
     }
 
     /// Adds a header to every answer, including errors and the switch to WebSocket. It replaces the server's own header
-    /// of that name. Default: none.
+    /// of that name, except that values of `Set-Cookie` and `Vary` are sent beside the server's. Default: none.
     #[must_use]
     pub fn response_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.http.headers.append(name, value);
