@@ -13,14 +13,22 @@ use crate::client::Client;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::kind::Session;
+use crate::client::refusal::RefusalKind;
 use crate::client::socket::ClientSocket;
 
 /// Opens sessions one after another, with the delays of a [`Backoff`] between them.
 ///
 /// Some refusals are final, because trying again will not change them: [`next`](Self::next) returns them at once. By
-/// default these are the statuses 401, 403 and 404; [`final_statuses`](Self::final_statuses) sets others. If a server
-/// says how long to wait (`Retry-After`, which the server of this crate sends with 429 and 503), the client makes no
-/// attempt before that.
+/// default these are the statuses 401, 403 and 404; [`final_statuses`](Self::final_statuses) sets others. Always final is
+/// what says that the server does not speak the client's [revision](crate::RefusalKind::UnsupportedRevision) or offer its
+/// [transport](crate::RefusalKind::UnknownTransport).
+///
+/// Over `ws` and `wss`, a refused token is tried again by default: when servers reject a WebSocket with a text, they answer
+/// 400, which says nothing of the cause. Either let the server reject with a status of its own, such as 401, or make 400
+/// final. [`set_client`](Self::set_client) continues with a new token.
+///
+/// If a server says how long to wait (`Retry-After`, which the server of this crate sends with 429 and 503), the client
+/// makes no attempt before that.
 ///
 /// Each session is independent and has its own sid: a message that was sent in one is not sent again in the next.
 /// [`ClientSocket::take_unsent`] returns the messages that were never transmitted, and the application knows whether
@@ -95,7 +103,7 @@ impl Reconnecting {
     }
 
     /// Sets which refusals are final when a session opens, by their status. Default: 401, 403 and 404. With an empty
-    /// list, every refusal is tried again.
+    /// list, no status is final.
     ///
     /// A server that would refuse a request with 403 on polling may refuse its WebSocket with 400.
     ///
@@ -126,6 +134,37 @@ impl Reconnecting {
         self
     }
 
+    /// Sets the client that makes all further attempts, such as one with a new token. The delays and the number of
+    /// [attempts](Self::attempts) go on as they were. An attempt that is under way, because [`next`](Self::next) was
+    /// dropped in the middle of it, still belongs to the old client.
+    ///
+    /// ```
+    /// use eio_tokio::http::StatusCode;
+    /// use eio_tokio::{Client, ClientBuildError, ClientSocket, ConnectError, Reconnecting};
+    ///
+    /// fn client(token: &str) -> Result<Client, ClientBuildError> {
+    ///     Client::builder("https://app.example").header("Authorization", format!("Bearer {token}")).build()
+    /// }
+    ///
+    /// async fn next(sessions: &mut Reconnecting) -> Result<ClientSocket, ConnectError> {
+    ///     loop {
+    ///         match sessions.next().await {
+    ///             Err(ConnectError::Refused(refused)) if refused.status == StatusCode::UNAUTHORIZED => {
+    ///                 sessions.set_client(client(&new_token().await)?);
+    ///             }
+    ///             opened => return opened,
+    ///         }
+    ///     }
+    /// }
+    /// # async fn new_token() -> String {
+    /// #     String::new()
+    /// # }
+    /// ```
+    pub fn set_client(&mut self, client: Client) {
+        // The delays are counted on the old client's clock.
+        self.client = Client { clock: self.client.clock, ..client };
+    }
+
     /// Opens the next session. It makes the first attempt at once, and each later one after its delay, which counts
     /// from the end of the previous session. It waits for that end if necessary. If the server has said how long to
     /// wait, the delay comes on top of that.
@@ -135,8 +174,8 @@ impl Reconnecting {
     ///
     /// # Errors
     /// Returns the latest [`ConnectError`] after [`max_attempts`](Self::max_attempts), or if it is final: a refusal
-    /// with one of the [final statuses](Self::final_statuses), or invalid settings. Calling again tries again, after
-    /// the delay.
+    /// with one of the [final statuses](Self::final_statuses), another revision or transport, or invalid settings. Calling
+    /// again tries again, after the delay.
     pub async fn next(&mut self) -> Result<ClientSocket, ConnectError> {
         loop {
             match &mut self.phase {
@@ -194,8 +233,14 @@ impl Reconnecting {
     /// Returns whether another attempt would fail in the same way.
     fn is_final(&self, error: &ConnectError) -> bool {
         match error {
-            ConnectError::Refused(refused) => self.final_statuses.contains(&refused.status),
-            ConnectError::Build(_) => true,
+            ConnectError::Refused(refused) => {
+                let never = matches!(
+                    refused.kind(),
+                    RefusalKind::UnsupportedRevision | RefusalKind::UnknownTransport
+                );
+                never || self.final_statuses.contains(&refused.status)
+            }
+            ConnectError::Build(_) | ConnectError::OtherRevision { .. } => true,
             _ => false,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use eio_core::DisconnectReason;
 use eio_core::backoff::Backoff;
-use eio_tokio::{ClientEvent, ConnectError, Message, Server, Socket};
+use eio_tokio::{ClientEvent, ConnectError, Message, Rejection, Server, Socket};
 use tokio::time::Instant;
 
 use crate::support::{self, Events, Notes, Way, noting, scripted, serve};
@@ -293,4 +293,56 @@ async fn a_refusal_that_trying_again_will_not_change_is_final() {
         sessions.next().await.unwrap_err();
         assert_eq!(attempts.lock().unwrap().len(), attempts_made, "{status}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_revision_or_transport_is_final_whatever_statuses_are() {
+    for (code, message) in [(5, "Unsupported protocol version"), (0, "Transport unknown")] {
+        // As the reference answers on both transports.
+        let json = format!(r#"{{"code":{code},"message":"{message}"}}"#);
+        for (way, body) in [(Way::Polling, json.as_str()), (Way::WebSocket, message)] {
+            let body = body.to_owned();
+            let (address, attempts) = noting(move |mut raw, noted| {
+                let body = body.clone();
+                async move {
+                    noted.lock().unwrap().push(());
+                    raw.request().await;
+                    raw.answer("400 Bad Request", &body).await;
+                }
+            })
+            .await;
+            let client = way.client(address).build().unwrap();
+            let backoff = Backoff::new(millis(100), millis(100)).unwrap();
+            let mut sessions = client.reconnecting(backoff).max_attempts(5).final_statuses([]);
+            sessions.next().await.unwrap_err();
+            assert_eq!(attempts.lock().unwrap().len(), 1, "{way:?}: {message}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_with_a_new_token_goes_on_with_the_delays_and_attempts() {
+    let (_server, address) =
+        serve(
+            Server::builder(support::echo).allow_request(|head| {
+                let is_new = head.headers.get("authorization").is_some_and(|token| token == "new");
+                async move {
+                    if is_new { Ok(()) } else { Err(Rejection::new(http::StatusCode::UNAUTHORIZED, "")) }
+                }
+            }),
+        )
+        .await;
+    let client = |token: &str| Way::WebSocket.client(address).header("Authorization", token).build().unwrap();
+    let mut sessions = client("old").reconnecting(Backoff::new(millis(1_000), millis(1_000)).unwrap());
+    let error = sessions.next().await.unwrap_err();
+    assert!(matches!(&error, ConnectError::Refused(refused) if refused.status == 401), "{error}");
+    let refused = Instant::now();
+    // Its clock begins later.
+    tokio::time::sleep(millis(400)).await;
+    sessions.set_client(client("new"));
+    let mut socket = sessions.next().await.unwrap();
+    assert!((millis(1_000)..=millis(1_010)).contains(&refused.elapsed()), "{:?}", refused.elapsed());
+    assert_eq!(sessions.attempts(), 2);
+    socket.send("hello").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Message::text("hello"));
 }
