@@ -103,6 +103,7 @@ pub use {
     web::peer_addr::PeerAddr,
     web::proxies::{Forwarding, TrustedProxies},
     web::rejection::Rejection,
+    web::timed_body::{TimedBody, TimedBodyError},
     web::unknown_session::UnknownSession,
     web::upgraded_stream::UpgradedStream,
     wire::session_id::{InvalidSessionId, SessionId},

@@ -52,7 +52,6 @@ use std::time::Duration;
 
 use eio_core::Heartbeat;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
@@ -62,6 +61,7 @@ use crate::server::service::EngineService;
 use crate::server::sessions::ServerShared;
 use crate::server::shutdown::CutOff;
 use crate::server::socket::{Sender, Socket};
+use crate::web::timed_body::TimedBody;
 use crate::wire::node::Node;
 use crate::wire::session_id::SessionId;
 
@@ -128,22 +128,32 @@ impl Server {
     }
 
     /// Serves connections as [`serve`](Self::serve) does, with a service that also answers other requests and passes
-    /// those of sessions to [`service`](Self::service). The service is usually a router. The server drops a connection
-    /// if the service produces no part of an answer, or the client takes none, for longer than twice the [request
-    /// timeout](crate::ServerBuilder::request_timeout). An endless answer must therefore send something from time to time.
+    /// those of sessions to [`service`](Self::service). The service is usually a router.
+    ///
+    /// All limits of [`serve`](Self::serve) apply. For the other requests, the [request
+    /// timeout](crate::ServerBuilder::request_timeout) has these meanings:
+    ///
+    /// - While the service reads a body, each piece must come within the request timeout. Otherwise, reading fails with
+    ///   [`TimedBodyError::Late`](crate::TimedBodyError::Late), which axum's extractors answer with status 400.
+    /// - The server drops a connection if an answer that has begun produces no further part, or the client takes none, for
+    ///   longer than twice the request timeout. An endless answer must therefore send something from time to time.
+    ///
+    /// The server does not limit how long the service takes until it answers, or how long a whole body takes. A layer such
+    /// as `TimeoutLayer` of tower-http does. A service that never answers keeps its connection until the client closes it.
     ///
     /// # Errors
     /// The same as for [`serve`](Self::serve).
     pub async fn serve_with<L, S, B>(&self, listener: L, service: S) -> std::io::Result<()>
     where
         L: Listener,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S: Service<Request<TimedBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
         B: http_body::Body + Send + Unpin + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.serve_by(listener, Routed(service)).await
+        let request_timeout = self.shared.http.request_timeout;
+        self.serve_by(listener, Routed { service, request_timeout }).await
     }
 
     async fn serve_by(&self, listener: impl Listener, service: impl Answers) -> std::io::Result<()> {

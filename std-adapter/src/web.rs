@@ -34,6 +34,8 @@ pub(crate) mod request;
 pub(crate) mod request_body;
 #[cfg(feature = "server")]
 pub(crate) mod respond;
+#[cfg(feature = "server")]
+pub(crate) mod timed_body;
 pub(crate) mod tokens;
 #[cfg(feature = "server")]
 pub(crate) mod unknown_session;

@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_cluster::forward::NodeBody;
-use eio_tokio::PeerAddr;
+use eio_tokio::{PeerAddr, TimedBody};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
@@ -74,7 +73,7 @@ impl Pages {
     }
 }
 
-impl Service<Request<Incoming>> for Pages {
+impl Service<Request<TimedBody>> for Pages {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -83,7 +82,7 @@ impl Service<Request<Incoming>> for Pages {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<TimedBody>) -> Self::Future {
         let is_sessions = self.sessions.serves(request.uri().path());
         let route = Route::of(is_sessions, request.method(), request.uri());
         let (parts, body) = request.into_parts();

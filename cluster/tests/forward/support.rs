@@ -12,10 +12,9 @@ use eio_cluster::forward::{AddressPattern, Directory, ForwardService, Forwarder,
 use eio_tokio::test_util::{Link, Network, NetworkStream};
 use eio_tokio::{
     Client, ClientSocket, Disconnect, EngineService, Observer, RefusedRequest, Server, ServerBuilder,
-    SessionId, Socket, Transport,
+    SessionId, Socket, TimedBody, Transport,
 };
 use http::Request;
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -199,16 +198,16 @@ struct Balancer {
     b: ForwardService<EngineService>,
 }
 
-impl Service<Request<Incoming>> for Balancer {
-    type Response = <ForwardService<EngineService> as Service<Request<Incoming>>>::Response;
+impl Service<Request<TimedBody>> for Balancer {
+    type Response = <ForwardService<EngineService> as Service<Request<TimedBody>>>::Response;
     type Error = Infallible;
-    type Future = <ForwardService<EngineService> as Service<Request<Incoming>>>::Future;
+    type Future = <ForwardService<EngineService> as Service<Request<TimedBody>>>::Future;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<TimedBody>) -> Self::Future {
         let query = request.uri().query().unwrap_or_default();
         let is_for_b = query.contains("sid=") && !query.contains("sid=b2");
         if is_for_b { self.b.call(request) } else { self.a.call(request) }

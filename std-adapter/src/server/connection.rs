@@ -26,6 +26,7 @@ use crate::carrier::tls::stream::{Identity, TlsStream};
 use crate::server::protocols::{self, Connection, Served};
 use crate::server::sessions::{ServerShared, Sessions};
 use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
+use crate::web::timed_body::TimedBody;
 use crate::web::upgraded::is_socket;
 use crate::web::watched::{WatchedBody, WatchedIo};
 use crate::web::{keep_alive, peer_addr};
@@ -53,11 +54,15 @@ pub(crate) trait Answers: Clone + Send + 'static {
 
 /// A service that passes the requests of sessions on to the server.
 #[derive(Clone)]
-pub(crate) struct Routed<S>(pub(crate) S);
+pub(crate) struct Routed<S> {
+    pub(crate) service: S,
+    /// The time for each piece of a request's body.
+    pub(crate) request_timeout: Duration,
+}
 
 impl<S, B> Answers for Routed<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+    S: Service<Request<TimedBody>, Response = Response<B>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -71,8 +76,8 @@ where
         came_on: CameOn,
     ) -> Result<Response<B>, Infallible> {
         request.extensions_mut().insert(came_on);
-        poll_fn(|cx| self.0.poll_ready(cx)).await?;
-        self.0.call(request).await
+        poll_fn(|cx| self.service.poll_ready(cx)).await?;
+        self.service.call(request.map(|body| TimedBody::new(body, self.request_timeout))).await
     }
 }
 

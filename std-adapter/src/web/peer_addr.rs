@@ -13,7 +13,8 @@ use http::Extensions;
 /// Without it, the limit on handshakes per address counts all clients as one. The server then also ignores the headers
 /// of proxies, unless [those without an address](crate::TrustedProxies::and_without_address) are trusted.
 ///
-/// In the head that [`allow_request`](crate::ServerBuilder::allow_request) and
+/// In a route beside the server, it is the address of the connection: behind a proxy that of the proxy, whoever the client is,
+/// and whatever proxies are trusted. In the head that [`allow_request`](crate::ServerBuilder::allow_request) and
 /// [`Socket::request`](crate::Socket::request) see, it holds the address of the client behind [trusted
 /// proxies](crate::ServerBuilder::trusted_proxies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,4 +8,5 @@ mod middleware;
 mod router;
 mod servers;
 mod shutdown;
+mod slow_bodies;
 mod support;

@@ -5,10 +5,9 @@ use core::pin::Pin;
 
 use bytes::Bytes;
 use eio_cluster::forward::{ForwardService, NodeBody};
-use eio_tokio::{EngineService, Server};
+use eio_tokio::{EngineService, Server, TimedBody};
 use http::{Request, Response};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use tower_service::Service as _;
 
 use crate::serve::cluster::Node;
@@ -39,7 +38,7 @@ impl Sessions {
 
     pub(super) fn call(
         &mut self,
-        request: Request<Incoming>,
+        request: Request<TimedBody>,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>> {
         if let Some(forward) = &mut self.forward {
             return Box::pin(forward.call(request));
