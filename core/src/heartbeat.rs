@@ -255,6 +255,7 @@ impl Machine {
             return;
         }
         self.last_seen = now;
+        // Rule 13: what has arrived in part counts only where any packet does.
         if self.is_running() && self.liveness == Liveness::AnyPacket {
             self.count_packet(now);
         }
@@ -269,6 +270,7 @@ impl Machine {
     #[inline]
     #[must_use = "a ping may be due"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+        // Rule 3: each branch leaves a deadline later than `now`, or ends the machine.
         let now = self.clock.advance(now);
         // The case of nearly every call. All other cases stay out of line.
         if self.phase != Phase::PingDue {
@@ -277,6 +279,7 @@ impl Machine {
         if self.timer > now {
             return None;
         }
+        // Rule 6: from `now`, however late this call is.
         self.timer = now.add_millis(self.timeout_millis);
         Some(self.ping(now))
     }
@@ -317,6 +320,7 @@ impl Machine {
     /// ```
     pub fn handle_ping_sent(&mut self, now: Instant) {
         let now = self.clock.advance(now);
+        // Rule 6: a ping that had to wait for the peer gives it the whole timeout from now.
         if self.phase == Phase::Awaiting {
             self.mark = now;
             if !self.stalled {
@@ -327,7 +331,7 @@ impl Machine {
         }
     }
 
-    /// Checks the deadlines other than that of a usual ping.
+    /// Checks the deadlines other than that of a usual ping. Nothing else ends a machine for silence (rule 5).
     #[cold]
     fn expire(&mut self, now: Instant) -> Option<Due> {
         if self.next_deadline() > now {
@@ -351,6 +355,7 @@ impl Machine {
     /// has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        // Rule 2: every other phase has a deadline.
         (self.phase != Phase::Ended).then(|| self.next_deadline())
     }
 
@@ -359,6 +364,7 @@ impl Machine {
     /// ends with [`Due::ApplicationStalled`]. Repeating the call changes nothing.
     pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
         let now = self.clock.advance(now);
+        // Rule 14: from here on, `expire` reports the application and not the peer.
         if self.is_running() && !self.stalled {
             self.stalled = true;
             if self.phase == Phase::PingDue {
@@ -373,6 +379,7 @@ impl Machine {
     /// the pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         let now = self.clock.advance(now);
+        // Rule 14: silence counts from now.
         if self.stalled {
             self.stalled = false;
             (self.rules.resumed)(self, now);

@@ -30,6 +30,8 @@
 //! 4. If `end` returns how the session ended, report it before any further write.
 //! 5. Sleep until `poll_timeout`, or until something is ready.
 
+// Rule 1: facts by `handle_*`, commands by plain verbs, results by `poll_*`, in any order.
+
 mod lifecycle;
 mod reason;
 

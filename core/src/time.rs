@@ -93,6 +93,7 @@ impl Clock {
     /// Takes the caller's clock and returns the time that counts.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn advance(&mut self, now: Instant) -> Instant {
+        // Rule 4: time does not go back.
         self.0 = self.0.max(now);
         self.0
     }

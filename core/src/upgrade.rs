@@ -16,6 +16,8 @@
 //!
 //! Each machine has one deadline and ends with an [`UpgradeOutcome`].
 
+// Rule 12: nothing here knows the session's heartbeat, so no upgrade can disarm it.
+
 #[cfg(test)]
 mod steps;
 

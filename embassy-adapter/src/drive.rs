@@ -56,7 +56,7 @@ impl Failed {
 }
 
 /// The purpose of the turn before a step. Silence is judged only after a turn that waited, or after many that have all read
-/// something.
+/// something (rule 5).
 #[derive(Clone, Copy, PartialEq)]
 enum Previous {
     /// This is the first step.
@@ -101,7 +101,7 @@ impl<'b> Link<'b> {
         self.state.keep_up(now, call.read.is_some());
         match call.read.take() {
             Some(read) => self.state.handle_read(now, read, &mut self.inbox),
-            // If the server has just made room, a ping that waits for it leaves before silence is judged.
+            // Rule 6: if the server has just made room, a ping that waits for it leaves before silence is judged.
             None if progress && self.state.session.has_ping_to_send() => {}
             None if previous == Previous::Waited => self.handle_idle(now),
             None => {}

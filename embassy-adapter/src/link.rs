@@ -244,6 +244,7 @@ impl<'b> State<'b> {
         let timeout =
             self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence));
         if let Some(timeout) = timeout.filter(|_| self.has_waiting_message()) {
+            // Rule 14: what is not read is no silence of the peer.
             self.session.handle_reading_paused(now, timeout);
         }
     }

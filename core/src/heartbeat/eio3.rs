@@ -54,6 +54,7 @@ fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Rea
             Reaction::Pong
         }
         PacketType::Pong => Reaction::WrongDirection,
+        // Rule 13: the server has chosen which packets count.
         _ => {
             if machine.liveness == Liveness::AnyPacket {
                 machine.count_packet(now);
@@ -70,6 +71,7 @@ fn client_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Rea
             machine.schedule_ping(now.add_micros(machine.interval_micros()));
             Reaction::Answered
         }
+        // Rule 11: a pong that no ping awaits is one of these, and leaves the next ping where it is.
         _ => {
             machine.count_packet(now);
             Reaction::None

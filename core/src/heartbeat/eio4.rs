@@ -58,6 +58,7 @@ fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Rea
     let awaiting = machine.phase == Phase::Awaiting;
     match packet {
         PacketType::Pong if awaiting => {
+            // Rule 11: the earlier of pong + I and ping + I + T/2, and not before now.
             let round_trip = machine.measure(now);
             let interval = machine.interval_micros();
             let half_timeout = u64::from(machine.timeout_millis).saturating_mul(500);
@@ -69,7 +70,9 @@ fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Rea
         }
         _ if machine.phase == Phase::Closing => Reaction::None,
         PacketType::Ping => Reaction::WrongDirection,
+        // Rule 11: a pong that no ping awaits is one of these, too.
         _ => {
+            // Rule 13: the server has chosen which packets count.
             match machine.liveness {
                 Liveness::AnyPacket => machine.count_packet(now),
                 Liveness::ExtendOnce if awaiting && !machine.extended => {

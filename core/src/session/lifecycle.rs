@@ -21,7 +21,7 @@ pub(crate) struct Lifecycle {
     pub(crate) machine: Machine,
 }
 
-/// The control packets that `poll_transmit` has yet to return, at most one of each.
+/// The control packets that `poll_transmit` has yet to return, at most one of each: there is no queue (rule 9).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) ping: bool,
@@ -57,7 +57,7 @@ impl Lifecycle {
         self.settle(reason, closing);
     }
 
-    /// Records the reason. The first cause wins: once this side closes, closing is the cause of every end except
+    /// Records the reason. The first cause wins (rule 7): once this side closes, closing is the cause of every end except
     /// silence.
     fn settle(&mut self, reason: DisconnectReason, closing: bool) {
         if self.reason.is_some() && !closing {
@@ -78,7 +78,8 @@ impl Lifecycle {
         }
     }
 
-    /// Ends the session because of something that the peer sent. Even a broken or unwelcome packet is a sign of life.
+    /// Ends the session because of something that the peer sent, which is an end and no error of a call (rule 8). Even a
+    /// broken or unwelcome packet is a sign of life.
     pub(crate) fn end_by_peer(&mut self, now: Instant, reason: DisconnectReason) {
         self.machine.handle_activity(now);
         self.end_because(now, reason);
@@ -140,6 +141,7 @@ impl Lifecycle {
         } else if !self.machine.is_running() {
             Err(CheckSendError::Closed)
         } else if self.machine.is_expired(now) {
+            // Rule 10: no sending into silence.
             Err(CheckSendError::Expired)
         } else {
             Ok(())

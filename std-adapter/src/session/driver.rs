@@ -187,7 +187,7 @@ impl<R: Role> Driver<R> {
         self.engine.take_requests(now, self.carrier.takes_messages());
         self.check_silence(cx, now, is_on_time);
         if self.engine.session.has_ended() {
-            // The end is reported before anything is written.
+            // Rule 7: the end is reported before anything is written.
             self.engine.show(now);
         }
         let mut written = self.write(cx, now);
@@ -220,8 +220,8 @@ impl<R: Role> Driver<R> {
         messages
     }
 
-    /// Writes a ping that has waited until the session expired, if the peer has made room for it. That is its heartbeat, so it
-    /// comes before silence is judged.
+    /// Writes a ping that has waited until the session expired, if the peer has made room for it. That is its heartbeat
+    /// (rule 6), so it comes before silence is judged.
     fn write_overdue_ping(&mut self, cx: &mut Context<'_>, now: Instant) {
         let session = &self.engine.session;
         if self.carrier.takes_messages() && session.is_expired(now) && session.has_ping_to_send() {
@@ -230,7 +230,7 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
+    /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read (rule 5).
     fn check_silence(&mut self, cx: &mut Context<'_>, now: Instant, is_on_time: bool) {
         let is_early = self.engine.session.poll_timeout().is_none_or(|deadline| now < deadline);
         if self.silence.is_idle() && is_early {

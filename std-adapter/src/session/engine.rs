@@ -188,6 +188,7 @@ impl<K: Reacts> Engine<K> {
         if let Some(heartbeat) = self.session.heartbeat() {
             self.is_paused = true;
             let stall_timeout = K::stall_timeout(self.context(), heartbeat);
+            // Rule 14: what is not read is no silence of the peer.
             self.session.handle_reading_paused(now, stall_timeout);
         }
     }

@@ -1,4 +1,4 @@
-//! The check before a session ends for silence, for both roles.
+//! The check before a session ends for silence, for both roles (rule 5).
 //!
 //! A runtime that did not run for a while may not know which bytes have arrived at its sockets. So the check reads from the
 //! socket itself before a session ends. If there is no socket to read and the deadline passed a while ago, the runtime

@@ -1,4 +1,4 @@
-//! Tests cite the rules of ARCHITECTURE.md by their numbers.
+//! The source and the tests cite the rules of ARCHITECTURE.md by their numbers.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,24 +6,33 @@ use std::path::Path;
 
 use crate::{ROOT, files, read};
 
+/// The crates that hold the rules.
+const SOURCES: [&str; 3] = ["core/src", "std-adapter/src", "embassy-adapter/src"];
+
 /// Tests, the simulated world that checks rules after each of its steps, and the solver's properties.
-const FOLDERS: [&str; 5] =
+const TESTS: [&str; 5] =
     ["core/tests", "std-adapter/tests", "tests/proof", "tests/src/world", "tests/tests/every_order"];
 
 #[test]
-fn every_rule_is_cited_by_a_test_and_every_number_that_tests_cite_is_that_of_a_rule() {
+fn every_rule_is_cited_where_it_is_held_and_by_a_test_and_every_cited_number_is_that_of_a_rule() {
     let page = read("ARCHITECTURE.md");
     let (_, section) = page.split_once("\n## The rules\n").expect("a section");
     let section = section.split("\n## ").next().unwrap_or_default();
     let number = |line: &str| line.split_once(". **")?.0.parse().ok();
     let rules: BTreeSet<u32> = section.lines().filter_map(number).collect();
     assert!(rules.len() >= 14, "the rules are not found: {rules:?}");
-    let sources = FOLDERS.iter().flat_map(|folder| {
-        let folder = Path::new(ROOT).join(folder);
-        [files(&folder, ".rs"), files(&folder, ".py")].concat()
-    });
-    let numbers: BTreeSet<u32> = sources.flat_map(|path| cited(&fs::read_to_string(path).unwrap())).collect();
-    assert_eq!(rules, numbers, "left are the rules of ARCHITECTURE.md, right those that tests cite");
+    for folders in [&SOURCES[..], &TESTS] {
+        let files = folders.iter().flat_map(|folder| {
+            let folder = Path::new(ROOT).join(folder);
+            [files(&folder, ".rs"), files(&folder, ".py")].concat()
+        });
+        let numbers: BTreeSet<u32> =
+            files.flat_map(|path| cited(&fs::read_to_string(path).unwrap())).collect();
+        assert_eq!(
+            rules, numbers,
+            "left are the rules of ARCHITECTURE.md, right those that {folders:?} cite"
+        );
+    }
 }
 
 /// The numbers that a text cites: `rule 5`, `rules 2, 3 and 4`.
