@@ -90,7 +90,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long [`Client::join`] waits for the server's answer, once the connection is open. Default: 20 s.
+    /// Sets how long the server may take to answer the request to join a namespace, once the connection is open. It holds for
+    /// [`Client::join`], and for each request after a reconnect, whose timeout
+    /// [`Incoming::ConnectError`](crate::client::Incoming::ConnectError) tells. An answer that waits because an
+    /// [inbox](Self::inbox) is full is not late. Default: 20 s.
     ///
     /// How long the connection may take to open is
     /// [`open_timeout`](eio_tokio::ClientBuilder::open_timeout) of the [`engine`](Self::engine). Its default is 20 s, too.

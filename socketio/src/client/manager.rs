@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::error::JoinError;
 use crate::client::inbox::Item;
-use crate::client::namespace::{Out, Phase};
+use crate::client::namespace::{Namespace, Out, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::shared::{Session, Shared, State};
 use crate::errors::EmitError;
@@ -73,13 +73,16 @@ pub(super) async fn run(mut running: Running) {
 async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
     let mut decoder = shared.settings.parser.decoder();
     let sender = socket.sender();
+    let connect_timeout = shared.settings.connect_timeout;
     shared.opened(Session::new(sender.clone(), socket.handshake().clone()));
     let mut closing = Closing::default();
     // Once the session has ended, the rest is read although nobody has room for it.
     let mut has_ended = false;
+    let mut reads_since = Instant::now();
     let (end, error) = loop {
         let work = shared.work(&mut closing);
         let reads = work.reads || has_ended || closing.is_final;
+        let deadline = work.asked.and_then(|asked| asked.max(reads_since).checked_add(connect_timeout));
         tokio::select! {
             message = socket.recv(), if reads => match message.map(|message| decoder.decode(message)) {
                 Ok(Ok(Some(packet))) => shared.receive(packet),
@@ -95,7 +98,12 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
             // A close packet beside the packets before it would overtake what they say, on some servers.
             _ = sender.flush(), if closing.is_final && !closing.is_closed => closing.close(&socket),
             () = tokio::time::sleep_until(closing.deadline()), if closing.is_waiting() => closing.expire(&socket),
+            () = until(deadline), if reads => shared.give_up_late(reads_since),
             () = shared.task.notified() => {}
+        }
+        if !reads {
+            // An answer that nobody has read is not late.
+            reads_since = Instant::now();
         }
     };
     let is_lost = !closing.is_final;
@@ -115,6 +123,14 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
 async fn transmit(sender: &ClientSender, packet: Option<Outgoing>) -> Result<(), EmitError> {
     match packet {
         Some(packet) => packet.send(sender).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until a deadline. Does not return without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }
@@ -155,6 +171,8 @@ struct Work {
     reads: bool,
     /// The packet that the session had no room for.
     stuck: Option<Outgoing>,
+    /// Since when the server has owed the answer to a request to join that the application does not wait for.
+    asked: Option<Instant>,
 }
 
 impl Shared {
@@ -194,7 +212,25 @@ impl Shared {
             state.session = None;
         }
         let stuck = if state.is_stuck { state.outbox.first().cloned() } else { None };
-        Work { reads: state.is_reading(), stuck }
+        let asked = state.namespaces.values().filter_map(Namespace::asked_unwatched).min();
+        Work { reads: state.is_reading(), stuck, asked }
+    }
+
+    /// Gives up requests to join, as after a reconnect, that the server has not answered in time. Those that the application
+    /// waits for, it gives up itself.
+    fn give_up_late(&self, reads_since: Instant) {
+        let mut state = self.lock();
+        let is_late = |namespace: &&Namespace| {
+            let asked = namespace.asked_unwatched();
+            asked.is_some_and(|asked| asked.max(reads_since).elapsed() >= self.settings.connect_timeout)
+        };
+        let late = state.namespaces.values().filter(is_late).map(|namespace| namespace.target.name.clone());
+        for name in late.collect::<Vec<_>>() {
+            self.refuse(&mut state, &name, JoinError::Timeout);
+            if let Some(session) = &mut state.session {
+                session.leaving.insert(name);
+            }
+        }
     }
 
     /// Notes that the session has taken the packet that it had no room for, or refuses it.

@@ -125,6 +125,14 @@ impl Namespace {
         matches!(self.phase, Phase::Out(_))
     }
 
+    /// Returns since when the server has owed the answer to a request to join that the application does not wait for.
+    pub(super) fn asked_unwatched(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Connecting { since } if !self.is_joining => Some(since),
+            _ => None,
+        }
+    }
+
     /// Takes the server's consent. Returns what the application is to be told, unless it waits for it.
     pub(super) fn let_in(&mut self, id: ByteString, pid: Option<ByteString>) -> Option<Item> {
         self.phase = Phase::Connected;
