@@ -123,7 +123,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Changes how sessions are opened one after another: which refusals are final (401, 403 and 404 by default), and how
+    /// Changes how sessions are opened one after another: which statuses are final (401, 403 and 404 by default), and how
     /// long the client waits if the server asks it to.
     ///
     /// ```
