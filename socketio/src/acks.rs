@@ -34,13 +34,13 @@ impl<A> Acks<A> {
         self.take(id);
     }
 
-    /// Gives up the answers whose identifiers `keep` does not want.
+    /// Takes those whose identifiers `keep` does not want. Dropping them gives up the answers, and wakes who waits for them.
     #[cfg(feature = "client")]
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64) -> bool) {
-        self.0.retain(|id, _| keep(*id));
-        if self.0.is_empty() {
-            self.clear();
-        }
+    #[must_use]
+    pub(crate) fn take_unless(&mut self, mut keep: impl FnMut(u64) -> bool) -> Self {
+        let (kept, gone) = std::mem::take(&mut self.0).into_iter().partition(|(id, _)| keep(*id));
+        self.0 = kept;
+        Self(gone)
     }
 
     /// Gives up all answers, as when the socket has disconnected.
@@ -54,7 +54,8 @@ impl<A> Acks<A> {
         self.0.len()
     }
 
-    fn take(&mut self, id: u64) -> Option<oneshot::Sender<A>> {
+    /// Takes what hands an answer to the one who waits for it, which wakes that one. Dropping it gives the answer up.
+    pub(crate) fn take(&mut self, id: u64) -> Option<oneshot::Sender<A>> {
         let taken = self.0.remove(&id);
         if self.0.is_empty() {
             // The map would keep its last node.
@@ -121,7 +122,7 @@ mod tests {
     fn answers_to_what_was_not_sent_yet_outlive_the_connection() {
         let mut acks = Acks::default();
         let mut waiting: Vec<_> = (0..3).map(|id| acks.insert(id)).collect();
-        acks.retain(|id| id == 1);
+        drop(acks.take_unless(|id| id == 1));
         assert!(acks.answer(1, ()));
         let told: Vec<_> = waiting.iter_mut().map(oneshot::Receiver::try_recv).collect();
         assert_eq!(told, [Err(TryRecvError::Closed), Ok(()), Err(TryRecvError::Closed)]);

@@ -159,10 +159,10 @@ impl<T: FromArgs> Future for AckFuture<T> {
         }
         let Some(sleep) = &mut this.sleep else { return Poll::Pending };
         ready!(sleep.as_mut().poll(cx));
-        if let Waiting::Asked { question, .. } = &this.waiting
-            && let Some(namespace) = question.shared.lock().get(&question.key)
-        {
-            namespace.give_up_answer(question.id);
+        if let Waiting::Asked { question: Question { shared, key, id }, .. } = &this.waiting {
+            let given_up = shared.lock().get(key).map(|namespace| namespace.give_up_answer(*id));
+            // Without the lock: it wakes this task.
+            drop(given_up);
         }
         Poll::Ready(Err(AckError::Timeout))
     }

@@ -57,14 +57,15 @@ impl Shared {
         credentials: Credentials,
         runtime: &Runtime,
     ) -> Result<Handle, JoinError> {
-        let mut state = self.lock();
         let name = target.name.clone();
+        let farewell = self.farewell(&name);
+        let mut state = self.lock();
         if state.namespaces.contains_key(&name) {
             return Err(JoinError::AlreadyJoined(name));
         }
         state.last_number += 1;
         let number = state.last_number;
-        let namespace = Namespace::new(number, target, credentials);
+        let namespace = Namespace::new(number, target, credentials, farewell);
         let key = Key { name: name.clone(), number };
         let handle = Handle { shared: Arc::clone(self), key, reader: Arc::clone(&namespace.reader) };
         state.namespaces.insert(name.clone(), namespace);
@@ -144,10 +145,9 @@ impl Shared {
         let mut state = self.lock();
         let Some(namespace) = state.get(key) else { return };
         if matches!(namespace.phase, Phase::Connecting { .. }) {
-            namespace.put_out(Out::NotJoined(JoinError::Timeout));
-            if let Some(session) = &mut state.session {
-                session.leaving.insert(key.name.clone());
-            }
+            let answers = namespace.put_out(Out::NotJoined(JoinError::Timeout));
+            state.give_up(answers);
+            state.owe_farewell(&key.name);
             state.note_change();
             state.wake_task();
         }
@@ -172,7 +172,7 @@ impl Shared {
             return;
         };
         let may_start = matches!(namespace.phase, Phase::Waiting)
-            && !session.leaving.contains(name)
+            && !session.leaving.contains_key(name)
             && (namespace.allowance.is_some() || !namespace.inbox.is_full());
         if !may_start {
             return;
@@ -192,70 +192,71 @@ impl Shared {
                 return;
             }
         }
+        namespace.phase = Phase::Asking;
+        namespace.asks += 1;
+        let (key, ask) = (Key { name: name.clone(), number: namespace.number }, namespace.asks);
+        let shared = Arc::clone(self);
         match namespace.credentials.fixed() {
             Some(credentials) if !has_left => {
                 let credentials = credentials.clone();
-                self.request(state, name, credentials);
+                state.later(move || shared.request(&key, ask, credentials));
             }
             _ => {
-                namespace.phase = Phase::Asking;
-                let key = Key { name: name.clone(), number: namespace.number };
-                let (credentials, sid) = (namespace.credentials.clone(), session.handshake.sid().to_owned());
-                let (shared, runtime) = (Arc::clone(self), runtime.clone());
+                let (credentials, runtime) = (namespace.credentials.clone(), runtime.clone());
                 state.spawn(runtime, async move {
                     if has_left {
                         tokio::time::sleep(REJOIN_PAUSE).await;
                     }
                     let credentials = credentials.ask().await;
-                    let mut state = shared.lock();
-                    let is_same =
-                        state.session.as_ref().is_some_and(|session| session.handshake.sid() == sid);
-                    let is_asking = |namespace: &mut Namespace| matches!(namespace.phase, Phase::Asking);
-                    if is_same && state.get(&key).is_some_and(is_asking) {
-                        shared.request(&mut state, &key.name, credentials);
-                    }
+                    shared.request(&key, ask, credentials);
                 });
             }
         }
     }
 
-    /// Asks the server to let the client into a namespace.
-    fn request(
-        &self,
-        state: &mut State,
-        name: &ByteString,
-        credentials: Result<Map<String, Value>, JoinError>,
-    ) {
-        let Some(namespace) = state.namespaces.get_mut(name) else { return };
-        let request = credentials.and_then(|mut credentials| {
-            let (name, args) = if self.settings.is_old {
-                (namespace.target.with_query(&credentials), RawArgs::none())
-            } else {
-                namespace.recovery.add_to(&mut credentials);
-                let args = if credentials.is_empty() { RawArgs::none() } else { RawArgs::new(credentials)? };
-                (name.clone(), args)
-            };
-            Ok(self.settings.parser.encode(&Packet { namespace: name, body: Body::Connect(args) })?)
-        });
+    /// Asks the server to let the client into a namespace, unless another request has begun since.
+    fn request(&self, key: &Key, ask: u64, credentials: Result<Map<String, Value>, JoinError>) {
+        let packet = {
+            let mut state = self.lock();
+            let Some(namespace) = state.asking(key, ask) else { return };
+            credentials.and_then(|mut credentials| {
+                let (namespace, args) = if self.settings.is_old {
+                    (namespace.target.with_query(&credentials), RawArgs::none())
+                } else {
+                    namespace.recovery.add_to(&mut credentials);
+                    let args =
+                        if credentials.is_empty() { RawArgs::none() } else { RawArgs::new(credentials)? };
+                    (key.name.clone(), args)
+                };
+                Ok(Packet { namespace, body: Body::Connect(args) })
+            })
+        };
+        let request = packet.and_then(|packet| Ok(Outgoing::control(self.settings.parser.encode(&packet)?)));
+        let mut state = self.lock();
+        let Some(namespace) = state.asking(key, ask) else { return };
         match request {
-            Ok(encoded) => {
+            Ok(request) => {
                 namespace.phase = Phase::Connecting { since: Instant::now() };
                 state.note_change();
-                if let Err(error) = state.transmit(Outgoing::control(encoded)) {
+                if let Err(error) = state.transmit(request) {
                     let why = format!("{error}");
-                    self.refuse(state, name, JoinError::InvalidCredentials(why.into()));
+                    self.refuse(&mut state, &key.name, JoinError::InvalidCredentials(why.into()));
                 }
             }
-            Err(error) => self.refuse(state, name, error),
+            Err(error) => self.refuse(&mut state, &key.name, error),
         }
     }
 
     /// Notes that a namespace cannot be joined.
     pub(super) fn refuse(&self, state: &mut State, name: &ByteString, error: JoinError) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
-        tracing::debug!(target: targets::CLIENT, namespace = %name, %error, "not joined");
         let was_joining = namespace.is_joining;
-        namespace.put_out(Out::NotJoined(error.clone()));
+        let answers = namespace.put_out(Out::NotJoined(error.clone()));
+        state.give_up(answers);
+        let (logged, why) = (name.clone(), error.clone());
+        state.later(
+            move || tracing::debug!(target: targets::CLIENT, namespace = %logged, error = %why, "not joined"),
+        );
         let item = (!was_joining).then_some(Item::ConnectError(error));
         self.tell(state, name, item);
         state.wake_task();
@@ -281,7 +282,8 @@ impl Shared {
         while let Some(packet) = namespace.away.pop() {
             state.outbox.push(packet);
         }
-        tracing::debug!(target: targets::CLIENT, namespace = %name, "joined");
+        let logged = name.clone();
+        state.later(move || tracing::debug!(target: targets::CLIENT, namespace = %logged, "joined"));
         self.tell(state, name, item);
         state.pump();
     }
@@ -300,11 +302,14 @@ impl Shared {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
         if namespace.inbox.push(item, self.settings.inbox) {
             state.full += 1;
-            tracing::warn!(
-                target: targets::CLIENT,
-                namespace = %name,
-                "the inbox is full: the client reads nothing until the application receives"
-            );
+            let name = name.clone();
+            state.later(move || {
+                tracing::warn!(
+                    target: targets::CLIENT,
+                    namespace = %name,
+                    "the inbox is full: the client reads nothing until the application receives"
+                );
+            });
         }
         state.wake_reader(name);
     }

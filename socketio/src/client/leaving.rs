@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::inbox::Item;
 use crate::client::manager::CLOSING_TIME;
-use crate::client::namespace::{Key, Out, Phase};
+use crate::client::namespace::{Farewell, Key, Out, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::retries::Unanswered;
 use crate::client::shared::{Mark, Shared, State};
@@ -60,7 +60,7 @@ impl Shared {
         if namespace.inbox.is_full() {
             state.note_room();
         }
-        self.end_phase(&mut state, &key.name, &namespace.phase);
+        state.end_phase(&key.name, &namespace.phase, namespace.farewell.clone());
         state.note_change();
         state.wake_task();
         let mark = state.mark();
@@ -73,29 +73,10 @@ impl Shared {
         mark
     }
 
-    /// Ends what the server knows of a namespace that was in this phase.
-    fn end_phase(&self, state: &mut State, name: &ByteString, phase: &Phase) {
-        match phase {
-            Phase::Connected => self.take_leave(state, name),
-            // An old server joins every client to `/`, and a request to leave would come too early.
-            Phase::Connecting { .. } => {
-                if let Some(session) = &mut state.session {
-                    session.leaving.insert(name.clone());
-                }
-            }
-            Phase::Waiting | Phase::Asking | Phase::Out(_) => {}
-        }
-    }
-
-    /// Tells the server that the client leaves a namespace.
-    pub(super) fn take_leave(&self, state: &mut State, name: &ByteString) {
-        let Some(session) = &mut state.session else { return };
-        session.note_left(name);
+    /// Writes the packet that tells the server that the client leaves a namespace.
+    pub(super) fn farewell(&self, name: &ByteString) -> Farewell {
         let packet = Packet { namespace: name.clone(), body: Body::Disconnect };
-        let encoded = self.settings.parser.encode(&packet).map_err(EmitError::from);
-        if let Err(error) = encoded.and_then(|encoded| state.transmit(Outgoing::control(encoded))) {
-            tracing::error!(target: targets::CLIENT, namespace = %name, %error, "the server is not told of the leave");
-        }
+        self.settings.parser.encode(&packet).map(Outgoing::control)
     }
 
     /// Leaves all namespaces, which stay out, once the events that they send until they are answered have been answered or
@@ -117,11 +98,48 @@ impl Shared {
                 continue;
             }
             let (phase, was_joining) = (namespace.phase.clone(), namespace.is_joining);
+            let farewell = namespace.farewell.clone();
             let end = Disconnect::new(DisconnectReason::ClientDisconnect);
-            namespace.put_out(Out::Disconnected(end.clone()));
-            self.end_phase(&mut state, &name, &phase);
+            let answers = namespace.put_out(Out::Disconnected(end.clone()));
+            state.give_up(answers);
+            state.end_phase(&name, &phase, farewell);
             self.tell(&mut state, &name, (!was_joining).then_some(Item::Disconnected(end)));
         }
         state.wake_task();
+    }
+}
+
+impl State {
+    /// Ends what the server knows of a namespace that was in this phase.
+    fn end_phase(&mut self, name: &ByteString, phase: &Phase, farewell: Farewell) {
+        match phase {
+            Phase::Connected => self.take_leave(name, farewell),
+            // An old server joins every client to `/`, and a request to leave would come too early.
+            Phase::Connecting { .. } => {
+                if let Some(session) = &mut self.session {
+                    session.leaving.insert(name.clone(), farewell);
+                }
+            }
+            Phase::Waiting | Phase::Asking | Phase::Out(_) => {}
+        }
+    }
+
+    /// Tells the server that the client leaves a namespace.
+    pub(super) fn take_leave(&mut self, name: &ByteString, farewell: Farewell) {
+        let Some(session) = &mut self.session else { return };
+        session.note_left(name);
+        if let Err(error) = farewell.map_err(EmitError::from).and_then(|farewell| self.transmit(farewell)) {
+            let name = name.clone();
+            self.later(move || {
+                tracing::error!(target: targets::CLIENT, namespace = %name, %error, "the server is not told of the leave");
+            });
+        }
+    }
+
+    /// Notes that the server's answer to a request to join, which was given up, is to be taken back.
+    pub(super) fn owe_farewell(&mut self, name: &ByteString) {
+        if let (Some(session), Some(namespace)) = (&mut self.session, self.namespaces.get(name)) {
+            session.leaving.insert(name.clone(), namespace.farewell.clone());
+        }
     }
 }

@@ -227,9 +227,7 @@ impl Shared {
         let late = state.namespaces.values().filter(is_late).map(|namespace| namespace.target.name.clone());
         for name in late.collect::<Vec<_>>() {
             self.refuse(&mut state, &name, JoinError::Timeout);
-            if let Some(session) = &mut state.session {
-                session.leaving.insert(name);
-            }
+            state.owe_farewell(&name);
         }
     }
 
@@ -278,11 +276,14 @@ impl Shared {
                     !reconnects && !namespace.is_joining
                 }
             };
-            if reconnects {
-                end.dropped = namespace.wait_again(unsent, self.settings.away);
+            let answers = if reconnects {
+                let (dropped, answers) = namespace.wait_again(unsent, self.settings.away);
+                end.dropped = dropped;
+                answers
             } else {
-                namespace.put_out(Out::Disconnected(end.clone()));
-            }
+                namespace.put_out(Out::Disconnected(end.clone()))
+            };
+            state.give_up(answers);
             self.tell(state, &name, is_told.then_some(Item::Disconnected(end)));
         }
     }

@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytestring::ByteString;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::acks::Acks;
-use crate::args::RawArgs;
+use crate::args::{EncodeError, RawArgs};
 use crate::client::credentials::Credentials;
 use crate::client::disconnect::Disconnect;
 use crate::client::error::{JoinError, RecvError};
@@ -31,7 +32,7 @@ pub(super) struct Key {
 pub(super) enum Phase {
     /// It is joined as soon as a session is open.
     Waiting,
-    /// The application is asked for its credentials.
+    /// The application is asked for its credentials, or the request is written.
     Asking,
     /// The server has been asked.
     Connecting {
@@ -70,12 +71,20 @@ impl From<Out> for JoinError {
 /// What an event that wants an answer gets.
 pub(super) type Answer = Result<RawArgs, AckError>;
 
+/// The packet that tells the server that the client leaves a namespace. It is written early, because the parser may be the
+/// application's, which does not run while the state is locked.
+pub(super) type Farewell = Result<Outgoing, EncodeError>;
+
 /// A namespace that an application has joined, or is joining.
 pub(super) struct Namespace {
     pub(super) number: u64,
     pub(super) target: Target,
     pub(super) credentials: Credentials,
     pub(super) phase: Phase,
+    /// How often a request to join has begun.
+    pub(super) asks: u64,
+    /// What takes back the server's consent.
+    pub(super) farewell: Farewell,
     /// Whether the application waits for the first answer, which it is told instead of receiving it.
     pub(super) is_joining: bool,
     /// How much may be in the inbox while the application waits to join again, and cannot receive. Otherwise, a full inbox
@@ -100,12 +109,14 @@ pub(super) struct Namespace {
 }
 
 impl Namespace {
-    pub(super) fn new(number: u64, target: Target, credentials: Credentials) -> Self {
+    pub(super) fn new(number: u64, target: Target, credentials: Credentials, farewell: Farewell) -> Self {
         Self {
             number,
             target,
             credentials,
             phase: Phase::Waiting,
+            asks: 0,
+            farewell,
             is_joining: true,
             allowance: None,
             joins: 0,
@@ -145,8 +156,12 @@ impl Namespace {
     }
 
     /// Waits for the next connection. Keeps what was emitted and has not been sent, as far as there is room, and returns
-    /// how many events are lost. Gives up the answers to all that were sent.
-    pub(super) fn wait_again(&mut self, unsent: VecDeque<Outgoing>, limit: Option<Limit>) -> usize {
+    /// how many events are lost, and the answers to all that were sent, to be given up.
+    pub(super) fn wait_again(
+        &mut self,
+        unsent: VecDeque<Outgoing>,
+        limit: Option<Limit>,
+    ) -> (usize, Acks<Answer>) {
         self.phase = Phase::Waiting;
         self.ends += 1;
         self.id = None;
@@ -154,29 +169,30 @@ impl Namespace {
             Some(limit) => self.away.prepend(unsent, limit),
             None => unsent.len(),
         };
-        self.keep_answers_to_unsent();
-        dropped
+        (dropped, self.take_answers_to_sent())
     }
 
-    /// Leaves the joined state for good.
-    pub(super) fn put_out(&mut self, out: Out) {
+    /// Leaves the joined state for good. Returns the answers that are to be given up.
+    #[must_use]
+    pub(super) fn put_out(&mut self, out: Out) -> Acks<Answer> {
         self.phase = Phase::Out(out);
         self.ends += 1;
         self.is_joining = false;
         self.allowance = None;
         self.id = None;
         self.away = Packets::default();
-        self.keep_answers_to_unsent();
+        self.take_answers_to_sent()
     }
 
-    fn keep_answers_to_unsent(&mut self) {
+    fn take_answers_to_sent(&mut self) -> Acks<Answer> {
         let unsent: BTreeSet<u64> = self.away.ids().collect();
-        self.acks.retain(|id| unsent.contains(&id));
+        self.acks.take_unless(|id| unsent.contains(&id))
     }
 
-    /// Stops waiting for an answer, and for the chance to ask.
-    pub(super) fn give_up_answer(&mut self, id: u64) {
-        self.acks.forget(id);
+    /// Stops waiting for an answer, and for the chance to ask. Returns what gives the answer up when it is dropped.
+    #[must_use]
+    pub(super) fn give_up_answer(&mut self, id: u64) -> Option<oneshot::Sender<Answer>> {
         self.away.remove(id);
+        self.acks.take(id)
     }
 }

@@ -32,8 +32,11 @@ impl Shared {
             Body::Disconnect => self.receive_disconnect(&mut state, &name),
             Body::Event { name: event, args, id } => self.receive_event(&mut state, &name, event, args, id),
             Body::Ack { id, args } => {
-                if let Some(namespace) = state.namespaces.get_mut(&name) {
-                    namespace.acks.answer(id, Ok(args));
+                let waiting = state.namespaces.get_mut(&name).and_then(|namespace| namespace.acks.take(id));
+                drop(state);
+                if let Some(waiting) = waiting {
+                    // Nobody may wait any more.
+                    let _ = waiting.send(Ok(args));
                 }
             }
         }
@@ -44,8 +47,8 @@ impl Shared {
         let Some(session) = &mut state.session else { return };
         session.has_root |= is_root;
         session.is_in_root |= is_root;
-        if session.leaving.remove(name) {
-            self.take_leave(state, name);
+        if let Some(farewell) = session.leaving.remove(name) {
+            state.take_leave(name, farewell);
             self.start(state, name);
         } else if let Some(namespace) = state.namespaces.get(name)
             && matches!(namespace.phase, Phase::Connecting { .. })
@@ -66,7 +69,7 @@ impl Shared {
         let is_root = self.settings.is_old && name == "/";
         let Some(session) = &mut state.session else { return };
         session.has_root |= is_root;
-        let was_leaving = session.leaving.remove(name);
+        let was_leaving = session.leaving.remove(name).is_some();
         let phase = state.namespaces.get(name).map(|namespace| namespace.phase.clone());
         match phase {
             _ if was_leaving => self.start(state, name),
@@ -95,8 +98,12 @@ impl Shared {
             session.note_left(name);
         }
         let end = Disconnect::new(DisconnectReason::ServerDisconnect);
-        tracing::debug!(target: targets::CLIENT, namespace = %name, reason = end.as_str(), "disconnected");
-        namespace.put_out(Out::Disconnected(end.clone()));
+        let answers = namespace.put_out(Out::Disconnected(end.clone()));
+        let (logged, reason) = (name.clone(), end.as_str());
+        state.later(
+            move || tracing::debug!(target: targets::CLIENT, namespace = %logged, reason, "disconnected"),
+        );
+        state.give_up(answers);
         self.tell(state, name, Some(Item::Disconnected(end)));
         state.wake_task();
     }

@@ -203,9 +203,7 @@ impl Shared {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AckError::Disconnected),
             Err(_) => {
-                if let Some(namespace) = self.lock().get(key) {
-                    namespace.give_up_answer(id);
-                }
+                drop(self.lock().get(key).map(|namespace| namespace.give_up_answer(id)));
                 Err(AckError::Timeout)
             }
         })

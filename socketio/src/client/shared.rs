@@ -1,19 +1,19 @@
 //! What a client, its sockets and the task of its connection share.
 //!
 //! One mutex guards all of it. It is held to move packets and to change phases, and never while the application's code
-//! runs.
+//! runs: its parser, what it makes of log lines, and what its tasks are woken by. All of that comes after the lock.
 
 use core::ops::{Deref, DerefMut};
-use core::pin::Pin;
 use core::time::Duration;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use bytestring::ByteString;
 use eio_tokio::{ClientSender, HandshakeInfo};
 use tokio::time::Instant;
 
-use crate::client::namespace::{Key, Namespace, Phase};
+use crate::acks::Acks;
+use crate::client::namespace::{Answer, Farewell, Key, Namespace, Phase};
 use crate::client::outbox::{Limit, NotTaken, Outbox, Outgoing};
 use crate::client::retries::Unanswered;
 use crate::client::settings::Settings;
@@ -63,7 +63,7 @@ pub(super) struct Session {
     pub(super) handshake: HandshakeInfo,
     /// Namespaces whose request to join is to be taken back once the server has answered it: an earlier disconnect packet
     /// would make it close the connection.
-    pub(super) leaving: HashSet<ByteString>,
+    pub(super) leaving: HashMap<ByteString, Farewell>,
     /// Namespaces that the client has left lately, and when.
     left: HashMap<ByteString, Instant>,
     /// Whether an old server has answered for `/`, to which it joins every client. Others have to wait for it.
@@ -79,7 +79,7 @@ impl Session {
         Self {
             sender,
             handshake,
-            leaving: HashSet::new(),
+            leaving: HashMap::new(),
             left: HashMap::new(),
             has_root: false,
             is_in_root: false,
@@ -117,14 +117,11 @@ impl Mark {
     }
 }
 
-/// A task to start.
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// What to do once the lock is released: wakers run the application's code, and a runtime that shuts down drops tasks that
-/// it is given, which ends them.
+/// What to do once the lock is released. Wakers run the application's code.
 #[derive(Default)]
 struct Wake {
-    tasks: Vec<(Runtime, Task)>,
+    /// What else may run the application's code, in its order.
+    first: Vec<Box<dyn FnOnce() + Send>>,
     changed: bool,
     task: bool,
     /// Mostly one.
@@ -157,8 +154,8 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let wake = std::mem::take(&mut self.wake);
         self.state = None;
-        for (runtime, task) in wake.tasks {
-            runtime.spawn(task);
+        for action in wake.first {
+            action();
         }
         if wake.changed {
             self.shared.changed.notify_waiters();
@@ -222,6 +219,11 @@ impl State {
         id
     }
 
+    /// Returns the namespace if it waits for this request to join to be written.
+    pub(super) fn asking(&mut self, key: &Key, ask: u64) -> Option<&mut Namespace> {
+        self.get(key).filter(|namespace| matches!(namespace.phase, Phase::Asking) && namespace.asks == ask)
+    }
+
     /// Returns whether a connection is wanted.
     pub(super) fn is_wanted(&self) -> bool {
         self.namespaces.values().any(|namespace| !namespace.is_out())
@@ -251,9 +253,21 @@ impl State {
         self.wake.task = true;
     }
 
-    /// Starts a task once the lock is released.
+    /// Does something once the lock is released.
+    pub(super) fn later(&mut self, action: impl FnOnce() + Send + 'static) {
+        self.wake.first.push(Box::new(action));
+    }
+
+    /// Starts a task once the lock is released: a runtime that shuts down drops it at once, which ends what it serves.
     pub(super) fn spawn(&mut self, runtime: Runtime, task: impl Future<Output = ()> + Send + 'static) {
-        self.wake.tasks.push((runtime, Box::pin(task)));
+        self.later(move || {
+            runtime.spawn(task);
+        });
+    }
+
+    /// Gives up answers once the lock is released, which wakes who waits for them.
+    pub(super) fn give_up(&mut self, answers: Acks<Answer>) {
+        self.later(move || drop(answers));
     }
 
     /// Wakes the application that receives from a namespace.
@@ -268,7 +282,7 @@ impl State {
 
     /// Returns whether the server still owes the answer to a request to join that was given up.
     pub(super) fn is_leaving(&self, name: &ByteString) -> bool {
-        self.session.as_ref().is_some_and(|session| session.leaving.contains(name))
+        self.session.as_ref().is_some_and(|session| session.leaving.contains_key(name))
     }
 
     /// Returns what tells when all that was sent until now has been passed on.
@@ -331,11 +345,15 @@ impl State {
 
     /// Tells the application that an event that waited for the connection cannot be sent.
     pub(super) fn fail(&mut self, packet: &Outgoing, error: EmitError) {
-        tracing::warn!(target: targets::CLIENT, %error, "an event was not sent");
         let namespace =
             self.namespaces.values_mut().find(|namespace| Some(namespace.number) == packet.event_of);
-        if let (Some(namespace), Some(id)) = (namespace, packet.id) {
-            namespace.acks.answer(id, Err(AckError::Emit(error)));
-        }
+        let answer = namespace.zip(packet.id).and_then(|(namespace, id)| namespace.acks.take(id));
+        self.later(move || {
+            tracing::warn!(target: targets::CLIENT, %error, "an event was not sent");
+            if let Some(answer) = answer {
+                // Nobody may wait any more.
+                let _ = answer.send(Err(AckError::Emit(error)));
+            }
+        });
     }
 }
