@@ -127,7 +127,8 @@ async fn use_everything() {
     let (unanswered, ()) = Box::pin(soon(async { tokio::join!(biased; unanswered, client.close()) })).await;
     assert_eq!(unanswered, Err(AckError::Disconnected));
     let looks = LOOKS.get();
-    assert!(looks.iter().all(|looks| *looks >= 5), "{looks:?}");
+    // On a slow machine, what waits for a short time only may be over before it is polled.
+    assert!(looks.iter().all(|looks| *looks >= 4), "{looks:?}");
     EMITTER.take();
 }
 
