@@ -58,7 +58,9 @@ impl Credentials {
     ///
     /// If the function fails or panics, the client does not join: [`Client::join`](crate::client::Client::join) returns
     /// [`JoinError::NoCredentials`], and after a reconnect [`Incoming::ConnectError`](crate::client::Incoming::ConnectError)
-    /// holds it. The function then runs in a task of its own, so it may take its time: other namespaces do not wait.
+    /// holds it. The function then runs in a task of its own, so it may take its time: other namespaces do not wait. If the
+    /// connection is lost meanwhile and opens again, the function goes on, and what it returns is sent on the new connection:
+    /// for one namespace, it is not asked again before it has answered.
     pub fn asked<F, R, T, E>(ask: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,

@@ -157,6 +157,7 @@ impl Shared {
     fn connect(self: &Arc<Self>, state: &mut State, name: &ByteString, runtime: &Runtime) {
         if state.runtime.is_none() {
             state.runtime = Some(runtime.clone());
+            state.runs += 1;
             state.spawn(runtime.clone(), manager::run(Running::new(self)));
         }
         self.start_retries(state, name);
@@ -201,14 +202,21 @@ impl Shared {
                 let credentials = credentials.clone();
                 state.later(move || shared.request(&key, ask, credentials));
             }
+            // What the application returns, perhaps since an earlier connection, is for this request, too.
+            None if namespace.asked_in == Some(state.runs) => {}
             _ => {
+                let run = state.runs;
+                namespace.asked_in = Some(run);
                 let (credentials, runtime) = (namespace.credentials.clone(), runtime.clone());
                 state.spawn(runtime, async move {
                     if has_left {
                         tokio::time::sleep(REJOIN_PAUSE).await;
                     }
                     let credentials = credentials.ask().await;
-                    shared.request(&key, ask, credentials);
+                    let ask = shared.lock().note_asked(&key, run);
+                    if let Some(ask) = ask {
+                        shared.request(&key, ask, credentials);
+                    }
                 });
             }
         }

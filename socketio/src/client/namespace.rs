@@ -83,6 +83,9 @@ pub(super) struct Namespace {
     pub(super) phase: Phase,
     /// How often a request to join has begun.
     pub(super) asks: u64,
+    /// The [run](crate::client::shared::State::runs) of the connection's task in which the application is being asked for its
+    /// credentials.
+    pub(super) asked_in: Option<u64>,
     /// What takes back the server's consent.
     pub(super) farewell: Farewell,
     /// Whether the application waits for the first answer, which it is told instead of receiving it.
@@ -116,6 +119,7 @@ impl Namespace {
             credentials,
             phase: Phase::Waiting,
             asks: 0,
+            asked_in: None,
             farewell,
             is_joining: true,
             allowance: None,

@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) is_stuck: bool,
     /// The runtime of the task of the connection, while it runs.
     pub(super) runtime: Option<Runtime>,
+    /// How often the task of the connection was started.
+    pub(super) runs: u64,
     /// How many inboxes are full: while there is one, nothing is read.
     pub(super) full: usize,
     pub(super) last_number: u64,
@@ -222,6 +224,13 @@ impl State {
     /// Returns the namespace if it waits for this request to join to be written.
     pub(super) fn asking(&mut self, key: &Key, ask: u64) -> Option<&mut Namespace> {
         self.get(key).filter(|namespace| matches!(namespace.phase, Phase::Asking) && namespace.asks == ask)
+    }
+
+    /// Notes that the application was asked for credentials, in this run of the connection's task. Returns the request to join
+    /// that begins with them, unless the application is asked in a later run.
+    pub(super) fn note_asked(&mut self, key: &Key, run: u64) -> Option<u64> {
+        let namespace = self.get(key)?;
+        namespace.asked_in.take_if(|asked_in| *asked_in == run).map(|_| namespace.asks)
     }
 
     /// Returns whether a connection is wanted.

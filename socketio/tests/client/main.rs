@@ -10,4 +10,5 @@ mod limits;
 mod network;
 mod reconnecting;
 mod scripted;
+mod slow;
 mod support;

@@ -2,18 +2,17 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
 
 use eio_socketio::client::{Client, Incoming, JoinError, RecvError};
 use eio_socketio::engine::{self, Backoff, Message};
 use eio_socketio::{AckError, EmitError};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::support::{args, event, next, soon};
 
 /// Serves sessions by a script, at the path of Socket.IO. Returns where.
-async fn serve<F, R>(eio3: bool, script: F) -> String
+pub(crate) async fn serve<F, R>(eio3: bool, script: F) -> String
 where
     F: Fn(engine::Socket) -> R + Send + Sync + 'static,
     R: Future<Output = ()> + Send + 'static,
@@ -25,15 +24,15 @@ where
     url
 }
 
-async fn expect(socket: &mut engine::Socket, text: &str) {
+pub(crate) async fn expect(socket: &mut engine::Socket, text: &str) {
     assert_eq!(socket.recv().await.unwrap(), Message::from(text));
 }
 
-async fn say(socket: &engine::Socket, text: &str) {
+pub(crate) async fn say(socket: &engine::Socket, text: &str) {
     socket.send(text).await.unwrap();
 }
 
-fn quick(url: String) -> eio_socketio::client::ClientBuilder {
+pub(crate) fn quick(url: String) -> eio_socketio::client::ClientBuilder {
     let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(20)).unwrap();
     Client::builder(url).backoff(backoff)
 }
@@ -243,96 +242,6 @@ async fn a_server_that_does_not_answer_is_left_later() {
     root.emit("now", ()).unwrap();
     assert_eq!(soon(client.join("/slow")).await.unwrap().id().as_deref(), Some("again"));
     soon(told.recv()).await.unwrap();
-}
-
-#[tokio::test]
-async fn an_event_that_waits_for_a_rejoin_is_refused_when_nobody_answers_it() {
-    let url = serve(false, |mut socket| async move {
-        expect(&mut socket, "0/other,").await;
-        say(&socket, r#"0/other,{"sid":"other"}"#).await;
-        expect(&mut socket, "0").await;
-        say(&socket, r#"0{"sid":"one"}"#).await;
-        say(&socket, "1").await;
-        while socket.recv().await.is_ok() {}
-    })
-    .await;
-    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
-    // It keeps the connection.
-    let _other = soon(client.join("/other")).await.unwrap();
-    let mut socket = soon(client.join("/")).await.unwrap();
-    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
-    let emitter = socket.emitter();
-    let sent = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        while emitter.emit("filler", "x".repeat(1024)).is_ok() {}
-        emitter.send("waits", ()).await
-    };
-    let (rejoined, sent) = Box::pin(soon(async { tokio::join!(socket.rejoin(), sent) })).await;
-    assert!(matches!(rejoined, Err(JoinError::Timeout)));
-    assert_eq!(sent, Err(EmitError::Disconnected));
-}
-
-#[tokio::test]
-async fn a_request_to_join_after_a_reconnect_is_given_up_in_time() {
-    let (sessions, late) = (AtomicUsize::new(0), Arc::new(Notify::new()));
-    let answers = Arc::clone(&late);
-    let url = serve(false, move |mut socket| {
-        let (session, late) = (sessions.fetch_add(1, Ordering::Relaxed), Arc::clone(&late));
-        async move {
-            expect(&mut socket, "0/other,").await;
-            say(&socket, r#"0/other,{"sid":"other"}"#).await;
-            expect(&mut socket, "0").await;
-            if session == 0 {
-                say(&socket, r#"0{"sid":"one"}"#).await;
-                return;
-            }
-            late.notified().await;
-            say(&socket, r#"0{"sid":"late"}"#).await;
-            expect(&mut socket, "1").await;
-            expect(&mut socket, "0").await;
-            say(&socket, r#"0{"sid":"again"}"#).await;
-            while socket.recv().await.is_ok() {}
-        }
-    })
-    .await;
-    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
-    let _other = soon(client.join("/other")).await.unwrap();
-    let mut socket = soon(client.join("/")).await.unwrap();
-    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
-    assert!(matches!(next(&mut socket).await, Incoming::ConnectError(JoinError::Timeout)));
-    assert!(matches!(soon(socket.recv()).await, Err(RecvError::NotJoined(JoinError::Timeout))));
-    answers.notify_one();
-    soon(socket.rejoin()).await.unwrap();
-    assert_eq!(socket.id().as_deref(), Some("again"));
-}
-
-#[tokio::test]
-async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
-    let sessions = AtomicUsize::new(0);
-    let url = serve(false, move |mut socket| {
-        let session = sessions.fetch_add(1, Ordering::Relaxed);
-        async move {
-            expect(&mut socket, "0").await;
-            if session > 0 {
-                // They fill the inbox, with the end of the first session.
-                say(&socket, r#"2["missed"]"#).await;
-                say(&socket, r#"2["missed"]"#).await;
-            }
-            say(&socket, r#"0{"sid":"one"}"#).await;
-            if session > 0 {
-                while socket.recv().await.is_ok() {}
-            }
-        }
-    })
-    .await;
-    let client = quick(url).inbox(3, 1_000).connect_timeout(Duration::from_millis(100)).build().unwrap();
-    let mut socket = soon(client.join("/")).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
-    assert!(args(&mut socket, "missed").await.is_empty());
-    assert!(args(&mut socket, "missed").await.is_empty());
-    let found = next(&mut socket).await;
-    assert!(matches!(found, Incoming::Connected { .. }), "{found:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,147 @@
+//! Servers that take their time to answer a request to join, and applications that do so to prove who they are.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+
+use eio_socketio::EmitError;
+use eio_socketio::client::{Credentials, Incoming, JoinError, RecvError};
+use tokio::sync::Notify;
+
+use crate::scripted::{expect, quick, say, serve};
+use crate::support::{args, next, soon};
+
+#[tokio::test]
+async fn an_event_that_waits_for_a_rejoin_is_refused_when_nobody_answers_it() {
+    let url = serve(false, |mut socket| async move {
+        expect(&mut socket, "0/other,").await;
+        say(&socket, r#"0/other,{"sid":"other"}"#).await;
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        say(&socket, "1").await;
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    // It keeps the connection.
+    let _other = soon(client.join("/other")).await.unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let emitter = socket.emitter();
+    let sent = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        while emitter.emit("filler", "x".repeat(1024)).is_ok() {}
+        emitter.send("waits", ()).await
+    };
+    let (rejoined, sent) = Box::pin(soon(async { tokio::join!(socket.rejoin(), sent) })).await;
+    assert!(matches!(rejoined, Err(JoinError::Timeout)));
+    assert_eq!(sent, Err(EmitError::Disconnected));
+}
+
+#[tokio::test]
+async fn a_request_to_join_after_a_reconnect_is_given_up_in_time() {
+    let (sessions, late) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let answers = Arc::clone(&late);
+    let url = serve(false, move |mut socket| {
+        let (session, late) = (sessions.fetch_add(1, Ordering::Relaxed), Arc::clone(&late));
+        async move {
+            expect(&mut socket, "0/other,").await;
+            say(&socket, r#"0/other,{"sid":"other"}"#).await;
+            expect(&mut socket, "0").await;
+            if session == 0 {
+                say(&socket, r#"0{"sid":"one"}"#).await;
+                return;
+            }
+            late.notified().await;
+            say(&socket, r#"0{"sid":"late"}"#).await;
+            expect(&mut socket, "1").await;
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"again"}"#).await;
+            while socket.recv().await.is_ok() {}
+        }
+    })
+    .await;
+    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    let _other = soon(client.join("/other")).await.unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    assert!(matches!(next(&mut socket).await, Incoming::ConnectError(JoinError::Timeout)));
+    assert!(matches!(soon(socket.recv()).await, Err(RecvError::NotJoined(JoinError::Timeout))));
+    answers.notify_one();
+    soon(socket.rejoin()).await.unwrap();
+    assert_eq!(socket.id().as_deref(), Some("again"));
+}
+
+#[tokio::test]
+async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
+    let sessions = AtomicUsize::new(0);
+    let url = serve(false, move |mut socket| {
+        let session = sessions.fetch_add(1, Ordering::Relaxed);
+        async move {
+            expect(&mut socket, "0").await;
+            if session > 0 {
+                // They fill the inbox, with the end of the first session.
+                say(&socket, r#"2["missed"]"#).await;
+                say(&socket, r#"2["missed"]"#).await;
+            }
+            say(&socket, r#"0{"sid":"one"}"#).await;
+            if session > 0 {
+                while socket.recv().await.is_ok() {}
+            }
+        }
+    })
+    .await;
+    let client = quick(url).inbox(3, 1_000).connect_timeout(Duration::from_millis(100)).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    assert!(args(&mut socket, "missed").await.is_empty());
+    assert!(args(&mut socket, "missed").await.is_empty());
+    let found = next(&mut socket).await;
+    assert!(matches!(found, Incoming::Connected { .. }), "{found:?}");
+}
+
+#[tokio::test]
+async fn credentials_that_take_longer_than_a_connection_are_sent_on_the_next_one() {
+    let sessions = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sessions);
+    let url = serve(false, move |mut socket| {
+        let session = count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            match session {
+                0 => {
+                    expect(&mut socket, r#"0{"asked":1}"#).await;
+                    say(&socket, r#"0{"sid":"one"}"#).await;
+                }
+                // The client has no credentials yet.
+                1 | 2 => {}
+                _ => {
+                    expect(&mut socket, r#"0{"asked":2}"#).await;
+                    say(&socket, r#"0{"sid":"two"}"#).await;
+                    while socket.recv().await.is_ok() {}
+                }
+            }
+        }
+    })
+    .await;
+    let (asked, waiting) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let token_service = Arc::clone(&waiting);
+    let credentials = Credentials::asked(move || {
+        let (number, waiting) = (asked.fetch_add(1, Ordering::Relaxed) + 1, Arc::clone(&waiting));
+        async move {
+            if number > 1 {
+                waiting.notified().await;
+            }
+            Ok::<_, std::io::Error>(serde_json::json!({ "asked": number }))
+        }
+    });
+    let client = quick(url).auth(credentials).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    while sessions.load(Ordering::Relaxed) < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    token_service.notify_one();
+    assert!(matches!(next(&mut socket).await, Incoming::Connected { .. }));
+    assert_eq!(socket.id().as_deref(), Some("two"));
+}
