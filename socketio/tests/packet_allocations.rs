@@ -95,6 +95,11 @@ fn values_of_a_message_take_a_bounded_multiple_of_its_size_and_are_counted() {
                     kept * 3 / 4 < counted && counted < kept * 2,
                     "{what}: {kept} bytes, {counted} counted"
                 );
+                let packet = Packet::event("/", "a", args);
+                let mut written = None;
+                let found = allocation_counter::measure(|| written = MsgPackParser.encode(&packet).ok());
+                let (kept, long) = (found.bytes_current, written.expect("written").byte_len());
+                assert!(usize::try_from(kept).is_ok_and(|kept| kept < 2 * long), "{what}: {kept} for {long}");
             }
             Err(ParseError::MsgPack(MsgPackError { kind, .. })) => {
                 assert!(refused && kind == too_much, "{what}");

@@ -50,7 +50,10 @@ pub(super) fn packet(packet: &Packet) -> Result<Vec<u8>, EncodeError> {
         out.text("id");
         out.unsigned(id);
     }
-    Ok(out.0.into_vec())
+    let mut bytes = out.0.into_vec();
+    // Values take much more memory than their bytes, which may wait in many outboxes.
+    bytes.shrink_to_fit();
+    Ok(bytes)
 }
 
 fn values(args: &RawArgs) -> Result<Cow<'_, [Value]>, EncodeError> {
