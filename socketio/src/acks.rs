@@ -25,6 +25,7 @@ impl<A> Acks<A> {
 
     /// Hands an answer to the one who waits for it. Returns `false` if nobody does: the peer has made the identifier up,
     /// answers twice, or answers too late.
+    #[cfg(any(feature = "server", test))]
     pub(crate) fn answer(&mut self, id: u64, answer: A) -> bool {
         self.take(id).is_some_and(|waiting| waiting.send(answer).is_ok())
     }
