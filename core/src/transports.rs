@@ -427,6 +427,16 @@ mod tests {
     }
 
     #[test]
+    fn a_websocket_is_there_until_its_connection_has_ended() {
+        assert!(!on_polling().has_websocket());
+        assert!(on_websocket().has_websocket());
+        let mut transports = upgrading();
+        assert!(transports.has_websocket(), "a candidate counts");
+        transports.handle_websocket_end(at(1), SocketEnd::Closed);
+        assert!(!transports.has_websocket());
+    }
+
+    #[test]
     fn a_session_names_its_own_periods() {
         for heartbeat in [Heartbeat::DEFAULT, Heartbeat::from_millis(300, 200).unwrap()] {
             let session = ServerSession::eio4(heartbeat, Liveness::default(), at(0));
