@@ -1,6 +1,7 @@
 //! Requests without an upgrade: handshakes, polls, and POSTs.
 
 use core::future::poll_fn;
+use core::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -272,16 +273,19 @@ where
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let limit = usize::try_from(config.settings.max_payload()).unwrap_or(usize::MAX);
+    let mut late = pin!(tokio::time::sleep(server.http.request_timeout));
     let received = tokio::select! {
         biased;
         received = Limited::new(body, limit).collect() => received,
         // The session has ended, so the rest is not needed.
         _ = session.closed() => return Err(StatusCode::BAD_REQUEST),
-        () = tokio::time::sleep(server.http.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
+        () = &mut late => return Err(StatusCode::REQUEST_TIMEOUT),
     };
     match received {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        // In `serve_with`, the body itself may say first that it is late.
+        Err(_) if late.is_elapsed() => Err(StatusCode::REQUEST_TIMEOUT),
         Err(_) => Err(StatusCode::BAD_REQUEST),
     }
 }

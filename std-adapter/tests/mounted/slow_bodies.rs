@@ -57,6 +57,21 @@ async fn a_body_that_stops_gives_its_connection_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_post_of_a_session_that_stops_is_refused_as_late_and_not_as_broken() {
+    let address = routes().await;
+    let open = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    for piece in ["", "4"] {
+        let opened = ask(address, Duration::ZERO, &[open]).await;
+        let sid = opened.split('"').nth(3).unwrap();
+        let head = HEAD.replace("/length", &format!("/engine.io/?EIO=4&transport=polling&sid={sid}"));
+        let began = tokio::time::Instant::now();
+        let answer = ask(address, Duration::ZERO, &[&head, piece]).await;
+        assert!(answer.starts_with("408 "), "{piece:?}: {answer}");
+        assert!((TIMEOUT..TIMEOUT + Duration::from_secs(1)).contains(&began.elapsed()), "{piece:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_goes_on_and_a_route_that_works_for_long_are_left_alone() {
     let address = routes().await;
     assert_eq!(ask(address, Duration::from_secs(9), &[HEAD, "abc", "def", "ghi"]).await, "200 9");
