@@ -53,9 +53,9 @@ impl Gate {
         self.limit.filter(|limit| self.open.load(Ordering::SeqCst) >= *limit)
     }
 
-    /// Returns whether more are open than the limit allows.
-    pub(crate) fn is_overfull(&self) -> bool {
-        self.limit.is_some_and(|limit| self.open.load(Ordering::SeqCst) > limit)
+    /// Returns whether this many open connections leave no room for another one.
+    pub(crate) fn is_full_with(&self, open: usize) -> bool {
+        self.limit.is_some_and(|limit| open >= limit)
     }
 
     /// Waits until a connection has ended.
@@ -65,6 +65,12 @@ impl Gate {
 
     /// Admits one connection, unless its address has reached its limit. A connection without an address has no limit.
     pub(crate) fn enter(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<Permit> {
+        Self::count(gate, peer).map(|(permit, _)| permit)
+    }
+
+    /// As [`enter`](Self::enter). Returns also how many connections were open before, a number that no other one gets while
+    /// none ends.
+    pub(crate) fn count(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<(Permit, usize)> {
         let mut address = None;
         if let (Some(limit), Some(peer)) = (gate.limit_per_address, peer) {
             let network = network_of(peer.ip());
@@ -76,8 +82,8 @@ impl Gate {
             *count += 1;
             address = Some(Box::new(network));
         }
-        gate.open.fetch_add(1, Ordering::SeqCst);
-        Some(Permit { gate: Arc::clone(gate), address })
+        let before = gate.open.fetch_add(1, Ordering::SeqCst);
+        Some((Permit { gate: Arc::clone(gate), address }, before))
     }
 
     /// Reports that a connection could not be accepted.
@@ -161,6 +167,14 @@ mod tests {
         assert!(Gate::enter(&gate, Some(peer("192.0.2.1"))).is_some());
         drop(second);
         assert!(gate.addresses().is_empty());
+    }
+
+    #[test]
+    fn of_two_that_come_at_once_for_the_last_place_one_gets_it() {
+        let gate = Gate::new(Some(2), None);
+        let _first = Gate::enter(&gate, None);
+        let [one, other] = [(); 2].map(|()| Gate::count(&gate, None).unwrap());
+        assert_eq!([one.1, other.1].map(|before| gate.is_full_with(before)), [false, true]);
     }
 
     #[tokio::test]

@@ -28,13 +28,8 @@ where
 {
     listener.set_http2(server.http.speaks_http2());
     let mut outage = Outage::default();
-    let mut over = pin!(async {
-        tokio::select! {
-            () = server.sessions.drained() => {}
-            // The task of a session that is left may be blocked by its application.
-            () = server.sessions.given_up() => {}
-        }
-    });
+    // The task of a session that is left may be blocked by its application.
+    let mut over = pin!(server.sessions.unless_given_up(server.sessions.drained()));
     loop {
         tokio::select! {
             () = room(&server, &mut outage) => {}
@@ -46,7 +41,7 @@ where
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(permit) = enter(&server, peer) else { continue };
+                let Some((permit, _)) = enter(&server, peer) else { continue };
                 sync::spawn(connection::serve(Arc::clone(&server), stream, peer, service.clone(), permit));
             }
             Err(error) if is_about_one_connection(&error) => {}
@@ -59,22 +54,22 @@ where
     }
 }
 
-/// Admits a connection, unless its address has as many as it may have.
-fn enter(server: &ServerShared, peer: Option<SocketAddr>) -> Option<Permit> {
+/// Admits a connection, unless its address has as many as it may have. Returns also how many were open before.
+fn enter(server: &ServerShared, peer: Option<SocketAddr>) -> Option<(Permit, usize)> {
     let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
-    let permit = Gate::enter(&server.gate, peer.filter(|_| !trusted));
-    if permit.is_none() {
+    let entered = Gate::count(&server.gate, peer.filter(|_| !trusted));
+    if entered.is_none() {
         server.tell(&Incident::ConnectionRefused(peer));
     }
-    permit
+    entered
 }
 
 /// Admits a connection that somebody else has accepted, unless there are as many as there may be. It cannot wait for room
 /// in the kernel, where it would take none of the process's descriptors.
 pub(crate) fn admit(server: &ServerShared, peer: Option<SocketAddr>) -> Option<Permit> {
-    // Counted first: of several that come at once, no more are admitted than there is room for.
-    let permit = enter(server, peer)?;
-    if server.gate.is_overfull() {
+    // Counted first: of several that come at once, as many are admitted as there is room for.
+    let (permit, before) = enter(server, peer)?;
+    if server.gate.is_full_with(before) {
         server.gate.press(server.sessions.clock.now());
         server.tell(&Incident::ConnectionRefused(peer));
         return None;

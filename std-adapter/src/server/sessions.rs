@@ -158,26 +158,13 @@ impl ServerShared {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits until everything has ended, or the shutdown has stopped waiting.
-    pub(crate) async fn finished(&self) {
-        tokio::select! {
-            () = self.quiet() => {}
-            () = self.sessions.given_up() => {}
-        }
-    }
-
     /// Waits until all sessions, applications and connections have ended. The connections have then delivered the answers
     /// that ended the last sessions, and the messages before their ends.
     pub(crate) async fn quiet(&self) {
         loop {
             self.sessions.applications_ended().await;
-            let disconnected = self.disconnected.notified();
-            tokio::pin!(disconnected);
-            // Registered before the check, so that an end in between is not missed.
-            disconnected.as_mut().enable();
-            if self.connections() > 0 {
-                disconnected.await;
-            } else if self.sessions.has_finished() {
+            signalled_until(&self.disconnected, || self.connections() == 0).await;
+            if self.sessions.has_finished() {
                 return;
             }
         }
@@ -321,6 +308,14 @@ impl Sessions {
     /// Waits until the shutdown has stopped waiting.
     pub(crate) async fn given_up(&self) {
         signalled_until(&self.stopped_waiting, || self.given_up.load(Ordering::SeqCst)).await;
+    }
+
+    /// Waits for `event`, or until the shutdown has stopped waiting.
+    pub(crate) async fn unless_given_up(&self, event: impl Future<Output = ()>) {
+        tokio::select! {
+            () = event => {}
+            () = self.given_up() => {}
+        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {
