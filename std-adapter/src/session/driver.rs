@@ -92,7 +92,7 @@ pub(crate) trait Role: Sized {
     /// Drops the role's transports.
     fn break_off(driver: &mut Driver<Self>);
 
-    /// Handles that the runtime has dropped the task.
+    /// Handles that the task is over: it has ended, or the runtime has dropped it.
     fn handle_dropped(_: &mut Driver<Self>) {}
 }
 
@@ -314,7 +314,8 @@ impl<R: Role> Driver<R> {
         self.engine.session.handle_transport_error(now);
     }
 
-    /// Ends the session if the runtime drops its task, so that no caller waits for it.
+    /// Does the last work of the task, which has ended or which the runtime has dropped. In the latter case the session ends,
+    /// so that no caller waits for it.
     fn handle_dropped(&mut self) {
         let now = self.engine.now();
         self.engine.session.handle_transport_error(now);

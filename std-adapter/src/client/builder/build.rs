@@ -75,25 +75,20 @@ impl ClientBuilder {
 
     /// A limit or a time of zero would let nothing through.
     fn check_limits(&self) -> Result<(), ClientBuildError> {
-        let times = [
-            ("open_timeout", Some(self.open_timeout)),
-            ("upgrade_timeout", Some(self.upgrade_timeout)),
-            ("close_timeout", Some(self.close_timeout)),
-            ("app_stall_timeout", self.app_stall_timeout),
-            ("ping_timeout_at_most", self.ping_timeout_at_most),
+        let are_zero = [
+            ("open_timeout", self.open_timeout.is_zero()),
+            ("upgrade_timeout", self.upgrade_timeout.is_zero()),
+            ("close_timeout", self.close_timeout.is_zero()),
+            ("app_stall_timeout", self.app_stall_timeout == Some(Duration::ZERO)),
+            ("ping_timeout_at_most", self.ping_timeout_at_most == Some(Duration::ZERO)),
+            ("max_payload", self.max_payload == 0),
+            ("max_packets_per_payload", self.max_packets_per_payload == 0),
+            ("inbox messages", self.limits.inbox_messages == 0),
+            ("inbox bytes", self.limits.inbox_bytes == 0),
+            ("outbox messages", self.limits.outbox_messages == 0),
+            ("outbox bytes", self.limits.outbox_bytes == 0),
         ];
-        if let Some((name, _)) = times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
-            return Err(ClientBuildError::Zero(name));
-        }
-        let limits = [
-            ("max_payload", u64::from(self.max_payload)),
-            ("max_packets_per_payload", self.max_packets_per_payload as u64),
-            ("inbox messages", self.limits.inbox_messages as u64),
-            ("inbox bytes", self.limits.inbox_bytes as u64),
-            ("outbox messages", self.limits.outbox_messages as u64),
-            ("outbox bytes", self.limits.outbox_bytes as u64),
-        ];
-        match limits.into_iter().find(|(_, limit)| *limit == 0) {
+        match are_zero.into_iter().find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(ClientBuildError::Zero(name)),
             None => Ok(()),
         }

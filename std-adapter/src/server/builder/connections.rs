@@ -81,10 +81,11 @@ impl ServerBuilder {
     }
 
     /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included, also those of
-    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
-    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers outside of a session
-    /// then announce 1 s instead of the [idle timeout](Self::idle_timeout), but earlier announcements still hold. At
-    /// least 1. Default: no limit but the process's descriptors; the same short times apply when it runs out of them.
+    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. While connections
+    /// wait, the server closes a connection after 1 s, instead of the [request timeout](Self::request_timeout), if it has
+    /// not sent the head of a request. Answers outside of a session then announce 1 s instead of the [idle
+    /// timeout](Self::idle_timeout), but earlier announcements still hold. At least 1. Default: no limit but the process's
+    /// descriptors; the same short times apply when it runs out of them.
     ///
     /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
     /// connections.
