@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use eio_tokio::TimedBodyError;
 use http::StatusCode;
 
 use crate::forward::dial::DialError;
@@ -26,8 +27,10 @@ pub enum ForwardError {
         "the answer, with status {0}, is not that of a node with the same secret: something in front of it may refuse the request"
     )]
     NotANode(StatusCode),
-    /// The client did not send the rest of its request within [`body_timeout`](crate::forward::ForwarderBuilder::body_timeout).
-    #[error("the client has not sent the rest of its request within the body_timeout of {0:?}")]
+    /// The client did not send the rest of its request within this time: the
+    /// [`body_timeout`](crate::forward::ForwarderBuilder::body_timeout), or the
+    /// [`request_timeout`](eio_tokio::ServerBuilder::request_timeout) of a server with `serve_with` if that is shorter.
+    #[error("the client has not sent the rest of its request within {0:?}")]
     Stalled(Duration),
     /// This node leaves: it forwards no more WebSockets.
     #[error("this node leaves, and forwards no more WebSockets")]
@@ -48,6 +51,10 @@ impl ForwardError {
         while let Some(error) = cause {
             if let Some(error) = error.downcast_ref::<DialError>() {
                 return Self::Unreachable(error.clone());
+            }
+            // The server's own limit is the shorter one.
+            if let Some(TimedBodyError::Late(limit)) = error.downcast_ref::<TimedBodyError>() {
+                return Self::Stalled(*limit);
             }
             last = error;
             cause = error.source();

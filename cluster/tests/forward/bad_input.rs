@@ -1,7 +1,9 @@
 //! What clients and strangers make up, and nodes that are set up wrongly.
 
+use core::cell::Cell;
+
 use eio_cluster::forward::{Forwarder, Secret};
-use eio_tokio::Server;
+use eio_tokio::{Server, ServerBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -126,24 +128,29 @@ async fn something_else_at_the_address_of_a_node_does_not_answer_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_ends_by_a_deadline() {
-    let world = World::with(
-        |builder| builder.request_timeout(core::time::Duration::from_mins(10)),
-        |builder| builder,
-    );
-    let link = world.link();
-    let sid = open(&link).await;
-    let mut stream = link.connect().await.unwrap();
-    let head = format!(
-        "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\ncontent-length: 100\r\n\r\n4half"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let begun = Instant::now();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer).await;
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert_eq!(begun.elapsed(), ms(10_000));
-    // The node sees a request that was aborted, as from a client of its own.
-    assert_eq!(world.a.ends.next().await.1.reason.as_str(), "transport error");
+    // The forwarder's limit for a body is 10 s.
+    for (request_timeout, expected) in [(600_000, 10_000), (5_000, 5_000)] {
+        // The session's node waits for longer than the one that forwards.
+        let is_first = Cell::new(true);
+        let configure = |builder: ServerBuilder| {
+            builder.request_timeout(ms(if is_first.replace(false) { 600_000 } else { request_timeout }))
+        };
+        let world = World::with(configure, |builder| builder);
+        let link = world.link();
+        let sid = open(&link).await;
+        let mut stream = link.connect().await.unwrap();
+        let head = format!(
+            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\ncontent-length: 100\r\n\r\n4half"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let begun = Instant::now();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert_eq!(begun.elapsed(), ms(expected));
+        // The node sees a request that was aborted, as from a client of its own.
+        assert_eq!(world.a.ends.next().await.1.reason.as_str(), "transport error");
+    }
 }
 
 #[tokio::test(start_paused = true)]
