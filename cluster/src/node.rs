@@ -118,7 +118,7 @@ impl Node {
             Body::End { to, id, parts, outcome } if to == self.link.incarnation => {
                 self.requests.end(id, from.incarnation, from.node, parts, outcome);
             }
-            // For the node that had this name before; for nobody.
+            // For another node, or for the one that had this name before.
             Body::Part { .. } | Body::End { .. } | Body::Echo { .. } => {}
         }
     }
@@ -176,7 +176,7 @@ impl Node {
         for change in changes {
             log(&change);
             if let Change::Gone { incarnation, .. } = change {
-                self.requests.node_is_gone(incarnation);
+                self.requests.end_node(incarnation, Some(NoAnswer::Gone));
             }
         }
         let others = self.members().others().count();
@@ -210,7 +210,7 @@ impl Node {
             self.link.sign_to_all(Body::Echo { sent: now.as_micros() });
         }
         if due.settled {
-            self.requests.node_is_settled(self.link.incarnation);
+            self.requests.end_node(self.link.incarnation, None);
         }
         self.connected.send_if_modified(|connected| core::mem::replace(connected, is_heard) != is_heard);
     }

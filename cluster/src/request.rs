@@ -234,18 +234,10 @@ impl Requests {
         });
     }
 
-    /// Ends what is expected of this node, which now knows the others.
-    pub(crate) fn node_is_settled(&self, incarnation: u64) {
+    /// Ends what is expected of a node: it is gone, or it is this node, which now knows the others.
+    pub(crate) fn end_node(&self, incarnation: u64, why: Option<NoAnswer>) {
         for question in self.all() {
-            question.lock().end(incarnation, None);
-            question.changed.notify_one();
-        }
-    }
-
-    /// Ends what is expected of a node that is gone.
-    pub(crate) fn node_is_gone(&self, incarnation: u64) {
-        for question in self.all() {
-            question.lock().end(incarnation, Some(NoAnswer::Gone));
+            question.lock().end(incarnation, why);
             question.changed.notify_one();
         }
     }
@@ -351,7 +343,7 @@ mod tests {
         for _ in 0..2 {
             requests.end(id, 1, "a", 2, Outcome::Answered);
             requests.part(id, 1, "a", 0, "again".into());
-            requests.node_is_gone(1);
+            requests.end_node(1, Some(NoAnswer::Gone));
         }
         requests.end(id, 2, "b", 0, Outcome::Answered);
         requests.part(id, 3, "c", 0, "all were told that it is over".into());

@@ -48,12 +48,11 @@ impl Port {
     /// Does as [`next`](Self::next), for a bus that tells signs of life apart. While it has no room, there is nothing else to
     /// do for it.
     pub(super) async fn next_work(&mut self, has_room: bool) -> Option<Work> {
-        let shared = Arc::clone(&self.shared);
         loop {
             // It keeps a signal that comes before it waits.
-            let signal = if has_room { &shared.work } else { &shared.signed }.notified();
+            let signal = if has_room { &self.shared.work } else { &self.shared.signed }.notified();
             // Nothing is published any more once it is closing, so what is there afterwards is all.
-            let is_over = has_room && shared.lock().closing;
+            let is_over = has_room && self.shared.lock().closing;
             let work = self.try_work(has_room);
             if work.is_some() || is_over {
                 return work;
@@ -62,7 +61,7 @@ impl Port {
         }
     }
 
-    pub(super) fn try_work(&mut self, has_room: bool) -> Option<Work> {
+    pub(super) fn try_work(&self, has_room: bool) -> Option<Work> {
         let mut state = self.shared.lock();
         let work = state.next_work(has_room);
         self.shared.note_room(&mut state);

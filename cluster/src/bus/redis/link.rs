@@ -51,6 +51,14 @@ struct Batch {
     bytes: usize,
 }
 
+impl Batch {
+    fn publish(&mut self, command: &str, subject: &Subject, payload: &[u8]) {
+        self.bytes += payload.len();
+        self.pipeline.cmd(command).arg(subject.as_str()).arg(payload);
+        self.commands.push(Sent::Message);
+    }
+}
+
 struct Flight {
     commands: Vec<Sent>,
     is_sign: bool,
@@ -160,9 +168,7 @@ impl Link {
 
     pub(super) fn publish(&mut self, command: &str, subject: &Subject, payload: &[u8]) {
         self.unanswered += 1;
-        self.waiting.bytes += payload.len();
-        self.waiting.pipeline.cmd(command).arg(subject.as_str()).arg(payload);
-        self.waiting.commands.push(Sent::Message);
+        self.waiting.publish(command, subject, payload);
     }
 
     /// Sends a sign of life before what waits. Returns `false` if too many are unanswered: the node will say another one.
@@ -170,8 +176,8 @@ impl Link {
         if self.flights.iter().filter(|flight| flight.is_sign).count() >= MAX_SIGNS {
             return false;
         }
-        let mut batch = Batch { commands: vec![Sent::Message], ..Batch::default() };
-        batch.pipeline.cmd(command).arg(subject.as_str()).arg(payload);
+        let mut batch = Batch::default();
+        batch.publish(command, subject, payload);
         self.unanswered += 1;
         self.send(batch, true);
         true
