@@ -207,7 +207,7 @@ async fn carry(
         return None;
     };
     let client = UpgradedStream::new(client);
-    Some(relay(client, link, &received, silence, tunnel.phase.clone(), || question.ask()).await)
+    Some(relay(client, link, &received, silence, tunnel, question).await)
 }
 
 /// Returns the connection of an answer that has switched protocols, and what was read of it beyond the answer.

@@ -8,12 +8,11 @@ use std::io;
 
 use eio_tokio::UpgradedStream;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::forward::dial::Link;
-use crate::forward::question::{Asking, LOOK_AGAIN};
-use crate::forward::tunnels::Phase;
+use crate::forward::question::{Asking, LOOK_AGAIN, Question};
+use crate::forward::tunnels::{Phase, Tunnel};
 use crate::forward::way::Way;
 
 /// How long the last bytes of TLS may take behind the end.
@@ -42,14 +41,14 @@ pub(super) enum Ended {
 }
 
 /// Carries the bytes until both sides have ended or one fails. If nothing comes from the node for longer than `silence`, it is
-/// [asked](Asking) whether the session lives. `received` came from the node behind its answer.
+/// [asked](Question::ask) whether the session lives. `received` came from the node behind its answer.
 pub(super) async fn relay(
     client: UpgradedStream,
     node: Link,
     received: &[u8],
     silence: Duration,
-    mut phase: watch::Receiver<Phase>,
-    ask: impl Fn() -> Asking,
+    tunnel: &Tunnel,
+    question: &Question,
 ) -> Ended {
     let mut relay = Relay {
         client,
@@ -60,11 +59,10 @@ pub(super) async fn relay(
         moved_at: Instant::now(),
         doubt: Doubt::None,
     };
-    let mut phases = phase.clone();
-    let mut gone = pin!(phases.wait_for(|phase| *phase == Phase::Gone));
+    let mut gone = pin!(tunnel.reaches(Phase::Gone));
     let ended = {
         let mut timer = pin!(sleep(silence));
-        let mut leaving = pin!(phase.wait_for(|phase| *phase != Phase::Open));
+        let mut leaving = pin!(tunnel.reaches(Phase::Leaving));
         let mut is_leaving = false;
         poll_fn(|cx| {
             if !is_leaving && leaving.as_mut().poll(cx).is_ready() {
@@ -72,10 +70,10 @@ pub(super) async fn relay(
                 relay.up.leave();
                 relay.down.leave();
             }
-            if let Poll::Ready(ended) = relay.poll(cx, timer.as_mut(), &ask) {
+            if let Poll::Ready(ended) = relay.poll(cx, timer.as_mut(), question) {
                 return Poll::Ready(ended);
             }
-            gone.as_mut().poll(cx).map(|_| Ended::CutOff)
+            gone.as_mut().poll(cx).map(|()| Ended::CutOff)
         })
         .await
     };
@@ -88,7 +86,7 @@ pub(super) async fn relay(
         tokio::select! {
             biased;
             _ = farewell => {}
-            _ = gone => {}
+            () = gone => {}
         }
     } else {
         client.reset();
@@ -121,12 +119,7 @@ enum Doubt {
 
 impl Relay {
     /// Moves all that is ready, and looks at the clock only then.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut timer: Pin<&mut Sleep>,
-        ask: &impl Fn() -> Asking,
-    ) -> Poll<Ended> {
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>, question: &Question) -> Poll<Ended> {
         let moved = match self.down.poll_move(cx, &mut self.node, &mut self.client) {
             Ok(moved) => moved,
             Err(error) => return Poll::Ready(Ended::Failed(error)),
@@ -157,7 +150,7 @@ impl Relay {
             match self.doubt {
                 Doubt::Dead => return Poll::Ready(Ended::Silent(self.silence)),
                 _ if Instant::now() < due => timer.as_mut().reset(due),
-                _ => self.doubt = Doubt::Asked(ask()),
+                _ => self.doubt = Doubt::Asked(question.ask()),
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) struct Tunnels {
 #[derive(Debug)]
 pub(super) struct Tunnel {
     open: watch::Sender<usize>,
-    pub(super) phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl Tunnels {
