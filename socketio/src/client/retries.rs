@@ -103,6 +103,8 @@ impl Parcels {
 
     /// Returns all events that wait, which nobody will send.
     fn give_up(&mut self) -> VecDeque<Parcel> {
+        // The one that was under way is gone with its task.
+        self.over = self.taken;
         self.bytes = 0;
         std::mem::take(&mut self.queue)
     }
@@ -126,7 +128,12 @@ struct Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let unsent = self.shared.lock().get(&self.key).map(|namespace| namespace.parcels.give_up());
+        let unsent = {
+            let mut state = self.shared.lock();
+            // Somebody may wait until all are over.
+            state.note_change();
+            state.get(&self.key).map(|namespace| namespace.parcels.give_up())
+        };
         // Without the lock: whoever waits for an answer is woken.
         drop(unsent);
     }

@@ -247,6 +247,21 @@ async fn a_client_that_does_not_reconnect_joins_again_after_it_has_left() {
 }
 
 #[test]
+fn a_client_whose_runtime_has_ended_with_unanswered_events_closes_at_once() {
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    let (first, second) = (build(), build());
+    let url = servers.block_on(serve(&server()));
+    let client = Client::builder(url).retries(1, Duration::from_secs(10)).build().unwrap();
+    let socket = first.block_on(soon(client.join("/"))).unwrap();
+    for _ in 0..2 {
+        socket.emit("silent", ()).unwrap();
+    }
+    drop(first);
+    second.block_on(async { soon(client.close()).await });
+}
+
+#[test]
 fn a_client_goes_on_in_another_runtime_after_its_own_has_ended() {
     let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let servers = tokio::runtime::Runtime::new().unwrap();
