@@ -158,7 +158,7 @@ impl Server {
 
     async fn serve_by(&self, listener: impl Listener, service: impl Answers) -> std::io::Result<()> {
         accept::serve(Arc::clone(&self.shared), listener, service).await;
-        self.shared.sessions.unless_given_up(self.shared.quiet()).await;
+        self.shared.finished().await;
         Ok(())
     }
 

@@ -28,8 +28,13 @@ where
 {
     listener.set_http2(server.http.speaks_http2());
     let mut outage = Outage::default();
-    // The task of a session that is left may be blocked by its application.
-    let mut over = pin!(server.sessions.unless_given_up(server.sessions.drained()));
+    let mut over = pin!(async {
+        tokio::select! {
+            () = server.sessions.drained() => {}
+            // The task of a session that is left may be blocked by its application.
+            () = server.sessions.given_up() => {}
+        }
+    });
     loop {
         tokio::select! {
             () = room(&server, &mut outage) => {}

@@ -158,6 +158,14 @@ impl ServerShared {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// Waits until everything has ended, or the shutdown has stopped waiting.
+    pub(crate) async fn finished(&self) {
+        tokio::select! {
+            () = self.quiet() => {}
+            () = self.sessions.given_up() => {}
+        }
+    }
+
     /// Waits until all sessions, applications and connections have ended. The connections have then delivered the answers
     /// that ended the last sessions, and the messages before their ends.
     pub(crate) async fn quiet(&self) {
@@ -308,14 +316,6 @@ impl Sessions {
     /// Waits until the shutdown has stopped waiting.
     pub(crate) async fn given_up(&self) {
         signalled_until(&self.stopped_waiting, || self.given_up.load(Ordering::SeqCst)).await;
-    }
-
-    /// Waits for `event`, or until the shutdown has stopped waiting.
-    pub(crate) async fn unless_given_up(&self, event: impl Future<Output = ()>) {
-        tokio::select! {
-            () = event => {}
-            () = self.given_up() => {}
-        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {
