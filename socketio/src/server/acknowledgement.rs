@@ -76,12 +76,7 @@ impl Asked {
         // Before the event is sent, because the answer may be fast.
         let answer = socket.with_acks(|acks| acks.insert(id)).ok_or(EmitError::Disconnected)?;
         let asked = Self { socket, id, answer };
-        let link = asked.socket.link();
-        link.send(encoded).inspect_err(|error| {
-            if let EmitError::Full = error {
-                link.note_full();
-            }
-        })?;
+        asked.socket.link().send_or_close(encoded)?;
         Ok(asked)
     }
 

@@ -108,6 +108,8 @@ impl Connection {
                 self.tell_ends(cx);
             }
             while let Poll::Ready(done) = self.running.poll(cx) {
+                // The patience with handlers begins anew.
+                self.closed = None;
                 self.finish(done, cx);
             }
             self.poll_sending(cx);
@@ -142,8 +144,7 @@ impl Connection {
         if !self.is_leaving || self.close_at.is_none() || self.link.is_busy() {
             return false;
         }
-        let sender = &self.link.sender;
-        let flushed = self.flushed.get_or_insert_with(|| flushed(sender.clone()));
+        let flushed = self.flushed.get_or_insert_with(|| self.link.flushed());
         let is_over = flushed.as_mut().poll(cx).is_ready();
         if is_over {
             self.flushed = None;
@@ -256,13 +257,6 @@ impl Connection {
         }
         Reason::Session(session.reason)
     }
-}
-
-fn flushed(sender: eio_tokio::Sender) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(async move {
-        // A session that has ended is closed.
-        let _ = sender.flush().await;
-    })
 }
 
 /// Returns the end of the session, once this time has passed as well.

@@ -17,13 +17,7 @@ pub(crate) fn send(sockets: &[Socket], encoded: &Encoded) -> Broadcast {
         let senders = sockets.iter().map(Socket::engine);
         return first.engine().server().broadcast_batch_to(senders, encoded.messages().cloned());
     }
-    count(sockets, |socket| {
-        let sent = socket.link().send(encoded.clone());
-        if let Err(EmitError::Full) = sent {
-            socket.link().note_full();
-        }
-        sent
-    })
+    count(sockets, |socket| socket.link().send_or_close(encoded.clone()))
 }
 
 /// Sends an event to those of the sockets whose transports take it at once.

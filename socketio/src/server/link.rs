@@ -247,9 +247,25 @@ impl Link {
             Step::Send(encoded) => Box::pin(async move {
                 let _ = sender.send_batch(encoded.into_messages()).await;
             }),
-            Step::Flush => Box::pin(async move {
-                let _ = sender.flush().await;
-            }),
+            Step::Flush => self.flushed(),
+        })
+    }
+
+    /// Returns the moment when all that was sent before is on its way, or the session has ended.
+    pub(crate) fn flushed(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let sender = self.sender.clone();
+        Box::pin(async move {
+            // A session that has ended is closed.
+            let _ = sender.flush().await;
+        })
+    }
+
+    /// Sends a packet as [`send`](Self::send) does. A client that has no room for it may be [closed](crate::WhenFull::Close).
+    pub(crate) fn send_or_close(&self, encoded: Encoded) -> Result<(), EmitError> {
+        self.send(encoded).inspect_err(|error| {
+            if let EmitError::Full = error {
+                self.note_full();
+            }
         })
     }
 

@@ -234,7 +234,7 @@ impl<V: Member> Rooms<V> {
     }
 
     /// Returns whether this socket is a member, and not another one of the same identifier.
-    fn contains(&self, member: &V) -> bool {
+    pub(crate) fn contains(&self, member: &V) -> bool {
         self.get(member.id()).is_some_and(|known| known.key() == member.key())
     }
 

@@ -345,9 +345,8 @@ impl Inner {
         offset: &Offset,
         encoded: &Encoded,
     ) -> Result<(), EmitError> {
-        if self.rooms.get(socket.id().as_str()) != Some(socket) {
-            let is_away = self.away(trail.pid()).is_some();
-            return is_away.then_some(()).ok_or(EmitError::Disconnected);
+        if !self.rooms.contains(socket) {
+            return self.away(trail.pid()).map(|_| ()).ok_or(EmitError::Disconnected);
         }
         match socket.link().send(encoded.clone()) {
             // Its session has ended, and so the socket is about to end.

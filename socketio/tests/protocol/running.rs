@@ -159,6 +159,21 @@ async fn handlers_that_do_not_end_keep_a_client_that_is_gone_for_half_a_minute()
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_handler_that_ends_renews_the_patience_although_it_makes_too_little_room() {
+    let (world, mut client) = world_with(|builder| builder.max_running(100, 1000)).await;
+    send_work(&mut client, 0..1).await;
+    client.send(&format!(r#"2["wait",1,"{}"]"#, "x".repeat(1000))).await;
+    send_work(&mut client, 2..3).await;
+    drop(client);
+    assert_eq!(world.journal.read().await, ["begins 0", "begins 1"]);
+    assert_eq!(next_second(&world).await, ["ends 0"]);
+    tokio::time::sleep(ms(29_999)).await;
+    assert_eq!(world.journal.read().await, [""; 0]);
+    tokio::time::sleep(ms(1)).await;
+    assert_eq!(world.journal.read().await, leaves("transport close"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_behind_an_answer_that_a_client_does_not_read_is_handled_once_the_client_is_gone() {
     let (world, mut client) = world().await;
     let text = "x".repeat(100_000);
