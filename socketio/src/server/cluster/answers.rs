@@ -106,9 +106,6 @@ impl FarAnswers {
     /// Notes that a node says nothing more, and why. It may be one that was not known when the question was asked, or this
     /// node, if it does not know all others.
     fn end(&mut self, name: &Arc<str>, reason: NoAnswer) {
-        if self.missing.iter().any(|missing| *missing.node == **name) {
-            return;
-        }
         let node = self.nodes.remove(name).unwrap_or_default();
         for id in node.awaited {
             let error = match reason {
@@ -117,7 +114,9 @@ impl FarAnswers {
             };
             self.ready.push_back((Responder::far(id, Arc::clone(name)), Err(error)));
         }
-        if !(node.is_heard && reason == NoAnswer::Late) {
+        let is_known = self.missing.iter().any(|missing| *missing.node == **name);
+        let has_answered = node.is_heard && reason == NoAnswer::Late;
+        if !(is_known || has_answered) {
             self.missing.push(MissingNode { node: String::from(&**name), reason });
         }
     }
