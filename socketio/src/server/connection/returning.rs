@@ -23,8 +23,9 @@ impl Connection {
     /// client join if the middlewares have seen the data with which it wants to, and asks them if they have not.
     pub(super) fn admit(&mut self, socket: &Socket, is_checked: bool, cx: &mut Context<'_>) {
         let before = self.before(socket);
-        let Some(being_told) = before.and_then(|before| socket.space().being_told(&before.pid)) else {
-            return self.admit_now(socket, is_checked, cx);
+        let being_told = before.as_ref().and_then(|before| socket.space().being_told(&before.pid));
+        let Some(being_told) = being_told else {
+            return self.admit_now(socket, before, is_checked, cx);
         };
         let sender = self.link.sender.clone();
         let waiting = async move {
@@ -42,12 +43,13 @@ impl Connection {
     pub(super) fn admit_late(&mut self, socket: &Socket, is_checked: bool, cx: &mut Context<'_>) {
         // One that has gone meanwhile takes nothing with it.
         if socket.stage().is_some() && self.engine.end().is_none() {
-            self.admit_now(socket, is_checked, cx);
+            let before = self.before(socket);
+            self.admit_now(socket, before, is_checked, cx);
         }
     }
 
-    fn admit_now(&mut self, socket: &Socket, is_checked: bool, cx: &mut Context<'_>) {
-        if self.recover(socket, is_checked, cx) {
+    fn admit_now(&mut self, socket: &Socket, before: Option<Before>, is_checked: bool, cx: &mut Context<'_>) {
+        if before.is_some_and(|before| self.recover(socket, &before, is_checked, cx)) {
             return;
         }
         if !is_checked {
@@ -59,8 +61,13 @@ impl Connection {
 
     /// Puts the socket that a client had before it was away in the place of the one that wants to join. Returns `false` if
     /// there is none, not everything that it has missed is known, or the application has not been told of the end.
-    fn recover(&mut self, socket: &Socket, is_checked: bool, cx: &mut Context<'_>) -> bool {
-        let Some(Before { pid, offset }) = self.before(socket) else { return false };
+    fn recover(
+        &mut self,
+        socket: &Socket,
+        Before { pid, offset }: &Before,
+        is_checked: bool,
+        cx: &mut Context<'_>,
+    ) -> bool {
         // It is dropped without the lock of the namespace: it is the application's.
         let mut unused = None;
         let create = |kept: Kept| {
@@ -76,7 +83,7 @@ impl Connection {
             Some(restored)
         };
         let accept = |socket: &Socket| self.accept(socket);
-        let Some(restored) = socket.space().restore(&pid, offset.as_deref(), create, accept) else {
+        let Some(restored) = socket.space().restore(pid, offset.as_deref(), create, accept) else {
             return false;
         };
         if let Some(values) = socket.stored() {
