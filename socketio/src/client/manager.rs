@@ -97,7 +97,7 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
             sent = transmit(&sender, work.stuck), if !has_ended => shared.unstuck(sent),
             // A close packet beside the packets before it would overtake what they say, on some servers.
             _ = sender.flush(), if closing.is_final && !closing.is_closed => closing.close(&socket),
-            () = tokio::time::sleep_until(closing.deadline()), if closing.is_waiting() => closing.expire(&socket),
+            () = until(closing.deadline()) => closing.expire(&socket),
             () = until(deadline), if reads => shared.give_up_late(reads_since),
             () = shared.task.notified() => {}
         }
@@ -146,12 +146,9 @@ struct Closing {
 }
 
 impl Closing {
-    fn is_waiting(&self) -> bool {
-        self.since.is_some() && !self.is_closed
-    }
-
-    fn deadline(&self) -> Instant {
-        self.since.unwrap_or_else(Instant::now) + CLOSING_TIME
+    /// Returns when the session is closed although something could not be sent.
+    fn deadline(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.is_closed).map(|since| since + CLOSING_TIME)
     }
 
     fn close(&mut self, socket: &ClientSocket) {

@@ -49,13 +49,11 @@ impl Unanswered {
     }
 
     /// Returns whether all of them have been answered or given up, or their namespaces were left.
-    pub(super) fn is_over(&self, state: &State) -> bool {
-        let waits = |(key, taken): &(Key, u64)| {
-            let namespace = state.namespaces.get(&key.name);
-            namespace
-                .is_some_and(|namespace| namespace.number == key.number && namespace.parcels.over < *taken)
+    pub(super) fn is_over(&self, state: &mut State) -> bool {
+        let mut waits = |(key, taken): &(Key, u64)| {
+            state.get(key).is_some_and(|namespace| namespace.parcels.over < *taken)
         };
-        !self.0.iter().any(waits)
+        !self.0.iter().any(&mut waits)
     }
 }
 

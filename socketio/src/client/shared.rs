@@ -198,10 +198,9 @@ impl Shared {
 impl Shared {
     /// Waits until what was sent before has been passed on. Returns whether it has.
     pub(super) async fn passed(&self, mark: Mark) -> bool {
-        let passed = self.until(|state| match &state.session {
-            _ if state.outbox.has_passed(mark.count) && mark.unanswered.is_over(state) => Some(true),
-            Some(_) => None,
-            None => Some(false),
+        let passed = self.until(|state| {
+            let has_passed = state.outbox.has_passed(mark.count) && mark.unanswered.is_over(state);
+            (has_passed || state.session.is_none()).then_some(has_passed)
         });
         passed.await && mark.sender.flush().await.is_ok()
     }

@@ -79,17 +79,15 @@ fn packet(value: Value) -> Result<Packet, MsgPackErrorKind> {
     if socketio::Packet::disconnect().in_namespace(&namespace).is_err() {
         return Err(MsgPackErrorKind::InvalidNamespace);
     }
-    let data = members.swap_remove("data");
+    let data = members.swap_remove("data").filter(|data| *data != Value::Null);
     let body = match members.get("type").and_then(Value::as_u64).ok_or(MsgPackErrorKind::InvalidType)? {
         0 => match data {
-            None | Some(Value::Null) => Body::Connect(RawArgs::none()),
+            None => Body::Connect(RawArgs::none()),
             Some(data @ Value::Object(_)) => Body::Connect(RawArgs::from_values([data])),
             Some(_) => return Err(MsgPackErrorKind::WrongData(Expected::Object)),
         },
-        1 => match data {
-            None | Some(Value::Null) => Body::Disconnect,
-            Some(_) => return Err(MsgPackErrorKind::WrongData(Expected::Nothing)),
-        },
+        1 if data.is_some() => return Err(MsgPackErrorKind::WrongData(Expected::Nothing)),
+        1 => Body::Disconnect,
         2 => event(data, id)?,
         3 => match data {
             // No event has this number.

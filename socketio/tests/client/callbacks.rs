@@ -17,7 +17,7 @@ use eio_socketio::{
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::support::{next, serve, soon};
+use crate::support::{next, runtime, serve, soon};
 
 thread_local! {
     static EMITTER: RefCell<Option<Emitter>> = const { RefCell::new(None) };
@@ -137,7 +137,7 @@ fn the_code_of_the_application_may_use_the_client_whenever_it_runs() {
     let (tell, told) = mpsc::channel();
     // What waits for itself cannot be timed out in its own thread.
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime();
         tracing::subscriber::with_default(LookingLog, || runtime.block_on(use_everything()));
         tell.send(())
     });

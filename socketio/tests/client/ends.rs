@@ -8,7 +8,7 @@ use eio_socketio::client::{Client, DisconnectReason, Incoming, JoinError, RecvEr
 use eio_socketio::engine::Transport;
 use eio_socketio::{AckError, EmitError, Namespace, Server};
 
-use crate::support::{Way, next, serve, soon};
+use crate::support::{Way, next, runtime, serve, soon};
 
 fn server() -> Server {
     let namespace = || {
@@ -106,8 +106,4 @@ fn a_runtime_that_ends_before_the_client_has_begun_leaves_a_client_that_can_join
             soon(client.close()).await;
         });
     }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -9,7 +9,7 @@ use eio_socketio::{AckError, Auth, Data, EmitError, Namespace, Refusal, Reply, S
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::support::{Way, args, next, serve, soon};
+use crate::support::{Way, args, next, runtime, serve, soon};
 
 #[derive(serde::Deserialize)]
 struct Login {
@@ -248,9 +248,8 @@ async fn a_client_that_does_not_reconnect_joins_again_after_it_has_left() {
 
 #[test]
 fn a_client_whose_runtime_has_ended_with_unanswered_events_closes_at_once() {
-    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let servers = tokio::runtime::Runtime::new().unwrap();
-    let (first, second) = (build(), build());
+    let (first, second) = (runtime(), runtime());
     let url = servers.block_on(serve(&server()));
     let client = Client::builder(url).retries(1, Duration::from_secs(10)).build().unwrap();
     let socket = first.block_on(soon(client.join("/"))).unwrap();
@@ -263,9 +262,8 @@ fn a_client_whose_runtime_has_ended_with_unanswered_events_closes_at_once() {
 
 #[test]
 fn a_client_goes_on_in_another_runtime_after_its_own_has_ended() {
-    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let servers = tokio::runtime::Runtime::new().unwrap();
-    let (first, second) = (build(), build());
+    let (first, second) = (runtime(), runtime());
     let url = servers.block_on(serve(&server()));
     let client = Client::builder(url).retries(1, Duration::from_secs(10)).build().unwrap();
     let mut socket = first.block_on(soon(client.join("/"))).unwrap();

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use eio_socketio::client::{Client, Incoming, Socket};
-use eio_socketio::engine::Backoff;
 use eio_socketio::{EmitError, Namespace, RawArgs, Reply, Server};
 
+use crate::scripted::quick;
 use crate::support::{event, next, serve, soon};
 
 fn server() -> Server {
@@ -41,10 +41,9 @@ async fn a_full_inbox_stops_the_client_and_loses_nothing() {
 
 /// A client with small inboxes that gives its application little time to receive.
 fn quick_to_stall(url: String) -> Client {
-    Client::builder(url)
+    quick(url)
         .inbox(8, 1_000_000)
         .engine(|engine| engine.inbox(4, 100_000).app_stall_timeout(Duration::from_millis(200)))
-        .backoff(Backoff::new(Duration::from_millis(10), Duration::from_millis(20)).unwrap())
         .build()
         .unwrap()
 }
