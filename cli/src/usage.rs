@@ -14,7 +14,7 @@ use crate::output::OutputError;
 /// The exit code if output cannot be written.
 pub(crate) const NO_OUTPUT: u8 = 1;
 
-/// The exit code if the command line or a setting is wrong.
+/// The exit code if a command does not begin: the command line or a setting is wrong, or what it names cannot be used.
 pub(crate) const BAD_USAGE: u8 = 2;
 
 /// Why the program exits without running a command, or before the command has done its work.

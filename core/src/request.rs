@@ -120,8 +120,8 @@ impl<'h> Request<'h> {
                 (revision, Self::of_session(head, sid, is_websocket)?)
             }
         };
-        // The bytes of a body that nobody reads would be taken for the next request.
-        if !matches!(action, Action::Post { .. }) && head.announces_body() {
+        // The bytes of a body that nobody reads would be taken for the next request. `Opening::check` has looked for one.
+        if matches!(action, Action::Open(None) | Action::Poll { .. }) && head.announces_body() {
             return Err(Refusal::BadRequest);
         }
         let base64_only = head.query_value("b64").is_some_and(|value| !value.is_empty());

@@ -348,9 +348,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Does what [`reach`](Self::reach) does, and calls `put` after each step, which may put a frame if there is room. The
     /// goal does not wait for it.
     ///
-    /// This is the only place where this crate waits for the stream. Each turn polls the read,
-    /// the write and the clock, in that order. So neither direction starves the other, and a deadline is acted on only
-    /// when there was nothing to read.
+    /// This is the only place where this crate waits for the stream. Each turn polls the read, the write and the clock, in
+    /// that order. So neither direction starves the other. What is due although there is always something to read,
+    /// `State::keep_up` does.
     async fn reach_while(
         &mut self,
         goal: Goal<'_>,

@@ -311,7 +311,7 @@ impl<'b> State<'b> {
         self.deadline().max(self.catch_up_until)
     }
 
-    /// Expires the session if its deadline has passed. Call it only when nothing is left to read, or too much has been read.
+    /// Expires the session if its deadline has passed. Call it only when nothing is left to read.
     pub(crate) fn expire(&mut self, now: Instant) {
         if self.wake_at() <= now && self.may_expire_at(now) == now {
             self.session.handle_timeout(now);

@@ -30,6 +30,9 @@ impl Stop {
     }
 }
 
+/// Tests that take this many times as long with a fault as without it do not end.
+pub(crate) const PATIENCE: u32 = 6;
+
 /// Shorthand for the failure of a part.
 pub(crate) fn failed<T>(sentence: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Failed(sentence.into()))
@@ -180,6 +183,14 @@ impl<'a> Job<'a> {
     /// Returns the date of today in UTC, such as 2026-11-30.
     pub(crate) fn today(&mut self) -> Result<String, Stop> {
         Ok(self.run(&mut command("date --utc +%F"))?.trim().to_owned())
+    }
+
+    /// Builds tests, and returns how long they then take. They must pass.
+    pub(crate) fn time(&mut self, build: &mut Command, tests: &mut Command) -> Result<Duration, Stop> {
+        self.run(build)?;
+        let watch = Stopwatch::start();
+        self.run(tests)?;
+        Ok(watch.elapsed())
     }
 
     /// Returns the short name of the last commit.

@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -41,9 +42,13 @@ impl Circumstances {
             commit.push_str(" with changes that were not committed");
         }
         let processors = available_parallelism().map_or(1, core::num::NonZero::get);
-        let ours =
-            |(name, value): (String, String)| name.starts_with("EIO_").then(|| format!("{name}={value}"));
-        Ok(Self { date, commit, processors, settings: std::env::vars().filter_map(ours).collect() })
+        let ours = |(name, value): (OsString, OsString)| {
+            let setting = format!("{}={}", name.display(), value.display());
+            setting.starts_with("EIO_").then_some(setting)
+        };
+        let mut settings: Vec<_> = std::env::vars_os().filter_map(ours).collect();
+        settings.sort();
+        Ok(Self { date, commit, processors, settings })
     }
 }
 

@@ -22,7 +22,7 @@ use results::{Results, Row};
 use subjects::{Arguments, SUBJECTS, Stage, Subject};
 use tree::Tree;
 
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, PATIENCE, Stop, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -190,7 +190,6 @@ impl Laboratory<'_, '_> {
     /// How long the tests of a stage may take with a mutant. The first time, runs them without one.
     fn patience(&mut self, subject: &Subject, stage: &Stage, programs: Arguments) -> Result<Duration, Stop> {
         const LEAST: Duration = Duration::from_secs(10);
-        const FACTOR: u32 = 6;
         if let Some(&patience) = self.patience.get(&(subject.package, programs)) {
             return Ok(patience);
         }
@@ -200,10 +199,9 @@ impl Laboratory<'_, '_> {
             test.args([subject.package, "--features", subject.features]).args(programs);
             test
         };
-        self.job.run(cargo_test(&self.tree).arg("--no-run"))?;
-        let watch = Stopwatch::start();
-        self.job.run(stage.limit(&mut cargo_test(&self.tree)))?;
-        let patience = (watch.elapsed() * FACTOR).max(LEAST);
+        let mut build = cargo_test(&self.tree);
+        let took = self.job.time(build.arg("--no-run"), stage.limit(&mut cargo_test(&self.tree)))?;
+        let patience = (took * PATIENCE).max(LEAST);
         self.patience.insert((subject.package, programs), patience);
         Ok(patience)
     }

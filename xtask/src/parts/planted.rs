@@ -7,36 +7,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::job::{Job, Stop, command, failed};
+use crate::job::{Job, PATIENCE, Stop, command, failed};
 use crate::stopwatch::{Spoken, Stopwatch};
 use faults::{FAULTS, Fault, Suite};
 
-/// Tests that take so many times as long with a fault as without it, and at least so long, do not end: the runner names a test
-/// that is slow only after a minute.
-const FACTOR: u32 = 6;
+/// Tests with a fault get at least this long: the runner names a test that is slow only after a minute.
 const LEAST: Duration = Duration::from_mins(3);
 
 /// Plants one fault after the other. Each must compile, and must make a test fail, or never end, that passes without it.
 pub(crate) fn find(job: &mut Job<'_>) -> Result<(), Stop> {
     let tree = job.workspace.target.join("planted");
     copy_tree(job, &tree)?;
-    let mut patience = Vec::new();
-    for (suite, _) in FAULTS {
-        job.run(tests(job, &tree, *suite).arg("--no-run"))?;
-        let watch = Stopwatch::start();
-        job.run(&mut tests(job, &tree, *suite)).map_err(|stop| {
+    let mut planted = Vec::new();
+    for (suite, faults) in FAULTS {
+        let (mut build, mut sound) = (tests(job, &tree, *suite), tests(job, &tree, *suite));
+        let took = job.time(build.arg("--no-run"), &mut sound).map_err(|stop| {
             Stop::Failed(format!("without a fault, the tests do not pass: {}", stop.sentence()))
         })?;
-        let took = watch.elapsed();
         println!("[planted-faults] {}: its tests pass without a fault, in {}", suite.name(), Spoken(took));
-        patience.push((took * FACTOR).max(LEAST));
+        let patience = (took * PATIENCE).max(LEAST);
+        planted.extend(faults.iter().map(|fault| (*suite, fault, patience)));
     }
     let mut missed = Vec::new();
-    let faults = FAULTS
-        .iter()
-        .zip(patience)
-        .flat_map(|((suite, faults), patience)| faults.iter().map(move |fault| (*suite, fault, patience)));
-    for (suite, fault, patience) in faults {
+    for (suite, fault, patience) in planted {
         let watch = Stopwatch::start();
         let finding = plant(job, &tree, suite, fault, patience)?;
         let took = Spoken(watch.elapsed());
