@@ -5,6 +5,7 @@
 //! the other side's process said, in the order in which it happened.
 
 mod browser;
+mod cable;
 mod child;
 mod daemon;
 mod events;
@@ -22,6 +23,7 @@ mod stock_session;
 mod test_server;
 
 pub use browser::Browser;
+pub use cable::Cable;
 pub use child::{Child, interop_folder};
 pub use daemon::{Daemon, Folder, free_port};
 pub use events::{Event, Events};

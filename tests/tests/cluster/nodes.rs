@@ -1,11 +1,11 @@
 //! Stock clients of three nodes behind a balancer that knows nothing of sessions: what they see when a node, the bus or a
 //! cable fails.
 
-use eio_tests::interop::{Case, Log, Network};
+use eio_tests::interop::{Cable, Case, Log, Network};
 
 use crate::cases;
 use crate::crowd::Crowd;
-use crate::servers::{Cable, Kind, Server};
+use crate::servers::{Kind, Server};
 use crate::whole::{Client, Clients, Node, Nodes, two_periods};
 
 /// From polling to a WebSocket, as clients do by default; and each alone.
@@ -85,10 +85,10 @@ async fn a_bus_that_is_lost_ends_no_session_and_is_found_again(log: Log) {
 
 async fn a_node_that_alone_loses_the_bus_keeps_its_clients(log: Log) {
     let bus = Server::start(Kind::Redis, "", &log).await;
-    let cable = Cable::to(bus.port).await;
-    let mut nodes = Nodes::start_with(bus, format!("redis://127.0.0.1:{}", cable.port), "1s", &log).await;
+    let cable = Cable::start(([127, 0, 0, 1], bus.port).into()).await;
+    let mut nodes = Nodes::start_with(bus, format!("redis://127.0.0.1:{}", cable.port()), "1s", &log).await;
     let mut clients = Clients::open(&nodes.url(), 4, &EACH, &log).await;
-    cable.cut();
+    cable.cut_until_mended();
     nodes.each[2].event("bus", &[("up", false.into())]).await;
     for at in [0, 1] {
         nodes.each[at].sees("c", "gone").await;

@@ -7,57 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eio_cluster::bus::{Bus, BusState, BusStatus, Direct, Nats, Redis};
 use eio_cluster::bytes::Bytes;
 use eio_tests::interop::{Daemon, Folder, Log, free_port, soon};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Redis,
     Nats,
-}
-
-/// A way to a server on this machine that can be cut.
-pub(crate) struct Cable {
-    pub(crate) port: u16,
-    is_cut: watch::Sender<bool>,
-}
-
-impl Cable {
-    pub(crate) async fn to(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
-        let is_cut = watch::Sender::new(false);
-        let state = is_cut.subscribe();
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let mut state = state.clone();
-                tokio::spawn(async move {
-                    let carry = async {
-                        let mut far = TcpStream::connect(("127.0.0.1", server)).await?;
-                        tokio::io::copy_bidirectional(&mut near, &mut far).await
-                    };
-                    tokio::select! {
-                        biased;
-                        _ = state.wait_for(|is_cut| *is_cut) => {}
-                        _ = carry => {}
-                    }
-                });
-            }
-        });
-        Self { port, is_cut }
-    }
-
-    /// Ends all connections, and each new one.
-    pub(crate) fn cut(&self) {
-        self.is_cut.send_replace(true);
-    }
-
-    pub(crate) fn mend(&self) {
-        self.is_cut.send_replace(false);
-    }
 }
 
 /// A server that can be stopped and started again on the same port.

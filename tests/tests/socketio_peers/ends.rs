@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use eio_socketio::Socket;
-use eio_tests::interop::{Case, Log, Mode, soon};
+use eio_tests::interop::{Cable, Case, Log, Mode, soon};
 use serde_json::json;
 
-use crate::cable::Cable;
 use crate::client::{Client, start_process};
 use crate::peer::{Library, Peer};
 use crate::server::TestServer;

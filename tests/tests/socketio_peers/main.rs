@@ -4,7 +4,6 @@
 //! `cargo xtask test socketio-peers` installs those programs and runs this, as root, which network namespaces need.
 
 mod acknowledgements;
-mod cable;
 mod client;
 mod ends;
 mod gateway;

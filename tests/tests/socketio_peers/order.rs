@@ -3,11 +3,10 @@
 use core::time::Duration;
 
 use eio_socketio::{Args, Binary, Socket};
-use eio_tests::interop::{Case, Log, Mode, soon};
+use eio_tests::interop::{Cable, Case, Log, Mode, soon};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::cable::Cable;
 use crate::client::Client;
 use crate::peer::{Library, Peer};
 use crate::server::{Numbers, TestServer};

@@ -2,13 +2,12 @@
 
 use eio_socketio::AckError;
 use eio_socketio::client::RecvError;
-use eio_tests::interop::{Case, Log, Mode, soon};
+use eio_tests::interop::{Cable, Case, Log, Mode, soon};
 use serde_json::json;
 
 use super::library::Need;
 use super::ours::{Ours, disconnected};
 use super::stock::{Peer, StockServer};
-use crate::cable::Cable;
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("the server disconnects one namespace", sent_away));

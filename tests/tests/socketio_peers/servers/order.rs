@@ -1,12 +1,11 @@
 //! Thousands of events, both ways at the same time, each in its place.
 
 use eio_socketio::{Args, Binary};
-use eio_tests::interop::{Case, Log, Mode, soon};
+use eio_tests::interop::{Cable, Case, Log, Mode, soon};
 use serde_json::json;
 
 use super::ours::Ours;
 use super::stock::{Peer, StockServer};
-use crate::cable::Cable;
 use crate::order::promise;
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {

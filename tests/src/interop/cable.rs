@@ -1,4 +1,4 @@
-//! A cable between a client and the server, which can be pulled or cut, and which can keep WebSockets waiting.
+//! A cable between a client and a server, which can be pulled or cut, and which can keep WebSockets waiting.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// What carries connections until it is pulled. They stay open then, and carry nothing.
-pub(crate) struct Cable {
+pub struct Cable {
     address: SocketAddr,
     orders: watch::Sender<Orders>,
     _carries: JoinSet<()>,
@@ -19,23 +19,26 @@ struct Orders {
     is_pulled: bool,
     may_upgrade: bool,
     cuts: u32,
+    /// Whether it carries no new connection either.
+    is_down: bool,
 }
 
 impl Cable {
     /// Carries everything to `target`.
-    pub(crate) async fn start(target: SocketAddr) -> Self {
+    pub async fn start(target: SocketAddr) -> Self {
         Self::start_with(target, true).await
     }
 
     /// Carries everything but requests for a WebSocket, which wait until [`let_upgrade`](Self::let_upgrade).
-    pub(crate) async fn start_without_websockets(target: SocketAddr) -> Self {
+    pub async fn start_without_websockets(target: SocketAddr) -> Self {
         Self::start_with(target, false).await
     }
 
     async fn start_with(target: SocketAddr, may_upgrade: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let (orders, followed) = watch::channel(Orders { is_pulled: false, may_upgrade, cuts: 0 });
+        let (orders, followed) =
+            watch::channel(Orders { is_pulled: false, may_upgrade, cuts: 0, is_down: false });
         let mut carries = JoinSet::new();
         carries.spawn(async move {
             let mut connections = JoinSet::new();
@@ -46,26 +49,52 @@ impl Cable {
         Self { address, orders, _carries: carries }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// The URL at which a client finds it.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn pull(&self) {
+    /// The port at which a client finds it, on this machine.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Keeps the connections open, and carries nothing any more.
+    pub fn pull(&self) {
         self.orders.send_modify(|orders| orders.is_pulled = true);
     }
 
     /// Ends the connections that it carries. It carries those that come later.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.orders.send_modify(|orders| orders.cuts += 1);
     }
 
-    pub(crate) fn let_upgrade(&self) {
+    /// Ends the connections that it carries, and each new one until [`mend`](Self::mend).
+    pub fn cut_until_mended(&self) {
+        self.orders.send_modify(|orders| {
+            orders.is_down = true;
+            orders.cuts += 1;
+        });
+    }
+
+    /// Carries new connections again.
+    pub fn mend(&self) {
+        self.orders.send_modify(|orders| orders.is_down = false);
+    }
+
+    /// Lets the requests for a WebSocket through that wait, and those that come.
+    pub fn let_upgrade(&self) {
         self.orders.send_modify(|orders| orders.may_upgrade = true);
     }
 }
 
 async fn carry(client: TcpStream, target: SocketAddr, mut orders: watch::Receiver<Orders>) {
-    let cuts = orders.borrow().cuts;
+    let Orders { cuts, is_down, .. } = *orders.borrow();
+    if is_down {
+        return;
+    }
     let Ok(server) = TcpStream::connect(target).await else { return };
     // Where the head of a request says what it is for.
     let mut start = [0; 128];
