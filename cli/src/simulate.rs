@@ -36,18 +36,20 @@ use crate::output::OutputError;
 use crate::style::Style;
 use crate::usage::{self, Exit, Failure};
 
+fn wrong(failure: impl Into<Failure>) -> Exit {
+    Exit::bad_usage("eio simulate", failure)
+}
+
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
-    let wrong = |sentence: String| Exit::bad_usage("eio simulate", sentence);
-    let unusable = |sentence| Exit::bad_usage("eio simulate", Failure::unusable(sentence));
-    let request = options.request().map_err(|failure| Exit::bad_usage("eio simulate", failure))?;
-    let picture = options.plot.as_deref().map(Picture::check).transpose().map_err(unusable)?;
+    let request = options.request().map_err(wrong)?;
+    let picture = options.plot.as_deref().map(Picture::check).transpose().map_err(wrong)?;
     if let Some((intervals, timeouts)) = &request.sweep {
         let axes = Axes::new(intervals, timeouts, &request.scenario, request.within);
         axes.check().map_err(wrong)?;
         let sweep = all(&request, &axes);
         if let Some(picture) = picture {
-            picture.write(&sweep_picture(&request, &sweep)).map_err(unusable)?;
+            picture.write(&sweep_picture(&request, &sweep)).map_err(wrong)?;
         }
         print_sweep(options, &request, &sweep)?;
     } else {
@@ -55,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
         let outcome = request.has_network.then(|| one(&request)).flatten();
         if let Some(picture) = picture {
             let drawn = plot::setting(&request, outcome.as_ref().map(|tried| &tried.cell.summary), &story);
-            picture.write(&drawn).map_err(unusable)?;
+            picture.write(&drawn).map_err(wrong)?;
         }
         print_setting(options, &request, outcome.as_ref(), &Timeline::new(&story))?;
     }

@@ -18,11 +18,22 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// What follows `heading`, up to the next heading of the second level.
+fn section<'d>(document: &'d str, heading: &str) -> &'d str {
+    let (_, section) = document.split_once(heading).unwrap_or_else(|| panic!("no section {heading:?}"));
+    section.split("\n## ").next().unwrap_or_default()
+}
+
+/// The rows of the table whose first line begins so, without its head.
+fn rows<'d>(document: &'d str, begins: &str) -> impl Iterator<Item = &'d str> {
+    let table = document.split_once(&format!("\n{begins}"));
+    let (_, table) = table.unwrap_or_else(|| panic!("no table {begins:?}"));
+    table.lines().skip(2).take_while(|line| line.starts_with('|'))
+}
+
 /// The rows of the table that follows `heading`, each as its first cell and the rest.
 fn table(document: &str, heading: &str) -> BTreeMap<String, String> {
-    let (_, section) = document.split_once(heading).unwrap_or_else(|| panic!("no section {heading:?}"));
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| B"));
+    let rows = section(document, heading).lines().filter_map(|line| line.strip_prefix("| B"));
     rows.filter_map(|row| row.split_once(" | "))
         .map(|(id, rest)| (format!("B{id}"), rest.to_owned()))
         .collect()
@@ -319,9 +330,8 @@ fn the_table_of_features_in_a_readme_has_every_feature() {
         let names = features.filter(|line| line.starts_with(|sign: char| sign.is_ascii_lowercase()));
         let names = names.filter_map(|line| line.split(" =").next()).filter(|name| *name != "default");
         let readme = read(&format!("{folder}/README.md"));
-        let (_, table) = readme.split_once("\n| feature | adds |\n|---|---|\n").expect("a table of features");
-        let rows = table.lines().take_while(|line| line.starts_with('|'));
-        let rows: BTreeSet<_> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        let rows: BTreeSet<_> =
+            rows(&readme, "| feature | adds |").filter_map(|row| row.split('`').nth(1)).collect();
         assert_eq!(rows, names.collect(), "left is the table of {folder}/README.md, right its manifest");
         tables += rows.len();
     }
@@ -331,9 +341,11 @@ fn the_table_of_features_in_a_readme_has_every_feature() {
 #[test]
 fn the_readmes_table_of_costs_is_a_part_of_one_that_was_measured_and_committed() {
     let glance = |text: &str, heading: &str| {
-        let (_, section) = text.split_once(heading).unwrap_or_else(|| panic!("no section {heading:?}"));
-        let section = section.split("\n## ").next().unwrap_or_default();
-        section.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>()
+        section(text, heading)
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let shown = glance(&read("README.md"), "\n## What it costs\n");
     assert!(shown.len() >= 8, "{shown:?}");

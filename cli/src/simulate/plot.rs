@@ -16,6 +16,7 @@ use super::report::{self, sentences};
 use super::story::Story;
 use super::sweep::Sweep;
 use crate::duration::round;
+use crate::usage::Failure;
 
 /// The file of a picture. It is tried before a simulation, so that a long one does not end with a file that cannot be
 /// written.
@@ -27,7 +28,7 @@ pub(super) struct Picture {
 
 impl Picture {
     /// Checks that the file can be written. A simulation that is interrupted leaves no new file, and an old one as it was.
-    pub(super) fn check(path: &Path) -> Result<Self, String> {
+    pub(super) fn check(path: &Path) -> Result<Self, Failure> {
         let old = match File::create_new(path) {
             Ok(_) => fs::remove_file(path).map(|()| None),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -39,7 +40,7 @@ impl Picture {
         Ok(Self { path: path.to_owned(), old })
     }
 
-    pub(super) fn write(self, svg: &str) -> Result<(), String> {
+    pub(super) fn write(self, svg: &str) -> Result<(), Failure> {
         let written = match self.old {
             Some(mut file) => {
                 // A device or a pipe has no length.
@@ -52,8 +53,8 @@ impl Picture {
     }
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> String {
-    format!("--plot: cannot write {}: {error}", path.display())
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::unusable(format!("--plot: cannot write {}: {error}", path.display()))
 }
 
 /// The left edge of words.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{ROOT, code, files, read};
+use super::{ROOT, code, files, read, rows, section};
 
 /// The pages that parts and programs write.
 const RECORDED: [&str; 5] = [
@@ -71,19 +71,14 @@ fn numbers<'t>(words: impl Iterator<Item = &'t str>) -> Vec<u64> {
 }
 
 /// The numbers of each row of the table that begins so.
-fn rows(page: &str, begins: &str) -> Vec<Vec<u64>> {
-    let text = read(page);
-    let (_, table) = text.split_once(&format!("\n{begins}")).unwrap_or_else(|| panic!("no table {begins:?}"));
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    rows.map(|row| numbers(row.split('|'))).collect()
+fn numbers_of_rows(page: &str, begins: &str) -> Vec<Vec<u64>> {
+    rows(&read(page), begins).map(|row| numbers(row.split('|'))).collect()
 }
 
 /// What a part has recorded, each line with its numbers. Limits stand in parentheses, and so not alone.
 fn recorded(part: &str) -> Vec<(String, Vec<u64>)> {
     let page = read("docs/proofs.md");
-    let (_, section) =
-        page.split_once(&format!("\n## {part}\n")).unwrap_or_else(|| panic!("no section {part}"));
-    let lines = section.split("\n## ").next().unwrap_or_default().lines();
+    let lines = section(&page, &format!("\n## {part}\n")).lines();
     let lines = lines.filter_map(|line| line.strip_prefix("- "));
     lines.map(|line| (line.to_owned(), numbers(line.split(' ')))).collect()
 }
@@ -91,11 +86,14 @@ fn recorded(part: &str) -> Vec<(String, Vec<u64>)> {
 #[test]
 fn tables_of_costs_have_the_figures_that_were_recorded() {
     let instructions = recorded("instructions").into_iter().map(|(_, numbers)| vec![numbers[0]]);
-    assert_eq!(rows("CONTRIBUTING.md", "| what | instructions |"), instructions.collect::<Vec<_>>());
+    assert_eq!(
+        numbers_of_rows("CONTRIBUTING.md", "| what | instructions |"),
+        instructions.collect::<Vec<_>>()
+    );
 
     let boards: Vec<_> = recorded("boards").into_iter().map(|(_, numbers)| numbers).collect();
     assert_eq!(
-        rows("docs/firmware.md", "| folder | board |")[..3],
+        numbers_of_rows("docs/firmware.md", "| folder | board |")[..3],
         boards,
         "with every change, three are built"
     );
@@ -106,7 +104,7 @@ fn tables_of_costs_have_the_figures_that_were_recorded() {
         line.unwrap_or_else(|| panic!("no {image:?}")).1.clone()
     };
     let images = ["client", "small client", "connector", "socketio"];
-    let shown = rows("docs/firmware.md", "| | flash | RAM besides");
+    let shown = numbers_of_rows("docs/firmware.md", "| | flash | RAM besides");
     assert_eq!(shown.len(), images.len());
     for (row, image) in shown.iter().zip(images) {
         let mut measured = of(image);

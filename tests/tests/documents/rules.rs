@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::{ROOT, files, read};
+use crate::{ROOT, files, read, section};
 
 /// The crates that hold the rules.
 const SOURCES: [&str; 3] = ["core/src", "std-adapter/src", "embassy-adapter/src"];
@@ -16,10 +16,8 @@ const TESTS: [&str; 5] =
 #[test]
 fn every_rule_is_cited_where_it_is_held_and_by_a_test_and_every_cited_number_is_that_of_a_rule() {
     let page = read("ARCHITECTURE.md");
-    let (_, section) = page.split_once("\n## The rules\n").expect("a section");
-    let section = section.split("\n## ").next().unwrap_or_default();
     let number = |line: &str| line.split_once(". **")?.0.parse().ok();
-    let rules: BTreeSet<u32> = section.lines().filter_map(number).collect();
+    let rules: BTreeSet<u32> = section(&page, "\n## The rules\n").lines().filter_map(number).collect();
     assert!(rules.len() >= 14, "the rules are not found: {rules:?}");
     for folders in [&SOURCES[..], &TESTS] {
         let files = folders.iter().flat_map(|folder| {
