@@ -102,7 +102,8 @@ impl<'a, C, T: Trust> TlsConnector<'a, C, T> {
     /// Creates a connector with [`TlsLimits::DEFAULT`].
     ///
     /// The server is told `name`, to choose its certificate by, unless `name` is an IP address. `trust` decides who the server
-    /// is. `random` must be fit for cryptography, because the connection's keys come from it: use the chip's generator, not a generator with a seed.
+    /// is. `random` must be fit for cryptography, because the connection's keys come from it: use the chip's generator, not a
+    /// generator with a seed.
     pub const fn new(
         inner: C,
         name: &'a str,
