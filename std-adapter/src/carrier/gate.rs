@@ -64,13 +64,9 @@ impl Gate {
     }
 
     /// Admits one connection, unless its address has reached its limit. A connection without an address has no limit.
-    pub(crate) fn enter(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<Permit> {
-        Self::count(gate, peer).map(|(permit, _)| permit)
-    }
-
-    /// As [`enter`](Self::enter). Returns also how many connections were open before, a number that no other one gets while
-    /// none ends.
-    pub(crate) fn count(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<(Permit, usize)> {
+    ///
+    /// Returns also how many connections were open before, a number that no other one gets while none ends.
+    pub(crate) fn enter(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<(Permit, usize)> {
         let mut address = None;
         if let (Some(limit), Some(peer)) = (gate.limit_per_address, peer) {
             let network = network_of(peer.ip());
@@ -173,7 +169,7 @@ mod tests {
     fn of_two_that_come_at_once_for_the_last_place_one_gets_it() {
         let gate = Gate::new(Some(2), None);
         let _first = Gate::enter(&gate, None);
-        let [one, other] = [(); 2].map(|()| Gate::count(&gate, None).unwrap());
+        let [one, other] = [(); 2].map(|()| Gate::enter(&gate, None).unwrap());
         assert_eq!([one.1, other.1].map(|before| gate.is_full_with(before)), [false, true]);
     }
 

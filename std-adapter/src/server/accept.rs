@@ -62,7 +62,7 @@ where
 /// Admits a connection, unless its address has as many as it may have. Returns also how many were open before.
 fn enter(server: &ServerShared, peer: Option<SocketAddr>) -> Option<(Permit, usize)> {
     let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
-    let entered = Gate::count(&server.gate, peer.filter(|_| !trusted));
+    let entered = Gate::enter(&server.gate, peer.filter(|_| !trusted));
     if entered.is_none() {
         server.tell(&Incident::ConnectionRefused(peer));
     }

@@ -64,7 +64,7 @@ impl Places {
     ///
     /// Returns `None` at once if this address holds its share. Only one caller may wait.
     pub(crate) async fn enter(places: &Arc<Self>, peer: Option<SocketAddr>) -> Option<Place> {
-        let permit = Gate::enter(&places.gate, peer)?;
+        let (permit, _) = Gate::enter(&places.gate, peer)?;
         while let Some(oldest) = places.oldest_if_full() {
             tokio::select! {
                 biased;
