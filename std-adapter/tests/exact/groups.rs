@@ -269,6 +269,8 @@ async fn other_threads_may_join_leave_and_send_while_sessions_end_and_nothing_of
     for thread in threads {
         thread.join().unwrap();
     }
+    // Their closing handshakes would be waited for, in real time.
+    drop(websockets);
     assert!(harness.server.shutdown(Duration::from_secs(10)).await.is_empty());
     for group in ["all", "own 0", "own 1"] {
         assert_eq!(harness.server.members(group).len(), 0, "{group}");
