@@ -100,7 +100,10 @@ impl ServerSettings {
 
     /// Returns how long an upgrade may take, from the opening of the new connection.
     ///
-    /// After that time the new connection is closed, and the session stays on its old transport.
+    /// After that time the new connection is closed, and the session stays on its old transport. A client that moves just
+    /// then has left that transport, loses its session and connects again. Clients of eio give up after half of the default
+    /// ([`CLIENT_UPGRADE_TIMEOUT`](crate::upgrade::CLIENT_UPGRADE_TIMEOUT)); the stock clients have no limit of their own, so a
+    /// short time costs sessions on slow links.
     #[must_use]
     pub const fn upgrade_timeout(&self) -> Duration {
         Duration::from_millis(self.upgrade_millis as u64)

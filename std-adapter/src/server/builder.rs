@@ -152,6 +152,10 @@ impl ServerBuilder {
     }
 
     /// Sets how long an upgrade may take. Default: 10 s.
+    ///
+    /// After that time, the WebSocket is closed, and the session stays on long-polling. A client that moves just then has
+    /// left long-polling, loses its session and connects again. Clients of eio give up after 5 s; the stock clients have no
+    /// limit of their own, so a short time costs sessions on slow links.
     #[must_use]
     pub fn upgrade_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.with_upgrade_timeout(timeout))

@@ -15,8 +15,9 @@ const RECORDED: [&str; 5] = [
 ];
 
 /// Figures of the page that are no results: where they stand in the code instead.
-const ELSEWHERE: [(&str, &str, &str); 3] = [
+const ELSEWHERE: [(&str, &str, &str); 4] = [
     ("4000", "xtask/src/parts/schedules.rs", "SCHEDULES: &str = \"2000\""),
+    ("512", "tests/tests/attacks/attack.rs", "HEAP: u64 = 512 * 1024"),
     ("9000", "tests/tests/faults/stalled_runtime.rs", "9_000"),
     ("10000", "fuzz/targets/src/lib.rs", "4_500"),
 ];
