@@ -164,7 +164,7 @@ fn every_part_that_a_page_names_exists_and_belongs_to_the_command_with_which_it_
         // A command may be broken into two lines of a paragraph.
         let text = std::fs::read_to_string(&path).unwrap().replace("cargo xtask\n", "cargo xtask ");
         for (verb, rest) in code(&text).flat_map(commands) {
-            let words = rest.split_whitespace();
+            let words = rest.split_whitespace().take_while(|word| !word.starts_with('-'));
             for part in words.take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
                 let of = parts.get(part);
                 let fits = of.is_some_and(|of| of == verb || (of == "check" && verb == "test"));
