@@ -232,6 +232,8 @@ pub(crate) struct Watch {
     counted: Micros,
     /// How long a test kept the program from running since the heartbeat.
     kept: Micros,
+    /// When anything of the peer was last read, also what is no packet of the session, in true time.
+    read: Micros,
     /// When the session must have ended.
     latest: Micros,
 }
@@ -244,6 +246,7 @@ impl Watch {
         asked: Moment::NEVER,
         counted: NEVER,
         kept: 0,
+        read: NEVER,
         latest: NEVER,
     };
 
@@ -280,9 +283,15 @@ impl Watch {
         (self.asked, self.counted) = (now, NEVER);
     }
 
-    /// The peer has let a ping go that had to wait for it, which is a heartbeat of the peer.
+    /// The program reads something of the peer.
+    pub(crate) const fn read(&mut self, now: Micros) {
+        self.read = now;
+    }
+
+    /// A ping leaves that had to wait. It is a heartbeat of the peer if the peer has let it go, which shows in something of the
+    /// peer that is read at this moment. A ping that this side lets go by itself gets no more time.
     pub(crate) fn release(&mut self, now: Moment, bounds: &Bounds) {
-        if self.asked.at == NEVER {
+        if self.asked.at == NEVER || self.read != now.at {
             return;
         }
         // A packet that counts may allow more time than the ping.

@@ -90,6 +90,19 @@ fn who_waits_for_pings_ends_an_interval_and_a_timeout_after_the_last() {
 }
 
 #[test]
+fn a_ping_that_the_peer_lets_go_begins_anew_and_one_that_this_side_lets_go_does_not() {
+    let bounds = bounds(Side::Client, Revision::V3, Liveness::PongOnly);
+    let mut watch = opened(&bounds);
+    watch.ask(at(10_000));
+    watch.read(at(11_000).at);
+    watch.release(at(11_001), &bounds);
+    assert_may_end(&watch, RAN, &bounds, 14_000, 14_000);
+    watch.read(at(12_000).at);
+    watch.release(at(12_000), &bounds);
+    assert_may_end(&watch, RAN, &bounds, 16_000, 26_000);
+}
+
+#[test]
 fn a_program_that_does_not_run_may_end_a_session_later_and_not_earlier() {
     let bounds = bounds(Side::Server, Revision::V4, Liveness::PongOnly);
     let mut watch = opened(&bounds);

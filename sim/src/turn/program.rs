@@ -48,6 +48,8 @@ impl Turn<'_> {
 
     fn hear(&mut self, side: Side, parcel: Parcel) {
         self.note(side, Note::Hears(Word::from(&parcel)));
+        let now = self.ledger.now;
+        self.peer_mut(side).watch.read(now);
         let scenery = self.scenery;
         let prepared = scenery.plan(self.connection.plan);
         match &parcel {
