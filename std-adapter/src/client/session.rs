@@ -56,8 +56,9 @@ pub(crate) fn start(
     };
     let peer = Peer { handshake: None, last_ping: now };
     let engine = Engine::new(Arc::clone(&shared), session, config.first, peer);
+    // Outside of the future: a task that never runs drops it, which ends the session.
+    let mut driver = Driver::new(role, engine);
     let running = async move {
-        let mut driver = Driver::new(role, engine);
         // Reported here, in the session's own task, before a connection is opened.
         driver.engine.tell_event(now, ClientEvent::Connecting);
         driver::run(driver).await;
@@ -167,4 +168,29 @@ fn upgrade(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) 
         None => {}
     }
     engine.tell(now, Happening::Upgrade(outcome));
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::client::Client;
+
+    #[tokio::test]
+    async fn a_session_whose_task_is_dropped_before_it_runs_does_not_open() {
+        let client = Client::builder("http://localhost").build().unwrap();
+        let dialer = Dialer {
+            config: Arc::clone(&client.config),
+            clock: client.clock,
+            reset: Arc::default(),
+            cookies: Arc::default(),
+        };
+        let (shared, running) = start(dialer, Duration::from_secs(5));
+        assert!(shared.opened().now_or_never().is_none());
+        // So does a runtime that has been shut down, with each task that it gets.
+        drop(running);
+        assert!(matches!(shared.opened().now_or_never(), Some(Err(_))));
+        assert!(shared.closed().now_or_never().is_some());
+    }
 }
