@@ -2,14 +2,22 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
+use std::process;
 use std::sync::Once;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
 
 use eio_fuzz::{TARGETS, Target};
 
 /// Where libFuzzer's inputs are.
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus");
+
+/// How long one input may play. All take less than a second.
+const LONGEST: Duration = Duration::from_mins(1);
 
 thread_local! {
     /// How many panics there were in this thread. A runtime catches those of its tasks.
@@ -29,7 +37,9 @@ fn replay(name: &str) {
     let target = Target::named(name);
     let mut inputs = corpus(name);
     inputs.extend(target.seeds());
+    let playing = watched(name);
     for input in inputs.iter().cloned().chain(target.changed(&inputs)) {
+        playing.send(input.clone()).expect("a watch that lives");
         let played = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(&input)));
         assert!(
             played.is_ok() && PANICS.get() == 0,
@@ -37,6 +47,27 @@ fn replay(name: &str) {
             input.escape_ascii()
         );
     }
+}
+
+/// Takes each input before it is played. If one plays for too long, the process ends and says which one it is.
+fn watched(name: &str) -> SyncSender<Vec<u8>> {
+    let (playing, inputs) = mpsc::sync_channel::<Vec<u8>>(1_024);
+    let name = name.to_owned();
+    thread::spawn(move || {
+        let mut last = Vec::new();
+        loop {
+            match inputs.recv_timeout(LONGEST) {
+                Ok(input) => last = input,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    // The harness captures what is printed otherwise.
+                    let _ = writeln!(io::stderr(), "{name} hangs with \"{}\"", last.escape_ascii());
+                    process::abort();
+                }
+            }
+        }
+    });
+    playing
 }
 
 /// The committed inputs. A target may have none.
