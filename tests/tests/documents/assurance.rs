@@ -14,8 +14,12 @@ const RECORDED: [&str; 5] = [
     "docs/mutants.md",
 ];
 
+/// The pages that only one part writes, which has no section in `docs/proofs.md`, then.
+const PAGE_OF: [(&str, &str); 2] = [("mutants", "docs/mutants.md"), ("peers-table", "docs/peers-today.md")];
+
 /// Figures of the page that are no results: where they stand in the code instead.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str); 5] = [
+    ("0.1", "tests/tests/firmware/main.rs", "WINDOW: Duration = Duration::from_millis(100)"),
     ("4000", "xtask/src/parts/schedules.rs", "SCHEDULES: &str = \"2000\""),
     ("512", "tests/tests/attacks/attack.rs", "HEAP: u64 = 512 * 1024"),
     ("9000", "tests/tests/faults/stalled_runtime.rs", "9_000"),
@@ -50,20 +54,57 @@ fn figures_are_numbers_of_three_digits_or_more_and_fractions() {
 }
 
 #[test]
-fn every_figure_of_the_page_of_proof_was_recorded() {
+fn every_figure_of_a_row_of_the_page_of_proof_was_recorded_by_what_the_row_names() {
     let page = read("docs/assurance.md");
-    let tables: String = page.lines().filter(|line| line.starts_with('|')).map(without_code).collect();
-    let recorded: BTreeSet<_> = RECORDED.iter().flat_map(|page| figures(&read(page))).collect();
-    let found = figures(&tables);
+    let proofs = read("docs/proofs.md");
+    let mut found = BTreeSet::new();
+    for row in page.lines().filter(|line| line.starts_with('|')) {
+        let mut recorded = BTreeSet::new();
+        for (_, part) in named_parts(row) {
+            match page_of(&part) {
+                Some(page) => recorded.extend(figures(&read(page))),
+                None => recorded.extend(figures(recorded_section(&proofs, &part).unwrap_or_default())),
+            }
+        }
+        for page in RECORDED {
+            if row.contains(&format!("]({})", page.trim_start_matches("docs/"))) {
+                recorded.extend(figures(&read(page)));
+            }
+        }
+        let is_known = |figure: &String| {
+            let is_elsewhere = ELSEWHERE.iter().any(|(known, ..)| known == figure);
+            is_elsewhere || KNOWN.contains(&figure.as_str()) || recorded.contains(figure)
+        };
+        let shown = figures(&without_code(row));
+        let unknown: Vec<_> = shown.iter().filter(|figure| !is_known(figure)).collect();
+        assert!(unknown.is_empty(), "what this row names has not recorded {unknown:?}: {row}");
+        found.extend(shown);
+    }
     assert!(found.len() > 15, "the tables are not found: {found:?}");
     for (figure, source, text) in ELSEWHERE {
         assert!(found.contains(figure) && read(source).contains(text), "{figure}: {source}");
     }
-    let elsewhere = ELSEWHERE.map(|(figure, ..)| figure);
-    let is_known = |figure: &str| KNOWN.contains(&figure) || elsewhere.contains(&figure);
-    let unknown: Vec<_> =
-        found.iter().filter(|figure| !is_known(figure) && !recorded.contains(*figure)).collect();
-    assert!(unknown.is_empty(), "docs/assurance.md has figures that none of {RECORDED:?} has: {unknown:?}");
+}
+
+#[test]
+fn the_page_of_proof_says_which_parts_were_not_recorded() {
+    let (page, proofs) = (read("docs/assurance.md"), read("docs/proofs.md"));
+    let is_recorded = |part: &String| page_of(part).is_some() || recorded_section(&proofs, part).is_some();
+    let missing: BTreeSet<_> = parts().into_keys().filter(|part| !is_recorded(part)).collect();
+    let sentence = page.split_once("Not recorded yet:").map_or("", |(_, rest)| rest);
+    let said = code(sentence.split_once('.').unwrap_or_default().0).map(str::to_owned).collect();
+    assert_eq!(missing, said, "left has no section in docs/proofs.md, right is said in docs/assurance.md");
+}
+
+/// The page of a part that has one of its own.
+fn page_of(part: &str) -> Option<&'static str> {
+    PAGE_OF.iter().find(|(of, _)| *of == part).map(|(_, page)| *page)
+}
+
+/// What a part has recorded, if it has.
+fn recorded_section<'p>(proofs: &'p str, part: &str) -> Option<&'p str> {
+    let heading = format!("\n## {part}\n");
+    proofs.contains(&heading).then(|| section(proofs, &heading))
 }
 
 /// The numbers that stand alone, without commas between their digits.
@@ -161,19 +202,27 @@ fn every_part_that_a_page_names_exists_and_belongs_to_the_command_with_which_it_
         ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "tests/README.md", "tests/proof/README.md"];
     let pages = pages.map(|page| Path::new(ROOT).join(page)).into_iter();
     for path in pages.chain(files(&Path::new(ROOT).join("docs"), ".md")) {
-        // A command may be broken into two lines of a paragraph.
-        let text = std::fs::read_to_string(&path).unwrap().replace("cargo xtask\n", "cargo xtask ");
-        for (verb, rest) in code(&text).flat_map(commands) {
-            let words = rest.split_whitespace().take_while(|word| !word.starts_with('-'));
-            for part in words.take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
-                let of = parts.get(part);
-                let fits = of.is_some_and(|of| of == verb || (of == "check" && verb == "test"));
-                assert!(fits, "{}: `cargo xtask {verb} {part}`, which is of {of:?}", path.display());
-                named += 1;
-            }
+        for (verb, part) in named_parts(&std::fs::read_to_string(&path).unwrap()) {
+            let of = parts.get(&part);
+            let fits = of.is_some_and(|of| *of == verb || (of == "check" && verb == "test"));
+            assert!(fits, "{}: `cargo xtask {verb} {part}`, which is of {of:?}", path.display());
+            named += 1;
         }
     }
     assert!(named > 20, "only {named} parts are named");
+}
+
+/// The parts that the commands of a text name, each with the verb.
+fn named_parts(text: &str) -> Vec<(String, String)> {
+    // A command may be broken into two lines of a paragraph.
+    let text = text.replace("cargo xtask\n", "cargo xtask ");
+    let mut named = Vec::new();
+    for (verb, rest) in code(&text).flat_map(commands) {
+        let words = rest.split_whitespace().take_while(|word| !word.starts_with('-'));
+        let parts = words.take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        named.extend(parts.map(|part| (verb.to_owned(), part.to_owned())));
+    }
+    named
 }
 
 /// The verbs of the developer's command in a piece of code, each with the rest of its line.

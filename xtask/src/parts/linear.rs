@@ -26,6 +26,8 @@ const READ: u64 = 850;
 
 /// What is not linear on purpose: a measure that does not notice it is none.
 const CONTROL: &str = "control: not linear";
+/// How the names of controls begin, which are no decoders.
+const CONTROLS: &str = "control: ";
 
 /// One input, and what it cost.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub(crate) fn compare(job: &mut Job<'_>) -> Result<(), Stop> {
     for worst in worst_of_each(&pairs) {
         job.note(worst.sentence());
     }
-    job.note(format!("{} inputs in two lengths", pairs.len()));
+    job.note(tried(&pairs));
     if wrong.is_empty() { Ok(()) } else { failed(wrong.join("; ")) }
 }
 
@@ -128,6 +130,13 @@ impl<'p> Growth<'p> {
 fn worst_of_each<'g, 'p>(growths: &'g [Growth<'p>]) -> Vec<&'g Growth<'p>> {
     let of_one = growths.chunk_by(|one, next| one.decoder == next.decoder);
     of_one.filter_map(|growths| growths.iter().max_by_key(|growth| growth.thousandths)).collect()
+}
+
+/// How much was tried.
+fn tried(growths: &[Growth<'_>]) -> String {
+    let inputs = growths.iter().filter(|growth| !growth.decoder.starts_with(CONTROLS));
+    let decoders = worst_of_each(growths).into_iter().filter(|worst| !worst.decoder.starts_with(CONTROLS));
+    format!("{} inputs of {} decoders, each in two lengths", inputs.count(), decoders.count())
 }
 
 /// What is wrong: growth, decoders that were not tried, and a control that was not noticed.
@@ -198,6 +207,12 @@ mod tests {
             wrong,
             ["four times the bytes cost 4.448 times as much, 111 instructions for a byte: a: b"]
         );
+    }
+
+    #[test]
+    fn controls_are_not_counted_among_what_was_tried() {
+        let growths = ["a", "a", "b", CONTROL].map(|decoder| growth(decoder, "x", [100, 400]));
+        assert_eq!(tried(&growths), "3 inputs of 2 decoders, each in two lengths");
     }
 
     #[test]
