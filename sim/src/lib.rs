@@ -54,9 +54,10 @@
 //!
 //! # What every world checks
 //!
-//! Beside each open session stands an oracle, which knows the bounds of [`eio_core::detect`] and sees what the session's
+//! Beside each session stands an oracle, which knows the bounds of [`eio_core::detect`] and sees what the session's
 //! program sees. If a session passes its bound, undercuts it, ends for silence although nothing has silenced its peer, or
-//! ends for another reason that nothing has caused, the run panics at that moment. [`Breach`] says precisely what must
+//! ends for another reason that nothing has caused, the run panics at that moment. So it does if a client waits for its
+//! handshake for longer than its open timeout, or a session does not finish closing. [`Breach`] says precisely what must
 //! hold. So each test of yours is one of these bounds, too, whatever else it asserts; [`World::margins`] returns how close
 //! to them its sessions came.
 //!

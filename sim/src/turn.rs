@@ -18,7 +18,7 @@ use crate::scenery::Scenery;
 use crate::session::Session;
 use crate::side::Side;
 use crate::stream::{Carried, Wire};
-use crate::time::{Micros, NEVER};
+use crate::time::{Micros, NEVER, micros};
 use crate::timetable::{Line, Note, Record, Word};
 use crate::traffic::{Totals, Traffic};
 
@@ -81,9 +81,11 @@ impl Turn<'_> {
         }
         self.note(Side::Client, Note::Connects);
         self.ledger.totals.connected += 1;
-        let session =
-            Session::client(&self.scenery.plan(self.connection.plan).plan, self.reading(Side::Client));
-        self.peer_mut(Side::Client).session = Some(session);
+        let plan = &self.scenery.plan(self.connection.plan).plan;
+        let moment = self.moment(Side::Client);
+        let peer = self.peer_mut(Side::Client);
+        peer.session = Some(Session::client(plan, Instant::from_micros(moment.reading)));
+        peer.watch.connect(moment, micros(plan.open_timeout));
         self.transmit(Side::Client, Parcel::Syn);
     }
 

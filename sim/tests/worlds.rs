@@ -398,7 +398,7 @@ fn a_session_that_passes_its_bound_makes_the_run_fail_at_that_moment() {
     let failure = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| world.run_until(secs(120))));
     let failure = failure.expect_err("a bound that the session does not keep");
     let words = failure.downcast_ref::<String>().expect("a sentence");
-    assert_eq!(words, "#0 is still open on the server at its bound, at 94.999 s in the world of seed 1");
+    assert_eq!(words, "#0 has not ended on the server at its bound, at 94.999 s in the world of seed 1");
     let breach = world.breach().expect("the same");
     assert_eq!((breach.session, breach.side, breach.at), (session, Side::Server, ms(94_999)));
     assert_eq!(breach.what, Wrong::Late { by: Duration::ZERO });

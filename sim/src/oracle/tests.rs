@@ -1,5 +1,7 @@
 //! The oracle by itself: to the microsecond, it lets pass what the bounds allow, and nothing else.
 
+use eio_core::packet::PacketType;
+
 use super::*;
 
 /// Pings every 10 s and waits 4 s.
@@ -31,8 +33,8 @@ fn assert_may_end(watch: &Watch, excuse: Excuse, bounds: &Bounds, first: u64, la
     assert_eq!([may_end(first * 1_000), may_end(last * 1_000)], [None, None]);
     assert_eq!(may_end(last * 1_000 + 1), Some(Wrong::Late { by }));
     let mut watch = *watch;
-    assert!(watch.check_open(last * 1_000 - 1, excuse, bounds).is_none());
-    assert_eq!(watch.check_open(last * 1_000, excuse, bounds), Some(0));
+    assert!(watch.check_alive(last * 1_000 - 1, excuse, bounds).is_none());
+    assert_eq!(watch.check_alive(last * 1_000, excuse, bounds), Some(0));
 }
 
 #[test]
@@ -100,6 +102,32 @@ fn a_ping_that_the_peer_lets_go_begins_anew_and_one_that_this_side_lets_go_does_
     watch.read(at(12_000).at);
     watch.release(at(12_000), &bounds);
     assert_may_end(&watch, RAN, &bounds, 16_000, 26_000);
+}
+
+#[test]
+fn a_client_waits_for_its_handshake_for_its_open_timeout() {
+    let bounds = bounds(Side::Client, Revision::V4, Liveness::PongOnly);
+    let mut watch = Watch::CLOSED;
+    watch.connect(at(1_000), 2_000_000);
+    let excuse = Excuse { away: 5_000, steps: 2 };
+    let judged = |reading| watch.check_opening(reading, excuse, &bounds);
+    let by = Duration::from_micros(1);
+    assert_eq!(judged(2_999_999), Some(Wrong::Early { by }));
+    assert_eq!([judged(3_000_000), judged(3_005_002)], [None, None]);
+    assert_eq!(judged(3_005_003), Some(Wrong::Late { by }));
+    assert_eq!(watch.clone().check_alive(3_005_002, excuse, &bounds), Some(0));
+    watch.open(at(2_000), &bounds);
+    assert_may_end(&watch, RAN, &bounds, 16_000, 16_000);
+}
+
+#[test]
+fn a_session_that_is_closed_twice_has_closed_in_time_for_the_first() {
+    let bounds = bounds(Side::Client, Revision::V4, Liveness::PongOnly);
+    let mut watch = opened(&bounds);
+    watch.close(at(13_000), 3_000_000);
+    watch.close(at(14_000), 3_000_000);
+    assert_eq!(watch.check_alive(15_999_999, RAN, &bounds), None);
+    assert_eq!(watch.check_alive(16_000_000, RAN, &bounds), Some(0));
 }
 
 #[test]

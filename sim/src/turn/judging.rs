@@ -9,7 +9,7 @@ use crate::oracle::{Bounds, Breach, Excuse, Moment, Wrong};
 use crate::peer::Socket;
 use crate::side::Side;
 use crate::stream::Stream;
-use crate::time::{Micros, micros};
+use crate::time::{Micros, NEVER, micros};
 
 /// How much shorter than a timeout the delays of a link have to be, so that they silence nobody: TCP's first timeouts,
 /// and an upgrade during which packets wait.
@@ -23,11 +23,11 @@ impl<'a> Turn<'a> {
     /// Whether the session of this side does what it must, after its program has run.
     pub(super) fn judge(&mut self, side: Side) {
         let reading = self.reading(side).as_micros();
-        if reading < self.peer(side).watch.latest() || !self.peer(side).is_open() {
+        if reading < self.peer(side).watch.latest() || self.peer(side).ended_at != NEVER {
             return;
         }
         let (bounds, excuse) = (self.bounds(side), self.excuse(side));
-        if let Some(by) = self.peer_mut(side).watch.check_open(reading, excuse, bounds) {
+        if let Some(by) = self.peer_mut(side).watch.check_alive(reading, excuse, bounds) {
             self.report(side, Wrong::Late { by: Duration::from_micros(by) });
         }
     }
@@ -35,8 +35,12 @@ impl<'a> Turn<'a> {
     /// Whether the session of this side may end for this reason now.
     pub(super) fn judge_end(&mut self, side: Side, reason: DisconnectReason) {
         if reason == DisconnectReason::PingTimeout {
-            self.judge_silence(side);
-        } else if !self.has_happened(side, reason) {
+            return self.judge_silence(side);
+        }
+        if reason == DisconnectReason::OpenTimeout {
+            self.judge_opening(side);
+        }
+        if !self.has_happened(side, reason) {
             self.report(side, Wrong::Unfounded(reason));
         }
     }
@@ -58,6 +62,15 @@ impl<'a> Turn<'a> {
         }
     }
 
+    fn judge_opening(&mut self, side: Side) {
+        let reading = self.reading(side).as_micros();
+        if let Some(wrong) =
+            self.peer(side).watch.check_opening(reading, self.excuse(side), self.bounds(side))
+        {
+            self.report(side, wrong);
+        }
+    }
+
     /// Whether something has happened that this reason, which is not silence, can be about.
     fn has_happened(&self, side: Side, reason: DisconnectReason) -> bool {
         let peer = self.peer(side.other());
@@ -75,8 +88,7 @@ impl<'a> Turn<'a> {
             DisconnectReason::TransportError => self.peer(side).socket == Socket::Closed,
             DisconnectReason::OpenTimeout => {
                 let patience = micros(self.scenery.plan(self.connection.plan).plan.open_timeout);
-                // By the true time, the handshake may have begun earlier: the client's clock may be slow, or stand still.
-                let since = self.ledger.now.saturating_sub(2 * patience);
+                let since = self.peer(side).watch.beat().at;
                 // A client that does not run sends no request.
                 peer.socket != Socket::Open
                     || self.was_idle(side, since)
@@ -134,11 +146,70 @@ impl<'a> Turn<'a> {
 
 #[cfg(test)]
 mod tests {
-    use eio_core::Heartbeat;
+    use eio_core::session::CLOSE_TIMEOUT;
+    use eio_core::{Heartbeat, Instant};
 
     use super::*;
     use crate::session::Session;
-    use crate::{Plan, World};
+    use crate::{Link, Plan, SessionId, World};
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn connected() -> (World, SessionId) {
+        let mut world = World::new(1);
+        let link = world.add_link(Link::new(ms(20)));
+        let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).link(link));
+        let session = world.connect(plan);
+        (world, session)
+    }
+
+    /// Runs a world until it fails. Returns when it did, and why.
+    fn run_to_breach(mut world: World) -> Option<(Duration, Side, Wrong)> {
+        let run = core::panic::AssertUnwindSafe(|| world.run_until(ms(120_000)));
+        std::panic::catch_unwind(run).expect_err("a breach");
+        world.breach().map(|breach| (breach.at, breach.side, breach.what))
+    }
+
+    #[test]
+    fn silence_without_a_cause_is_a_breach() {
+        let (mut world, session) = connected();
+        // The pong to the ping of 25.060 s is under way, and vanishes without a loss.
+        world.run_until(ms(25_090));
+        world.with(session, |turn| turn.connection.streams[Side::Server.index()].clear());
+        assert_eq!(run_to_breach(world), Some((ms(45_060), Side::Server, Wrong::Groundless)));
+    }
+
+    #[test]
+    fn a_client_that_does_not_give_up_opening_is_a_breach() {
+        let (mut world, session) = connected();
+        world.die(session, Side::Server);
+        world.run_until(ms(1));
+        world.with(session, |turn| {
+            let patient = Plan::new(Heartbeat::DEFAULT).open_timeout(ms(60_000));
+            turn.peer_mut(Side::Client).session = Some(Session::client(&patient, Instant::from_micros(0)));
+        });
+        let late = Wrong::Late { by: Duration::ZERO };
+        assert_eq!(run_to_breach(world), Some((ms(20_000), Side::Client, late)));
+    }
+
+    #[test]
+    fn a_session_that_does_not_finish_closing_is_a_breach() {
+        let (mut world, session) = connected();
+        world.run_until(ms(1_000));
+        world.with(session, |turn| {
+            let now = turn.moment(Side::Client);
+            let peer = turn.peer_mut(Side::Client);
+            peer.watch.close(now, micros(CLOSE_TIMEOUT));
+            if let Some(session) = &mut peer.session {
+                session.close(Instant::from_micros(now.reading), ms(60_000));
+                session.poll_transmit();
+            }
+        });
+        let late = Wrong::Late { by: Duration::ZERO };
+        assert_eq!(run_to_breach(world), Some((ms(1_000) + CLOSE_TIMEOUT, Side::Client, late)));
+    }
 
     #[test]
     fn an_end_for_a_reason_without_a_cause_is_a_breach() {

@@ -189,9 +189,11 @@ impl Turn<'_> {
 
     /// Closes the session, as an application does.
     pub(crate) fn close(&mut self, side: Side) {
-        let now = self.reading(side);
-        if let Some(session) = &mut self.peer_mut(side).session {
-            session.close(now, CLOSE_TIMEOUT);
+        let now = self.moment(side);
+        let peer = self.peer_mut(side);
+        if let Some(session) = &mut peer.session {
+            session.close(Instant::from_micros(now.reading), CLOSE_TIMEOUT);
+            peer.watch.close(now, micros(CLOSE_TIMEOUT));
         }
         self.write(side);
     }
