@@ -128,8 +128,13 @@ fn a_response_that_does_not_answer_the_request_is_refused_with_the_reason() {
         answered(|switch| switch.replace("Connection: Upgrade", "Connection: close")),
         ResponseError::Connection.into()
     );
+    assert_eq!(
+        answered(|switch| switch.replace("Upgrade: websocket", "Upgrade: h2c, websocket")),
+        ResponseError::Upgrade.into()
+    );
     let with = |header: &str, switch: String| switch.replace("\r\n\r\n", &format!("\r\n{header}\r\n\r\n"));
     for (header, error) in [
+        ("Upgrade: h2c", ResponseError::Upgrade),
         ("Sec-WebSocket-Extensions: permessage-deflate", ResponseError::Extension),
         ("Sec-WebSocket-Protocol: chat", ResponseError::Protocol),
     ] {
@@ -140,7 +145,7 @@ fn a_response_that_does_not_answer_the_request_is_refused_with_the_reason() {
     assert_eq!(answered(|switch| switch.replace("-Accept", "-Other")), ResponseError::Accept.into());
     let again = |switch: String| with("Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==", switch);
     assert_eq!(answered(again), ResponseError::Accept.into());
-    for broken in ["no colon", ": no name", " folded: x", "a b: c"] {
+    for broken in ["no colon", ": no name", " folded: x", "a b: c", "X: y\nZ: w"] {
         assert_eq!(answered(|switch| with(broken, switch)), ResponseError::NotHttp.into(), "{broken}");
     }
     for first in ["HTTP/1.1 101x", "HTTP/1.1 1", "HTTP/1.0 101 x", "HTTP/1.1 1o1 x", "HTTP/1.1  101"] {

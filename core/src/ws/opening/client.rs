@@ -208,14 +208,17 @@ pub fn check_response<'p>(
     let (mut answers, mut protocol) = (0_usize, None);
     loop {
         let line = line(&mut lines);
-        if line.is_empty() {
+        // A line without CR LF is empty here too. It is not the last one, and no header.
+        if line.is_empty() && lines.is_empty() {
             break;
         }
         let (name, value) = field(line).ok_or(ResponseError::NotHttp)?;
         let known = NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
         let Some(known) = known else { continue };
         let says = match known {
-            0 => lists(value, "websocket"),
+            // Exactly this protocol, also where the header comes again.
+            0 if value.eq_ignore_ascii_case(b"websocket") => true,
+            0 => return Err(ResponseError::Upgrade),
             1 => lists(value, "upgrade"),
             4 => {
                 answers = answers.saturating_add(1);
@@ -325,6 +328,7 @@ mod tests {
             assert_eq!(check(&lines), Err(error), "without {}", GOOD[line]);
         }
         for (more, result) in [
+            ("Upgrade: h2c", Err(ResponseError::Upgrade)),
             ("Sec-WebSocket-Extensions: x", Err(ResponseError::Extension)),
             ("Sec-WebSocket-Extensions:", Ok(None)),
             ("Sec-WebSocket-Protocol: b", Ok(Some("b"))),
@@ -334,9 +338,16 @@ mod tests {
             (GOOD[3], Err(ResponseError::Accept)),
             (" folded", Err(ResponseError::NotHttp)),
             ("no colon", Err(ResponseError::NotHttp)),
+            ("X: y\nSec-WebSocket-Extensions: x", Err(ResponseError::NotHttp)),
+            ("X: y\n", Err(ResponseError::NotHttp)),
         ] {
             let [status, upgrade, connection, accept] = GOOD;
             assert_eq!(check(&[status, upgrade, connection, accept, more]), result, "{more}");
+        }
+        let [status, _, connection, accept] = GOOD;
+        for list in ["Upgrade: h2c, websocket", "Upgrade: websocket, h2c", "Upgrade: websocket/13"] {
+            let head = [status, list, connection, accept];
+            assert_eq!(check(&head), Err(ResponseError::Upgrade), "{list}");
         }
     }
 
