@@ -88,7 +88,7 @@ impl<K: Kind> Inner<K> {
 }
 
 /// Returns whether `count` messages include the one with this number.
-fn is_reached(number: u32, count: u32) -> bool {
+pub(super) fn is_reached(number: u32, count: u32) -> bool {
     count.wrapping_sub(number) <= u32::MAX / 2
 }
 

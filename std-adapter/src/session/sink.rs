@@ -64,7 +64,7 @@ use crate::wire::outgoing::Outgoing;
 /// ```
 pub struct MessageSink {
     session: Arc<dyn Outlet>,
-    /// The number of the last message that this sink sent.
+    /// The number of the last message that this sink sent, unless it is known to have been passed on.
     sent: Option<u32>,
     /// Whether `poll_ready` has found room for one message.
     is_ready: bool,
@@ -189,7 +189,12 @@ impl Sink<Message> for MessageSink {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         let sink = self.get_mut();
         let Some(last) = sink.sent else { return Poll::Ready(Ok(())) };
-        sink.poll_until(cx, |session| session.passed(last)).map_err(SinkError::Ended)
+        let flushed = ready!(sink.poll_until(cx, |session| session.passed(last)));
+        if flushed.is_ok() {
+            // Numbers wrap around: after as many messages of other handles, this one would not be reached any more.
+            sink.sent = None;
+        }
+        Poll::Ready(flushed.map_err(SinkError::Ended))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
@@ -297,3 +302,61 @@ macro_rules! stream_and_sink {
 }
 
 pub(crate) use stream_and_sink;
+
+#[cfg(test)]
+mod tests {
+    use core::future::pending;
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::{FutureExt as _, SinkExt as _};
+
+    use super::*;
+    use crate::session::progress::is_reached;
+
+    /// A session with room, and how many of its messages have been passed on.
+    #[derive(Default)]
+    struct Passed(AtomicU32);
+
+    impl Outlet for Passed {
+        fn changed(self: Arc<Self>) -> Change {
+            Box::pin(pending())
+        }
+
+        fn is_ready(&self) -> bool {
+            true
+        }
+
+        fn send(&self, _: Message, _: bool) -> Result<u32, TrySendError> {
+            Ok(self.0.load(Ordering::Relaxed) + 1)
+        }
+
+        fn passed(&self, number: u32) -> Option<Result<(), Disconnect>> {
+            is_reached(number, self.0.load(Ordering::Relaxed)).then_some(Ok(()))
+        }
+
+        fn close(&self) {}
+
+        fn is_over(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_was_flushed_once_stays_flushed_however_many_messages_others_send() {
+        let session = Arc::new(Passed::default());
+        let mut sink = MessageSink {
+            session: Arc::clone(&session) as _,
+            sent: None,
+            is_ready: false,
+            is_closing: false,
+            change: None,
+        };
+        sink.feed("of this sink".into()).now_or_never().unwrap().unwrap();
+        assert!(sink.flush().now_or_never().is_none());
+        session.0.store(1, Ordering::Relaxed);
+        assert!(sink.flush().now_or_never().unwrap().is_ok());
+        session.0.store(2 + u32::MAX / 2, Ordering::Relaxed);
+        assert!(sink.flush().now_or_never().unwrap().is_ok());
+        assert!(sink.close().now_or_never().unwrap().is_ok());
+    }
+}
