@@ -295,8 +295,9 @@ impl<K: Kind> Inner<K> {
     /// Copies the session's state into the view.
     pub(crate) fn show(&mut self, session: &K::Session, transport: Transport) {
         if self.view.session.is_open() && !session.is_open() {
-            // A session that closes takes no message any more.
+            // A session that closes takes no message any more, neither from requests nor from callers that wait for room.
             K::wake_requests(&mut self.slots);
+            self.mail.note_progress();
         }
         self.view.session.clone_from(session);
         self.view.transport = transport;

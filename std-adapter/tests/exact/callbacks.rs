@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use eio_tokio::{Disconnect, Message, Observer, Rejection, Sender, Server, ServerBuilder, SessionId, Socket};
+use tokio::sync::mpsc;
 
 use crate::support::{Harness, Journal, Reason, Received, follow, listen, ms, settle};
 
@@ -102,6 +103,31 @@ async fn an_observer_that_panics_ends_a_polling_session_at_its_pending_poll() {
     assert_eq!(polling.poll_answer().await, ["1"]);
     settle().await;
     assert_eq!(journal.read(), ["opened", "message", "ApplicationPanicked", "closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_room_is_told_at_once_that_an_observer_has_panicked() {
+    let (sender, mut sockets) = mpsc::unbounded_channel();
+    let builder = Server::builder(move |socket| {
+        sender.send(socket).unwrap();
+        async {}
+    });
+    let harness =
+        observed_by(builder.outbox(1, 1_000), Panics { at: "message", journal: Journal::default() });
+    let mut polling = harness.polling(4).await;
+    settle().await;
+    let socket = sockets.recv().await.unwrap();
+    socket.try_send("as much as there is room for").unwrap();
+    let sender = socket.sender();
+    let sending = tokio::spawn(async move { sender.send("no room").await });
+    settle().await;
+    assert!(!sending.is_finished());
+    // No poll comes that would take the first message and the close packet.
+    assert_eq!(polling.post(&["4x"]).await.0, 200);
+    settle().await;
+    assert!(sending.is_finished());
+    assert_eq!(sending.await.unwrap().unwrap_err().message.as_text(), Some("no room"));
+    assert_eq!(socket.end(), None);
 }
 
 /// Panics while it holds a lock that `closed` takes, too.

@@ -87,6 +87,10 @@ impl ServerBuilder {
     /// timeout](Self::idle_timeout), but earlier announcements still hold. At least 1. Default: no limit but the process's
     /// descriptors; the same short times apply when it runs out of them.
     ///
+    /// A listener that waits for a connection takes it, even if another one has taken the last place meanwhile. So there
+    /// may be one more connection for each further listener, or for one listener beside
+    /// [`serve_connection`](crate::Server::serve_connection).
+    ///
     /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
     /// connections.
     #[must_use]
