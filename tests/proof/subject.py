@@ -44,7 +44,8 @@ class Subject(NamedTuple):
     invariant: Callable[[Any], dict[str, Any]]
     properties: list[Property]
     doubts: list[Property]
-    faults: list[tuple[str, Callable[..., Any]]]
+    # Each with the function that it stands in for, and the name of the property that must notice it.
+    faults: list[tuple[str, Callable[..., Any], str]]
 
     def holds(self, machine):
         return both(*self.invariant(machine).values())

@@ -1,12 +1,24 @@
-"""Faults that are planted into the model, one at a time. Each must cost at least one property its proof."""
+"""Faults that are planted into the model, one at a time. Each must cost a property its proof."""
 
 from heartbeat import machine as model
-from logic import U32_MAX, add_millis, advance, both, choose, negate, pick, smaller
+from logic import U32_MAX, add_millis, advance, both, choose, either, negate, pick, smaller
 
 # The functions without a fault.
 TRUE = {
     name: getattr(model, name)
-    for name in ("expire", "handle_ping_sent", "handle_reading_paused", "open", "server3_packet")
+    for name in (
+        "begin_close",
+        "client4_packet",
+        "count_packet",
+        "expire",
+        "handle_activity",
+        "handle_ping_sent",
+        "handle_reading_paused",
+        "listen",
+        "open",
+        "server3_packet",
+        "server4_packet",
+    )
 }
 
 
@@ -104,22 +116,89 @@ def keeps_the_pings_own_deadline_when_stalled(machine, now, stall_timeout):
     return paused._replace(phase=pick(paused.phase == model.PING_DUE_STALLED, machine.phase, paused.phase))
 
 
-# The function that each fault stands in for.
+def listens_for_the_timeout_alone(machine, now, packet):
+    heard = model.allow_silence(machine, now, machine.timeout)
+    reaction = pick(machine.phase == model.CLOSING, model.NOTHING, model.WRITE_PONG)
+    return choose(packet == model.PING, lambda: (heard, reaction), lambda: (machine, model.NOTHING))
+
+
+def resumes_with_a_millisecond(machine, now):
+    resumed = model.allow_silence(machine._replace(phase=model.LISTENING), now, 1)
+    return choose(machine.phase == model.OPENING, lambda: TRUE["listen"](machine, now), lambda: resumed)
+
+
+def opens_with_a_millisecond(machine, now):
+    opened = model.allow_silence(machine._replace(phase=model.LISTENING), now, 1)
+    return choose(machine.phase == model.OPENING, lambda: opened, lambda: TRUE["listen"](machine, now))
+
+
+def counts_a_packet_for_the_timeout_alone(machine, now):
+    counted = TRUE["count_packet"](machine, now)
+    moved = negate(either(machine.stalled, machine.phase == model.PING_DUE))
+    return counted._replace(timer=pick(moved, add_millis(now, machine.timeout), counted.timer))
+
+
+def counts_nothing_in_part(machine, now):
+    return TRUE["handle_activity"](machine._replace(liveness=model.PONG_ONLY), now)._replace(
+        liveness=machine.liveness
+    )
+
+
+def counts_a_message_as_a_ping(machine, now, packet):
+    after, reaction = TRUE["client4_packet"](machine, now, packet)
+    return pick(packet == model.MESSAGE, model.allow_silence(after, now, model.sum_millis(after)), after), reaction
+
+
+def extends_every_time(machine, now, packet):
+    after, outcome = TRUE["server4_packet"](machine._replace(extended=False), now, packet)
+    return after._replace(extended=either(after.extended, machine.extended)), outcome
+
+
+def forgets_that_it_has_extended(machine, now, packet):
+    after, outcome = TRUE["server4_packet"](machine, now, packet)
+    return after._replace(extended=both(after.extended, machine.liveness != model.EXTEND_ONCE)), outcome
+
+
+def postpones_its_ping_for_an_unasked_pong(machine, now, packet):
+    postponed = machine._replace(timer=add_millis(now, machine.interval))
+    return choose(
+        both(packet == model.PONG, machine.phase == model.PING_DUE),
+        lambda: (postponed, model.NOTHING),
+        lambda: TRUE["server4_packet"](machine, now, packet),
+    )
+
+
+def gives_up_a_peer_when_it_closes(machine, now, close_timeout):
+    closing = TRUE["begin_close"](machine, now, close_timeout)
+    return closing._replace(timer=pick(model.is_running(machine), closing.clock, closing.timer))
+
+
+# The function that each fault stands in for, and the property that must notice it.
 FAULTS = [
-    ("advance", obeys_the_callers_clock),
-    ("handle_timeout", wakes_a_microsecond_late),
-    ("handle_timeout", counts_from_the_missed_deadline),
-    ("ping", sends_a_ping_twice),
-    ("next_deadline", forgets_the_close_timeout),
-    ("listen", listens_without_a_deadline),
-    ("poll_timeout", has_a_deadline_after_the_end),
-    ("server3_packet", ends_by_a_wrong_packet),
-    ("open", takes_any_timeout),
-    ("end", ends_again),
-    ("expire", asks_nothing_of_a_stalled_machine),
-    ("handle_ping_sent", shortens_what_a_packet_has_allowed),
-    ("handle_ping_sent", forgets_what_a_packet_has_allowed),
-    ("handle_ping_sent", keeps_the_extension_of_a_ping_that_leaves_in_a_pause),
-    ("answered_server4", schedules_by_the_pong_alone),
-    ("handle_reading_paused", keeps_the_pings_own_deadline_when_stalled),
+    ("advance", obeys_the_callers_clock, "waking makes progress"),
+    ("handle_timeout", wakes_a_microsecond_late, "waking makes progress"),
+    ("handle_timeout", counts_from_the_missed_deadline, "invariant"),
+    ("ping", sends_a_ping_twice, "invariant"),
+    ("next_deadline", forgets_the_close_timeout, "closing in bounds"),
+    ("listen", listens_without_a_deadline, "invariant"),
+    ("poll_timeout", has_a_deadline_after_the_end, "waking makes progress"),
+    ("server3_packet", ends_by_a_wrong_packet, "evidence before expiry"),
+    ("open", takes_any_timeout, "invariant"),
+    ("end", ends_again, "ended for good"),
+    ("expire", asks_nothing_of_a_stalled_machine, "waking makes progress"),
+    ("handle_ping_sent", shortens_what_a_packet_has_allowed, "waiting is not shorter"),
+    ("handle_ping_sent", forgets_what_a_packet_has_allowed, "late loses nothing"),
+    ("handle_ping_sent", keeps_the_extension_of_a_ping_that_leaves_in_a_pause, "late is extended"),
+    ("answered_server4", schedules_by_the_pong_alone, "next ping"),
+    ("handle_reading_paused", keeps_the_pings_own_deadline_when_stalled, "invariant"),
+    ("client4_packet", listens_for_the_timeout_alone, "listens whole"),
+    ("listen", resumes_with_a_millisecond, "resumes whole"),
+    ("listen", opens_with_a_millisecond, "listens whole"),
+    ("count_packet", counts_a_packet_for_the_timeout_alone, "any packet counts"),
+    ("handle_activity", counts_nothing_in_part, "any packet counts"),
+    ("client4_packet", counts_a_message_as_a_ping, "no other counts"),
+    ("server4_packet", extends_every_time, "extends once"),
+    ("server4_packet", forgets_that_it_has_extended, "extends once"),
+    ("server4_packet", postpones_its_ping_for_an_unasked_pong, "unasked moves nothing"),
+    ("begin_close", gives_up_a_peer_when_it_closes, "closing keeps silence"),
 ]

@@ -1,14 +1,21 @@
 """What both sides of an upgrade share."""
 
-from logic import U64_MAX, both
+from logic import U64_MAX, both, either
 
 # Whether and how it has ended: `UpgradeOutcome` and `UpgradeFailure`.
 ENDINGS = ["None", "Upgraded", "Timeout", "UnexpectedPacket", "TransportClosed", "SessionEnded"]
 RUNNING, UPGRADED, TIMEOUT, UNEXPECTED_PACKET, TRANSPORT_CLOSED, SESSION_ENDED = range(len(ENDINGS))
 
-# What can come on the candidate. The exchange has the first three.
-PACKETS = ["2probe", "3probe", "5", "2", "3", "6", "unreadable"]
+# What can come on the candidate: each type, with other data than the exchange has, and bytes that are no packet. The
+# exchange has the first three.
+PACKETS = ["2probe", "3probe", "5", "2", "3", "6", "unreadable", "5x", "2x", "3x", "0x", "1x", "4x"]
 PING_PACKET, PONG_PACKET, UPGRADE_PACKET = range(3)
+UPGRADE_WITH_DATA = PACKETS.index("5x")
+
+
+def is_upgrade(packet):
+    """Whether it is a `5`, whatever follows."""
+    return either(packet == UPGRADE_PACKET, packet == UPGRADE_WITH_DATA)
 
 
 def in_range(upgrade, instants):

@@ -1,10 +1,28 @@
 """What is proven of both sides of an upgrade, besides the rules of every machine."""
 
-from logic import both, either, negate, same
+from logic import both, either, implies, negate, pick, same
 from rules import WAKING, deadline, has_ended, is_due, is_early, rules_of
 from subject import Property
-from upgrade import server
-from upgrade.outcome import RUNNING, TIMEOUT
+from upgrade import client, server
+from upgrade.outcome import (
+    PING_PACKET,
+    PONG_PACKET,
+    RUNNING,
+    SESSION_ENDED,
+    TIMEOUT,
+    TRANSPORT_CLOSED,
+    UNEXPECTED_PACKET,
+    UPGRADED,
+    is_upgrade,
+)
+
+# What a report of the caller ends an upgrade for.
+REPORTS = {"handle_transport_closed": TRANSPORT_CLOSED, "handle_session_ended": SESSION_ENDED}
+
+
+def is_running(step):
+    return step.before.outcome == RUNNING
+
 
 LIMIT = [
     Property(
@@ -21,7 +39,7 @@ LIMIT = [
         "A `handle_timeout` ends the upgrade exactly if the upgrade timeout has passed.",
         lambda step: same(step.after.outcome == TIMEOUT, step.before.deadline <= step.time),
         WAKING,
-        lambda step: step.before.outcome == RUNNING,
+        is_running,
     ),
     Property(
         "evidence before expiry",
@@ -37,9 +55,104 @@ LIMIT = [
         lambda step: both(step.after.outcome == step.before.outcome, has_ended(step, step.after)),
         given=lambda step: has_ended(step, step.before),
     ),
+    Property(
+        "says why",
+        7,
+        "What the caller reports ends a running upgrade, and is its outcome.",
+        lambda step: step.after.outcome == REPORTS[step.call.name],
+        tuple(REPORTS),
+        is_running,
+    ),
+    Property(
+        "written once",
+        0,
+        "What was written once is not written again.",
+        lambda step: implies(step.outcome != step.model.NOTHING, step.repeated(step.after, 0)[1] != step.outcome),
+        ("poll_transmit",),
+    ),
+]
+
+EXCHANGE_OF_SERVER = [
+    Property(
+        "packets decide",
+        0,
+        "A `5` upgrades, whatever follows it; a probe leaves the upgrade running; anything else ends it as unexpected.",
+        lambda step: step.after.outcome
+        == pick(
+            step.arguments[0] == PING_PACKET,
+            RUNNING,
+            pick(is_upgrade(step.arguments[0]), UPGRADED, UNEXPECTED_PACKET),
+        ),
+        ("handle_packet",),
+        is_running,
+    ),
+    Property(
+        "nothing else upgrades",
+        0,
+        "Only a packet upgrades.",
+        lambda step: same(step.after.outcome == UPGRADED, step.before.outcome == UPGRADED),
+        ("handle_timeout", "handle_transport_closed", "handle_session_ended", "poll_transmit"),
+    ),
+    Property(
+        "probes are answered",
+        0,
+        "The answer to a probe is the next packet to be written, also after the packet that decides the upgrade.",
+        lambda step: both(step.after.pong_pending, server.poll_transmit(step.after)[1] == server.PONG_PROBE),
+        ("handle_packet",),
+        lambda step: either(
+            step.before.pong_pending, both(is_running(step), step.arguments[0] == PING_PACKET)
+        ),
+    ),
+]
+
+EXCHANGE_OF_CLIENT = [
+    Property(
+        "packets decide",
+        0,
+        "The answer to a probe that was written lets polling pause; any other packet ends the upgrade as unexpected.",
+        lambda step: pick(
+            both(
+                step.arguments[0] == PONG_PACKET,
+                step.before.pending == client.NOTHING,
+                negate(step.before.pausing),
+            ),
+            both(step.after.outcome == RUNNING, step.after.pausing),
+            step.after.outcome == UNEXPECTED_PACKET,
+        ),
+        ("handle_packet",),
+        is_running,
+    ),
+    Property(
+        "a pause upgrades",
+        0,
+        "Polling that has paused for the upgrade upgrades, and a `5` is the next packet to be written.",
+        lambda step: both(
+            step.after.outcome == UPGRADED, client.poll_transmit(step.after)[1] == client.UPGRADE
+        ),
+        ("handle_polling_paused",),
+        lambda step: step.before.pausing,
+    ),
+    Property(
+        "nothing else upgrades",
+        0,
+        "Nothing upgrades but polling that has paused for the upgrade.",
+        lambda step: same(step.after.outcome == UPGRADED, step.before.outcome == UPGRADED),
+        given=lambda step: negate(both(step.before.pausing, step.call.name == "handle_polling_paused")),
+    ),
 ]
 
 NOOPS = [
+    Property(
+        "noops in time",
+        0,
+        "The first noop is due 100 ms after the first probe, and each other one 100 ms after the last.",
+        lambda step: step.after.next_noop == step.time + server.NOOP_INTERVAL_MILLIS * 1_000,
+        ("handle_packet", "handle_timeout"),
+        lambda step: either(
+            both(negate(step.before.probed), step.after.probed),
+            both(negate(step.before.noop_pending), step.after.noop_pending),
+        ),
+    ),
     Property(
         "due does something",
         3,
@@ -68,11 +181,11 @@ NOOPS = [
 
 
 def of_server(invariant):
-    return [*rules_of(invariant), *LIMIT, *NOOPS]
+    return [*rules_of(invariant), *LIMIT, *EXCHANGE_OF_SERVER, *NOOPS]
 
 
 def of_client(invariant):
-    return [*rules_of(invariant), *LIMIT]
+    return [*rules_of(invariant), *LIMIT, *EXCHANGE_OF_CLIENT]
 
 
 DOUBTS = [

@@ -11,9 +11,9 @@ from upgrade.outcome import (
     TIMEOUT,
     TRANSPORT_CLOSED,
     UNEXPECTED_PACKET,
-    UPGRADE_PACKET,
     UPGRADED,
     in_range,
+    is_upgrade,
     named,
 )
 
@@ -63,7 +63,7 @@ def handle_packet(upgrade, now, packet):
     upgrade, now = advance(upgrade, now)
     next_noop = pick(upgrade.probed, upgrade.next_noop, add_millis(now, NOOP_INTERVAL_MILLIS))
     probed = upgrade._replace(pong_pending=True, probed=True, next_noop=next_noop)
-    outcome = pick(packet == UPGRADE_PACKET, UPGRADED, UNEXPECTED_PACKET)
+    outcome = pick(is_upgrade(packet), UPGRADED, UNEXPECTED_PACKET)
     return choose(
         both(upgrade.outcome == RUNNING, packet == PING_PACKET),
         lambda: probed,
