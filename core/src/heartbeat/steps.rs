@@ -11,60 +11,85 @@ use crate::steps::{duration, instant};
 /// The interval, the timeout and, so that it is quick, the number of machines. `EIO_STEPS` takes their place.
 const FEW: &str = "25000 20000 120";
 
+/// A role as the model names it, its rules, and how its machines begin.
+struct Role {
+    name: &'static str,
+    rules: &'static Rules,
+    new: fn(Heartbeat, Liveness, Instant) -> Machine,
+    /// Of a client, which waits for its handshake first.
+    opening: Option<fn(Instant, Instant) -> Machine>,
+}
+
 #[test]
 #[ignore = "needs Python: `cargo xtask test rules-proof`"]
 fn an_eio4_server_takes_the_steps_of_the_model() {
-    compare("server4", &eio4::SERVER);
+    let new = Machine::eio4_server;
+    compare(&Role { name: "server4", rules: &eio4::SERVER, new, opening: None });
 }
 
 #[test]
 #[ignore = "needs Python: `cargo xtask test rules-proof`"]
 fn an_eio4_client_takes_the_steps_of_the_model() {
-    compare("client4", &eio4::CLIENT);
+    let new = |heartbeat, _, now| Machine::eio4_client(heartbeat, now);
+    compare(&Role {
+        name: "client4",
+        rules: &eio4::CLIENT,
+        new,
+        opening: Some(Machine::eio4_client_opening),
+    });
 }
 
 #[test]
 #[ignore = "needs Python: `cargo xtask test rules-proof`"]
 fn an_eio3_server_takes_the_steps_of_the_model() {
-    compare("server3", &eio3::SERVER);
+    let new = Machine::eio3_server;
+    compare(&Role { name: "server3", rules: &eio3::SERVER, new, opening: None });
 }
 
 #[test]
 #[ignore = "needs Python: `cargo xtask test rules-proof`"]
 fn an_eio3_client_takes_the_steps_of_the_model() {
-    compare("client3", &eio3::CLIENT);
+    let new = |heartbeat, _, now| Machine::eio3_client(heartbeat, now);
+    compare(&Role {
+        name: "client3",
+        rules: &eio3::CLIENT,
+        new,
+        opening: Some(Machine::eio3_client_opening),
+    });
 }
 
-fn compare(role: &str, rules: &'static Rules) {
+fn compare(role: &Role) {
     let extent = std::env::var("EIO_STEPS").unwrap_or_else(|_| FEW.to_string());
-    let mut before = opening(rules, Liveness::PongOnly, instant(0), instant(0));
-    crate::steps::compare(&format!("heartbeat {role} {extent}"), |call, arguments| match (call, arguments) {
-        ("machine", _) => {
-            before = from_fields(rules, arguments);
-            before.poll_timeout().map_or_else(|| "None".to_string(), |at| at.as_micros().to_string())
-        }
-        ("is_expired", &[now]) => if before.is_expired(instant(now)) { "True" } else { "False" }.to_string(),
-        _ => {
-            let (outcome, after) = take(&before, call, arguments);
-            assert!(core::ptr::eq(after.rules, rules), "{call} changes the rules");
-            format!("{outcome} {}", fields(&after))
+    let mut before = (role.new)(Heartbeat::DEFAULT, Liveness::PongOnly, instant(0));
+    crate::steps::compare(&format!("heartbeat {} {extent}", role.name), |call, arguments| {
+        match (call, arguments) {
+            ("machine", _) => {
+                before = from_fields(role.rules, arguments);
+                before.poll_timeout().map_or_else(|| "None".to_string(), |at| at.as_micros().to_string())
+            }
+            ("is_expired", &[now]) => {
+                if before.is_expired(instant(now)) { "True" } else { "False" }.to_string()
+            }
+            _ => {
+                let (outcome, after) = take(role, &before, call, arguments);
+                assert!(core::ptr::eq(after.rules, role.rules), "{call} has the rules of another role");
+                format!("{outcome} {}", fields(&after))
+            }
         }
     });
 }
 
 /// Constructs a machine or calls one. Returns what the caller has to do, and the machine that follows.
-fn take(before: &Machine, call: &str, arguments: &[u128]) -> (String, Machine) {
-    let rules = before.rules;
+fn take(role: &Role, before: &Machine, call: &str, arguments: &[u128]) -> (String, Machine) {
     let mut machine = before.clone();
     let now = instant(arguments.first().copied().unwrap_or_default());
     let mut outcome = "None".to_string();
     match (call, arguments) {
         ("new", &[liveness, interval, timeout, now]) => {
-            machine = opening(rules, self::liveness(liveness), instant(now), instant(now));
-            machine.open(instant(now), heartbeat(interval, timeout));
+            machine = (role.new)(heartbeat(interval, timeout), self::liveness(liveness), instant(now));
         }
-        ("opening", &[liveness, now, open_by]) => {
-            machine = opening(rules, self::liveness(liveness), instant(now), instant(open_by));
+        ("opening", &[_, now, open_by]) => {
+            machine = role.opening.expect("a client's")(instant(now), instant(open_by));
         }
         ("open", &[_, interval, timeout]) => machine.open(now, heartbeat(interval, timeout)),
         ("handle_timeout", _) => {
