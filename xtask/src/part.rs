@@ -503,7 +503,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "every-step",
-        about: "as `rules-proof`, and the code takes every step of the models, at each time around a deadline; about ten minutes",
+        about: "as `rules-proof`, and the code takes every step of the models, with four heartbeats, at each time around a deadline; about four minutes",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[Need::PythonEnvironments],
