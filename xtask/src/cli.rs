@@ -18,7 +18,7 @@ pub(crate) enum Order {
     Check(Chosen),
     /// Runs everything that a change must pass
     Test(Chosen),
-    /// Runs long proofs, beyond what every change waits for
+    /// Runs the parts that take too long for every change
     Prove {
         #[command(flatten)]
         chosen: Chosen,
@@ -26,7 +26,7 @@ pub(crate) enum Order {
         #[arg(long, value_name = "K/N")]
         shard: Option<Shard>,
     },
-    /// Shows a board and a server at work, until Ctrl-C; or builds a copy of a real board's folder
+    /// Shows an emulated board and a server at work, until Ctrl-C; or builds a copy of a real board's folder
     Firmware {
         /// Another server than ours: <http://192.168.1.2:3000/socket.io/> (without a path: Engine.IO)
         #[arg(long, value_name = "URL", value_parser = url)]
@@ -35,7 +35,8 @@ pub(crate) enum Order {
         /// -outform der` writes
         #[arg(long, value_name = "FILE", requires = "server")]
         key: Option<PathBuf>,
-        /// Lints and builds a copy of this board's folder, outside of the workspace and from the published packages
+        /// Lints and builds a copy of this board's folder, outside of the workspace and from packages as they will be
+        /// published
         #[arg(long, value_name = "BOARD", conflicts_with = "server",
               value_parser = PossibleValuesParser::new(BOARDS.iter().map(|board| board.name)))]
         template: Option<String>,
@@ -74,7 +75,7 @@ pub(crate) struct Bench {
 /// Which parts run, and how much of them is seen.
 #[derive(Debug, Args)]
 pub(crate) struct Chosen {
-    /// Only these parts, whichever command they belong to
+    /// Only these parts, whichever command they belong to (`cargo xtask list` names them)
     #[arg(value_name = "PART", value_parser = PossibleValuesParser::new(PARTS.iter().map(|part| part.name)),
           hide_possible_values = true)]
     names: Vec<String>,

@@ -6,9 +6,9 @@ use crate::need::Need;
 use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    advisories, autobahn, bare_metal, coverage, firmware, fuzz, host, instructions, interop, layers, lengths,
-    linear, lints, long, miri, mutants, packages, page, panic_free, peers, planted, proof, reproducible,
-    schedules,
+    advisories, autobahn, bare_metal, coverage, deny, firmware, fuzz, host, instructions, interop, layers,
+    lengths, linear, lints, long, miri, mutants, packages, page, panic_free, peers, planted, proof,
+    reproducible, schedules,
 };
 
 /// One thing that must hold.
@@ -121,7 +121,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "host-tests",
-        about: "unit tests, integration tests and the examples in the documentation",
+        about: "all unit tests, integration tests and examples in the documentation pass",
         verb: Verb::Check,
         load: Load::Measures,
         needs: &HOST_TEST_NEEDS,
@@ -148,12 +148,12 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "deny",
-        about: "licences, sources and versions of all dependencies are allowed",
+        about: "the licences, sources and versions of what the crates and the boards' images depend on are allowed",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[CARGO_DENY],
         limit_minutes: 2,
-        run: |job| job.cargo("deny check bans licenses sources"),
+        run: deny::check,
     },
     Part {
         name: "advisories",
@@ -216,7 +216,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "instructions",
-        about: "the core's hot paths take no more instructions than their budget",
+        about: "the core's hot paths take at most 2 % more instructions than their budget",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[VALGRIND],
@@ -234,7 +234,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "panic-free",
-        about: "an image of every public function of core and legacy cannot panic or allocate, and imports nothing",
+        about: "no public function of core and legacy can panic or allocate, formatting, `Hash` and serde aside; as WebAssembly they import nothing",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[
@@ -376,7 +376,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "boards",
-        about: "a copy of the folder of a Pico, a Nucleo-H743ZI and an ESP32-C3 builds alone, from the published packages, with TLS and without",
+        about: "a copy of the folder of a Pico, a Nucleo-H743ZI and an ESP32-C3 builds alone, from packages as they will be published, with TLS and without",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[
@@ -400,7 +400,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "more-boards",
-        about: "the same for a Pico 2, a Pico 2 W, an ESP32-C6 and an nRF9160",
+        about: "as `boards`, for a Pico 2, a Pico 2 W, an ESP32-C6 and an nRF9160",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[
@@ -432,7 +432,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "months",
-        about: "a thousand keep them for 90 days",
+        about: "as `million`, with a thousand places for 90 days",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[],
@@ -441,7 +441,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "autobahn-limits",
-        about: "Autobahn's 54 cases about size and speed, the same way",
+        about: "as `autobahn`, with the 54 cases about size and speed",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[Need::PythonEnvironments],

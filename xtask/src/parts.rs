@@ -4,6 +4,7 @@ pub(crate) mod advisories;
 pub(crate) mod autobahn;
 pub(crate) mod bare_metal;
 pub(crate) mod coverage;
+pub(crate) mod deny;
 pub(crate) mod firmware;
 pub(crate) mod fuzz;
 pub(crate) mod host;

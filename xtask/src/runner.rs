@@ -134,7 +134,8 @@ pub(crate) fn set_up(
         let _ = writeln!(text, "[set-up] {sentence}");
     }
     let names: Vec<_> = needs.iter().map(|need| need.name()).collect();
-    println!("{text}[set-up] {}: done in {}", names.join(", "), Spoken(took));
+    let ended = if unmet.is_empty() { "done in" } else { "not complete after" };
+    println!("{text}[set-up] {}: {ended} {}", names.join(", "), Spoken(took));
     unmet
 }
 

@@ -180,17 +180,39 @@ fn without_code(line: &str) -> String {
     parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest)) + " "
 }
 
-/// The verb of each part, by the list of the developer's command.
-fn parts() -> BTreeMap<String, String> {
+/// A part in the list of the developer's command.
+#[derive(Debug)]
+struct Part {
+    about: String,
+    verb: String,
+}
+
+/// The list of the developer's command.
+fn parts() -> BTreeMap<String, Part> {
     let list = read("xtask/src/part.rs");
     let named = list.split("    Part {\n        name: \"").skip(1);
     let between = |text: &str, from: &str, to: &str| {
         let (_, rest) = text.split_once(from)?;
-        rest.split_once(to).map(|(found, _)| found.to_lowercase())
+        rest.split_once(to).map(|(found, _)| found.to_owned())
     };
-    named
-        .filter_map(|part| Some((part.split_once('"')?.0.to_owned(), between(part, "verb: Verb::", ",")?)))
-        .collect()
+    let part = |text: &str| {
+        let (about, verb) = (between(text, "about: \"", "\",\n")?, between(text, "verb: Verb::", ",")?);
+        Some((text.split_once('"')?.0.to_owned(), Part { about, verb: verb.to_lowercase() }))
+    };
+    named.filter_map(part).collect()
+}
+
+#[test]
+fn what_was_recorded_says_of_each_part_what_its_list_says() {
+    let (page, parts) = (read("docs/proofs.md"), parts());
+    let mut compared = 0;
+    for recorded in page.split("\n## ").skip(1) {
+        let (name, rest) = recorded.split_once("\n\nChecks: ").expect("what the part checks");
+        let part = parts.get(name).unwrap_or_else(|| panic!("no part {name:?}"));
+        assert!(rest.starts_with(&format!("{}.\n", part.about)), "docs/proofs.md: {name}");
+        compared += 1;
+    }
+    assert!(compared > 30, "{compared} sections are found");
 }
 
 #[test]
@@ -203,8 +225,8 @@ fn every_part_that_a_page_names_exists_and_belongs_to_the_command_with_which_it_
     let pages = pages.map(|page| Path::new(ROOT).join(page)).into_iter();
     for path in pages.chain(files(&Path::new(ROOT).join("docs"), ".md")) {
         for (verb, part) in named_parts(&std::fs::read_to_string(&path).unwrap()) {
-            let of = parts.get(&part);
-            let fits = of.is_some_and(|of| *of == verb || (of == "check" && verb == "test"));
+            let of = parts.get(&part).map(|part| part.verb.as_str());
+            let fits = of.is_some_and(|of| of == verb || (of == "check" && verb == "test"));
             assert!(fits, "{}: `cargo xtask {verb} {part}`, which is of {of:?}", path.display());
             named += 1;
         }

@@ -5,14 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::job::{Job, Stop, command};
+use crate::parts::deny;
 use crate::workspace::cargo_home;
 
 /// Where cargo-deny fetches the database from.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 /// How long the database's host may take to answer. A machine without a way to it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The workspaces whose packages end up in other people's programs: the crates, and the boards that people copy.
-const MANIFESTS: [&str; 2] = ["Cargo.toml", "embedded-example/Cargo.toml"];
 
 /// Fetches the database and checks with it. Where it cannot be fetched, checks with the one that was fetched last and says how
 /// old that is. Where there is none either, the part is not run.
@@ -36,10 +35,8 @@ pub(crate) fn check(job: &mut Job<'_>) -> Result<(), Stop> {
 }
 
 fn check_with(job: &mut Job<'_>, option: &str) -> Result<(), Stop> {
-    for manifest in MANIFESTS {
-        let words =
-            format!("cargo deny --config deny.toml --manifest-path {manifest} {option} check advisories");
-        let (status, printed) = job.outcome(&mut command(&words))?;
+    for mut check in deny::in_each_workspace(&format!("{option} check advisories")) {
+        let (status, printed) = job.outcome(&mut check)?;
         if !status.success() {
             return Err(verdict(&printed, option.is_empty()));
         }
