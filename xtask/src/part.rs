@@ -467,7 +467,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "soak",
-        about: "two hundred clients with intervals around the usual idle limits lose no session in half an hour",
+        about: "two hundred clients with intervals around the default idle limit lose no session in half an hour",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[],

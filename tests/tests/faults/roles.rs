@@ -1,6 +1,7 @@
 //! What this program does as a process of a test: fleets of clients that answer heartbeats, or refuse to in a
 //! particular way, and a server whose memory is looked at.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use eio_core::Heartbeat;
 use eio_core::ws::{self, Decoder, Item};
+use eio_tests::interop::KeptSockets;
 use eio_tests::raw;
 use eio_tokio::{Server, Socket};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -168,58 +170,24 @@ async fn websocket(orders: &Orders, count: usize, opened: impl FnOnce()) {
     }
 }
 
-/// A request on a kept connection: the body of its answer, if that is 200.
-async fn request(stream: &mut TcpStream, method: &str, query: &str, body: &str) -> Option<String> {
-    send_request(stream, method, query, body).await?;
-    response(stream).await
-}
-
-async fn send_request(stream: &mut TcpStream, method: &str, query: &str, body: &str) -> Option<()> {
-    let len = body.len();
-    let text =
-        format!("{method} /engine.io/?{query} HTTP/1.1\r\nhost: x\r\ncontent-length: {len}\r\n\r\n{body}");
-    stream.write_all(text.as_bytes()).await.ok()
-}
-
-async fn response(stream: &mut TcpStream) -> Option<String> {
-    let mut received = Vec::new();
-    loop {
-        if stream.read_buf(&mut received).await.ok()? == 0 {
-            return None;
-        }
-        let text = core::str::from_utf8(&received).ok()?;
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let head = head.to_lowercase();
-            let len: usize = head.split("content-length: ").nth(1)?.split('\r').next()?.parse().ok()?;
-            if body.len() == len {
-                return head.starts_with("http/1.1 200").then(|| body.to_owned());
-            }
-        }
-    }
-}
-
 async fn polling(orders: &Orders, count: usize, opened: impl FnOnce()) {
+    // Whatever ends it, it is lost.
     let _ = poll_until_lost(orders, count, opened).await;
 }
 
-async fn poll_until_lost(orders: &Orders, count: usize, opened: impl FnOnce()) -> Option<()> {
-    let mut poll = TcpStream::connect(orders.address).await.ok()?;
-    let mut data = TcpStream::connect(orders.address).await.ok()?;
-    poll.set_nodelay(true).ok()?;
-    data.set_nodelay(true).ok()?;
-    let open = request(&mut poll, "GET", "EIO=4&transport=polling", "").await?;
-    let query = format!("EIO=4&transport=polling&sid={}", raw::sid(&open)?);
+async fn poll_until_lost(orders: &Orders, count: usize, opened: impl FnOnce()) -> io::Result<()> {
+    let KeptSockets { mut polls, mut data, query, .. } = KeptSockets::open(orders.address).await?;
     opened();
     loop {
-        let answer = request(&mut poll, "GET", &query, "").await?;
+        let answer = polls.request("GET", &query, "").await?;
         if answer.split('\u{1e}').any(|packet| packet == "1") {
-            return None;
+            return Ok(());
         }
         if answer.split('\u{1e}').any(|packet| packet == "2") {
             orders.may_pong().await;
-            send_request(&mut data, "POST", &query, "3").await?;
+            data.send("POST", &query, "3").await?;
             orders.ponged(count);
-            response(&mut data).await?;
+            data.answer().await?;
         }
     }
 }

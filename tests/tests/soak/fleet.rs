@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_tests::interop::{Mode, PATIENCE};
+use eio_tests::interop::{KeptSockets, PATIENCE};
 use eio_tests::relay::Relay;
 use eio_tokio::{Client, ClientEvent, ClientSocket, Message, Server, ServerBuilder, Socket, Transport};
 use tokio::net::TcpListener;
@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::plan::{Group, Path, Plan};
+use crate::kept;
+use crate::plan::{Group, Kind, Path, Plan};
 use crate::tally::{News, Tally};
 
 /// Between two clients that open.
@@ -29,12 +30,12 @@ pub(crate) async fn run(plan: &Plan) -> Tally {
     let (stop, stopped) = watch::channel(false);
     let mut tally = Tally::new(plan);
     for (number, group) in plan.groups.iter().enumerate() {
-        let url = format!("http://{}", places.address(group, plan.ping_timeout).await);
+        let address = places.address(group).await;
         for _ in 0..group.clients {
             let client = Member {
                 group: number,
-                mode: group.mode,
-                url: url.clone(),
+                kind: group.kind,
+                address,
                 beats: tally.beats(number),
                 tell: tell.clone(),
             };
@@ -71,15 +72,15 @@ fn minutes(time: Duration) -> String {
 /// The servers by their settings, and the relays by what they relay.
 #[derive(Default)]
 struct Places {
-    servers: HashMap<(Duration, Option<Duration>), SocketAddr>,
+    servers: HashMap<(Heartbeat, Option<Duration>), SocketAddr>,
     relays: Vec<(SocketAddr, Path, Relay)>,
     serving: JoinSet<std::io::Result<()>>,
 }
 
 impl Places {
     /// Where the clients of this group connect to.
-    async fn address(&mut self, group: &Group, ping_timeout: Duration) -> SocketAddr {
-        let server = self.server(group, ping_timeout).await;
+    async fn address(&mut self, group: &Group) -> SocketAddr {
+        let server = self.server(group).await;
         let Some(link) = group.path.link() else { return server };
         if let Some((.., relay)) =
             self.relays.iter().find(|(target, path, _)| (*target, *path) == (server, group.path))
@@ -93,12 +94,12 @@ impl Places {
     }
 
     /// The server with the settings of this group.
-    async fn server(&mut self, group: &Group, ping_timeout: Duration) -> SocketAddr {
-        let key = (group.interval, group.idle_limit);
+    async fn server(&mut self, group: &Group) -> SocketAddr {
+        let heartbeat = Heartbeat::new(group.interval, group.ping_timeout).expect("whole milliseconds");
+        let key = (heartbeat, group.idle_limit);
         if let Some(address) = self.servers.get(&key) {
             return *address;
         }
-        let heartbeat = Heartbeat::new(group.interval, ping_timeout).expect("whole milliseconds");
         let builder = Server::builder(echo).heartbeat(heartbeat);
         let server = idle_limit(builder, group.idle_limit).build().expect("the settings are valid");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
@@ -124,36 +125,51 @@ async fn echo(mut socket: Socket) {
     }
 }
 
+/// The pings that a client has had.
+#[derive(Clone)]
+pub(crate) struct Pings {
+    /// Of all clients of its group.
+    beats: Arc<AtomicU64>,
+    last: watch::Sender<Option<Instant>>,
+}
+
+impl Pings {
+    /// Notes one, now.
+    pub(crate) fn count(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+        self.last.send_replace(Some(Instant::now()));
+    }
+}
+
 /// One client.
 struct Member {
     group: usize,
-    mode: Mode,
-    url: String,
+    kind: Kind,
+    address: SocketAddr,
     beats: Arc<AtomicU64>,
     tell: mpsc::UnboundedSender<News>,
 }
 
+/// A client whose session is open.
+enum Opened {
+    Ours(ClientSocket),
+    KeptSockets(KeptSockets),
+}
+
 impl Member {
-    async fn live(self, mut stopped: watch::Receiver<bool>) {
+    async fn live(self, stopped: watch::Receiver<bool>) {
         let group = self.group;
-        let (pinged, last_ping) = watch::channel(None);
-        let opened = self.open(pinged).await;
-        let news = match opened {
+        let pings = Pings { beats: Arc::clone(&self.beats), last: watch::Sender::new(None) };
+        let news = match self.open(&pings).await {
             Err(why) => News::Unopened { group, why },
-            Ok(mut socket) => {
+            Ok(opened) => {
                 let _ = self.tell.send(News::Opened);
-                let lost = tokio::select! {
-                    end = socket.closed() => Some(end),
-                    _ = stopped.wait_for(|stopped| *stopped) => None,
-                };
-                let outcome = match lost {
-                    Some(end) => Err(end.to_string()),
-                    None => still_there(&mut socket).await,
-                };
-                let after_ping = last_ping.borrow().map(|at: Instant| at.elapsed());
-                match outcome {
+                match opened.live(stopped, &pings).await {
                     Ok(()) => News::Stayed,
-                    Err(why) => News::Lost { group, after_ping, why },
+                    Err(why) => {
+                        let after_ping = pings.last.borrow().map(|at| at.elapsed());
+                        News::Lost { group, after_ping, why }
+                    }
                 }
             }
         };
@@ -161,36 +177,52 @@ impl Member {
     }
 
     /// Opens the session, and moves it to its final transport.
-    async fn open(&self, pinged: watch::Sender<Option<Instant>>) -> Result<ClientSocket, String> {
-        let transports: &[Transport] = match self.mode {
-            Mode::Polling => &[Transport::Polling],
-            Mode::WebSocket => &[Transport::WebSocket],
-            Mode::Upgrade => &[Transport::Polling, Transport::WebSocket],
+    async fn open(&self, pings: &Pings) -> Result<Opened, String> {
+        let transports: &[Transport] = match self.kind {
+            Kind::KeptSockets => return kept::open(self.address).await.map(Opened::KeptSockets),
+            Kind::Polling => &[Transport::Polling],
+            Kind::WebSocket => &[Transport::WebSocket],
+            Kind::Upgraded => &[Transport::Polling, Transport::WebSocket],
         };
         let (moved, mut is_moved) = watch::channel(false);
-        let beats = Arc::clone(&self.beats);
+        let (url, pings) = (format!("http://{}", self.address), pings.clone());
         let client =
-            Client::builder(&self.url).transports(transports.iter().copied()).on_event(move |event| {
-                match event {
-                    ClientEvent::PingReceived { .. } => {
-                        beats.fetch_add(1, Ordering::Relaxed);
-                        pinged.send_replace(Some(Instant::now()));
-                    }
-                    ClientEvent::UpgradeEnded(_) => _ = moved.send_replace(true),
-                    _ => {}
-                }
+            Client::builder(url).transports(transports.iter().copied()).on_event(move |event| match event {
+                ClientEvent::PingReceived { .. } => pings.count(),
+                ClientEvent::UpgradeEnded(_) => _ = moved.send_replace(true),
+                _ => {}
             });
         let client = client.build().map_err(|error| error.to_string())?;
         let connected = timeout(PATIENCE, client.connect()).await.map_err(|error| error.to_string())?;
         let socket = connected.map_err(|error| error.to_string())?;
-        if self.mode == Mode::Upgrade {
+        if self.kind == Kind::Upgraded {
             let ended = timeout(PATIENCE, is_moved.wait_for(|moved| *moved)).await;
             if ended.is_err() || socket.transport() != Transport::WebSocket {
                 return Err("it did not move to a WebSocket".to_owned());
             }
         }
-        Ok(socket)
+        Ok(Opened::Ours(socket))
     }
+}
+
+impl Opened {
+    /// Lives until it is stopped. Then it asks for an echo, and closes.
+    async fn live(self, mut stopped: watch::Receiver<bool>, pings: &Pings) -> Result<(), String> {
+        let mut socket = match self {
+            Self::KeptSockets(client) => return kept::live(client, &mut stopped, pings).await,
+            Self::Ours(socket) => socket,
+        };
+        tokio::select! {
+            end = socket.closed() => Err(end.to_string()),
+            () = until(&mut stopped) => still_there(&mut socket).await,
+        }
+    }
+}
+
+/// Waits until everybody is to stop.
+pub(crate) async fn until(stopped: &mut watch::Receiver<bool>) {
+    // It fails if the sender is gone, and then all is over as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Whether the session still carries a message in both directions; then it is closed.

@@ -5,9 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use eio_tests::interop::Mode;
-
-use crate::plan::{Group, Plan};
+use crate::plan::Plan;
 
 /// What a client tells.
 #[derive(Debug)]
@@ -87,7 +85,7 @@ impl Tally {
                 println!("    {why}");
             }
             failed += failures.len();
-            let expected = self.expected(group);
+            let expected = group.expected(self.plan.lasts);
             if failures.is_empty() && beats < expected {
                 println!("    fewer heartbeats than {expected}: nothing was tested");
                 failed += 1;
@@ -100,13 +98,6 @@ impl Tally {
         println!("\nsoak: {self}");
         failed + silent
     }
-
-    /// The least number of heartbeats of a group whose clients all live. A round trip comes to each interval, which on
-    /// a poor link is half a second.
-    fn expected(&self, group: &Group) -> u64 {
-        let each = self.plan.lasts.as_millis() / (group.interval.as_millis() + 1_000);
-        u64::try_from(each).unwrap_or(u64::MAX) * group.clients as u64
-    }
 }
 
 impl fmt::Display for Tally {
@@ -114,20 +105,5 @@ impl fmt::Display for Tally {
         let beats: u64 = self.heartbeats.iter().map(|beats| beats.load(Ordering::Relaxed)).sum();
         let lost: usize = self.failures.iter().map(Vec::len).sum();
         write!(f, "{} open, {beats} heartbeats, {lost} lost", self.open)
-    }
-}
-
-impl fmt::Display for Group {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = match self.mode {
-            Mode::Polling => "polling",
-            Mode::WebSocket => "WebSocket",
-            Mode::Upgrade => "upgraded",
-        };
-        write!(f, "{} clients, interval {} s", self.clients, self.interval.as_secs())?;
-        if let Some(limit) = self.idle_limit {
-            write!(f, ", idle limit {} s", limit.as_secs())?;
-        }
-        write!(f, ", {mode}, {}", self.path)
     }
 }
