@@ -20,8 +20,27 @@ const INTRODUCTION: &str = "\
 # What the proofs found
 
 Each section is what a part of `cargo xtask test` or `cargo xtask prove` printed when it last passed with `--record`.
-[assurance.md](assurance.md) says what the parts are good for. A part without a section has not been recorded.
+[assurance.md](assurance.md) says what the parts are good for. A part without a section has not been recorded. What ran at an
+older commit says nothing of the code that has changed since: for the long proofs, a command lists these changes.
 ";
+
+/// What the long proofs are about, which do not run with every change: files and folders, from the root. Others write their
+/// commits into pages of their own.
+const JUDGED: [(&str, &str); 13] = [
+    ("more-boards", "core/src embassy-adapter/src embedded-example"),
+    ("libfuzzer", "core/src embassy-adapter/src fuzz legacy/src socketio/src std-adapter/src"),
+    ("million", "core/src sim"),
+    ("months", "core/src sim"),
+    ("autobahn-limits", "core/src embassy-adapter/src std-adapter/src tests/tests/autobahn"),
+    ("soak", "core/src std-adapter/src tests/tests/soak"),
+    ("planted-faults", "core embassy-adapter socketio std-adapter tests/schedules"),
+    ("coverage", "cli cluster core embassy-adapter legacy sim socketio std-adapter"),
+    ("same-tool", "cli/src Cargo.lock"),
+    ("every-step", "core/src tests/proof"),
+    ("properties", "cluster core embassy-adapter legacy sim socketio std-adapter"),
+    ("shuttle", "cluster/src core/src socketio/src std-adapter/src tests/schedules"),
+    ("miri", "core legacy sim socketio/src std-adapter/src"),
+];
 
 /// When and where parts ran.
 #[derive(Clone, Debug)]
@@ -93,6 +112,10 @@ fn section(
         part.about,
         Spoken(took)
     );
+    if let Some((_, folders)) = JUDGED.iter().find(|(name, _)| *name == part.name) {
+        let since = commit.split(' ').next().unwrap_or_default();
+        let _ = writeln!(text, "Changed since: `git log --oneline {since}.. -- {folders}`.");
+    }
     let passed: u64 = results.iter().filter_map(|line| passed(line)).sum();
     let tests = (passed > 0).then(|| format!("{passed} tests passed"));
     let mut before = "\n";
@@ -133,6 +156,31 @@ fn whole(sections: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::part::Verb;
+
+    #[test]
+    fn what_a_proof_is_about_exists() {
+        let workspace = Workspace::load().unwrap();
+        for (part, folders) in JUDGED {
+            assert!(Verb::Prove.parts().iter().any(|known| known.name == part), "{part}");
+            for folder in folders.split(' ') {
+                assert!(workspace.root.join(folder).exists(), "{part}: {folder}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_proof_says_how_to_find_what_has_changed_since() {
+        let circumstances = Circumstances {
+            date: "2026-11-30".to_owned(),
+            commit: "abc with changes that were not committed".to_owned(),
+            processors: 2,
+            settings: vec![],
+        };
+        let million = PARTS.iter().find(|part| part.name == "million").unwrap();
+        let text = section(million, &circumstances, Duration::from_secs(75), &[], &[]);
+        assert!(text.ends_with("\nChanged since: `git log --oneline abc.. -- core/src sim`.\n"), "{text}");
+    }
 
     #[test]
     fn a_note_names_no_folder_of_the_machine() {
