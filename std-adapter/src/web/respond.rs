@@ -160,10 +160,15 @@ impl Refusal {
             Self::Full | Self::NoDecision => {
                 response.headers_mut().insert(header::RETRY_AFTER, COME_BACK.into());
             }
-            // RFC 6455 section 4.4.
+            // RFC 6455 section 4.4, and for the other two RFC 9110 section 15.5.22.
             Self::WebSocketVersion => {
-                let supported = HeaderValue::from_static("13");
-                response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, supported);
+                for (name, value) in [
+                    (header::SEC_WEBSOCKET_VERSION, "13"),
+                    (header::UPGRADE, "websocket"),
+                    (header::CONNECTION, "close, Upgrade"),
+                ] {
+                    response.headers_mut().insert(name, HeaderValue::from_static(value));
+                }
             }
             Self::Rejected(rejection) => {
                 if let Some(headers) = rejection.headers() {

@@ -1,12 +1,13 @@
 //! Every header of a WebSocket's opening handshake, in the server's role: RFC 6455 sections 4.2.1 and 4.2.2, and what
 //! the reference (engine.io 6.6.12 on ws 8) adds.
 
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::{Observer, RefusedRequest, Transport};
 use http::HeaderValue;
 
-use crate::support::{Answer, POLLING, Stage, UPGRADE, WEBSOCKET, read, send, stage};
+use crate::support::{Answer, POLLING, Stage, UPGRADE, WEBSOCKET, read, send, stage, time_to_end};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -27,8 +28,9 @@ async fn the_answer_names_the_websocket_the_connection_and_the_key_and_no_extens
     assert_eq!(answer.header("upgrade"), Some("websocket"));
     assert_eq!(answer.header("connection"), Some("Upgrade"));
     assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(answer.times("sec-websocket-accept"), 1);
     for name in ["sec-websocket-extensions", "sec-websocket-protocol", "sec-websocket-version"] {
-        assert_eq!(answer.header(name), None, "{name}");
+        assert_eq!(answer.times(name), 0, "{name}");
     }
 }
 
@@ -72,7 +74,13 @@ async fn the_version_comes_once_and_is_13() {
     for forms in [&[][..], &["8"], &["13, 8"], &["013"]] {
         let refused = ask_with(&stage, "sec-websocket-version", forms).await;
         assert_eq!((refused.status, refused.header("sec-websocket-version")), (426, Some("13")), "{forms:?}");
+        assert_eq!(refused.header("upgrade"), Some("websocket"));
+        assert_eq!(refused.header("connection"), Some("close, Upgrade"));
     }
+    let mut connection = stage.connect();
+    send(&mut connection, "GET", WEBSOCKET, &[&UPGRADE[..2], &UPGRADE[3..]].concat(), "").await;
+    assert_eq!(read(&mut connection).await.unwrap().status, 426);
+    assert_eq!(time_to_end(&mut connection).await, Duration::ZERO);
     for forms in [["13", "13"], ["13", "8"]] {
         let refused = ask_with(&stage, "sec-websocket-version", &forms).await;
         assert_eq!((refused.status, refused.text()), (400, "Repeated Sec-WebSocket-Version header"));
@@ -110,6 +118,8 @@ async fn a_request_names_its_host_once_whatever_it_asks_for() {
     }
     assert!(stage.server.is_empty());
     assert_eq!(raw(&format!("GET {POLLING} HTTP/1.0\r\n\r\n")).await.status, 200);
+    let old = raw(&format!("GET {WEBSOCKET} HTTP/1.0\r\nhost: a\r\n{upgrade}\r\n\r\n")).await;
+    assert_eq!((old.status, old.text()), (400, r#"{"code":3,"message":"Bad request"}"#));
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,6 +135,7 @@ async fn the_first_subprotocol_on_offer_is_answered() {
             (101, Some("arduino")),
             "{path}"
         );
+        assert_eq!(answer.times("sec-websocket-protocol"), 1, "{path}");
     }
     for wrong in ["", "a b", "a,a", "a,,b"] {
         let refused = stage.upgrade(WEBSOCKET, &[&format!("sec-websocket-protocol: {wrong}")]).await;
@@ -166,6 +177,7 @@ async fn the_applications_own_header_goes_before_the_choice() {
     });
     let answer = stage.upgrade(WEBSOCKET, &["sec-websocket-protocol: a, b"]).await;
     assert_eq!(answer.header("sec-websocket-protocol"), Some("b"));
+    assert_eq!(answer.times("sec-websocket-protocol"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,8 +187,9 @@ async fn a_path_may_do_without_its_last_slash() {
         assert_eq!(stage.get(&format!("{path}&transport=polling"), &[]).await.status, 200, "{path}");
         assert_eq!(stage.upgrade(&format!("{path}&transport=websocket"), &[]).await.status, 101, "{path}");
     }
-    for path in ["/chatter?EIO=4&transport=polling", "/cha?EIO=4&transport=polling", "/"] {
-        assert_eq!(stage.get(path, &[]).await.status, 404, "{path}");
+    for path in ["/chatter?EIO=4", "/cha?EIO=4", "/?"] {
+        assert_eq!(stage.get(&format!("{path}&transport=polling"), &[]).await.status, 404, "{path}");
+        assert_eq!(stage.upgrade(&format!("{path}&transport=websocket"), &[]).await.status, 404, "{path}");
     }
 }
 

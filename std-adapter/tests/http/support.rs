@@ -65,6 +65,11 @@ impl Answer {
         line.split_once(": ").map(|(_, value)| value)
     }
 
+    /// How often a header with this name comes.
+    pub(crate) fn times(&self, name: &str) -> usize {
+        self.head.lines().filter(|line| line.starts_with(&format!("{name}: "))).count()
+    }
+
     pub(crate) fn text(&self) -> &str {
         core::str::from_utf8(&self.body).unwrap()
     }

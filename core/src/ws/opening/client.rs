@@ -386,6 +386,7 @@ mod tests {
         for path in ["", "x", "/a?b", "/a b", "/a\r\n", "/#"] {
             assert_eq!(written(ClientRequest { path, ..good }), Err(RequestError::Path), "{path:?}");
         }
+        assert_eq!(written(ClientRequest { query: "a#b", ..good }), Err(RequestError::Query));
         assert_eq!(written(ClientRequest { host: "", ..good }), Err(RequestError::Host));
         assert_eq!(
             written(ClientRequest { headers: &[("", "v")], ..good }),

@@ -190,15 +190,21 @@ impl OpeningRefusal {
     ///
     /// let mut out = [0; 256];
     /// let answer = OpeningRefusal::WebSocketVersion.write(&mut out)?;
-    /// assert!(answer.starts_with(b"HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nSec-WebSocket-Version: 13\r\n"));
+    /// assert!(answer.starts_with(
+    ///     b"HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    /// ));
     /// assert!(answer.ends_with(b"\r\n\r\nUnsupported Sec-WebSocket-Version, expected 13"));
     /// # Ok::<(), eio_core::BufferTooSmall>(())
     /// ```
     pub fn write(self, out: &mut [u8]) -> Result<&[u8], BufferTooSmall> {
         let headers: &[_] = match self {
-            Self::WebSocketVersion => {
-                &[("Connection", "close"), ("Sec-WebSocket-Version", "13"), ("Content-Type", "text/html")]
-            }
+            // RFC 9110 section 15.5.22 asks for `Upgrade` in an answer with 426.
+            Self::WebSocketVersion => &[
+                ("Connection", "close, Upgrade"),
+                ("Upgrade", "websocket"),
+                ("Sec-WebSocket-Version", "13"),
+                ("Content-Type", "text/html"),
+            ],
             _ => &[("Connection", "close"), ("Content-Type", "text/html")],
         };
         write_response(self.status(), headers, self.message(), out)
