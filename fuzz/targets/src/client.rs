@@ -1,20 +1,47 @@
 //! The tokio client, and a server that answers what it likes.
 
-use core::time::Duration;
+mod seeds;
 
+use core::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use eio_core::DisconnectReason;
 use eio_core::packet::WebSocketMessage;
+use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::opening::{Opening, RequestHead};
 use eio_core::ws::{self, FrameHeader};
 use eio_tokio::test_util::{Network, NetworkListener, NetworkStream};
-use eio_tokio::{Client, Transport};
+use eio_tokio::{Client, ClientEvent, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
-use crate::recordings;
-use crate::script::{Script, in_virtual_time, step};
+use crate::reached;
+use crate::script::{Script, Steps, in_virtual_time};
+
+pub(crate) use seeds::seeds;
 
 /// Longer than any period that a server can ask for, and all other limits of the client together.
 const FOR_EVER: Duration = Duration::from_hours(60 * 24);
+
+/// How scripts are read.
+pub(crate) const STEPS: Steps = Steps { numbers: &[(b't', 1), (b'B', 2)], bytes: b"ofw" };
+
+/// What scripts reach.
+pub(crate) const MILESTONES: &[&str] = &[
+    "opened",
+    "upgraded",
+    "a message after a failed upgrade",
+    "a request after an answered post",
+    "redirected",
+    "a cookie",
+    "the next transport",
+    "a message of 16 KiB",
+    "the end of a silent server's session",
+    "the end of a session that nobody reads",
+];
+
+/// How long the application sleeps in some settings: longer than the server may wait for it.
+const SLEEP: Duration = Duration::from_mins(1);
 
 /// The first byte chooses the client's settings. The rest are the steps of a server that accepts, answers, writes and
 /// breaks, and falls silent at the end. Whatever it does, connecting has an end, and so has the session.
@@ -27,8 +54,12 @@ async fn story(data: &[u8]) {
     let Some(settings) = script.byte() else { return };
     let network = Network::new();
     let listener = network.listen();
-    let is = |bit: u8| settings & 1 << bit != 0;
-    let mut builder = Client::builder("http://server.test").link(&network.link()).eio3(is(0)).upgrade(!is(1));
+    let is = move |bit: u8| settings & 1 << bit != 0;
+    let link = network.link();
+    if is(6) {
+        link.set_buffer(512);
+    }
+    let mut builder = Client::builder("http://server.test").link(&link).eio3(is(0)).upgrade(!is(1));
     if is(2) {
         builder = builder.transports([Transport::WebSocket]);
     }
@@ -41,26 +72,60 @@ async fn story(data: &[u8]) {
     if is(5) {
         builder = builder.cookies(true).follow_redirects(3);
     }
-    let client = builder.build().expect("settings that fit");
+    let client = builder.on_event(observer()).build().expect("settings that fit");
     let session = tokio::spawn(async move {
         let Ok(mut socket) = client.connect().await else { return };
+        if is(7) {
+            sleep(SLEEP).await;
+        }
         while let Ok(message) = socket.recv().await {
             if socket.send(message).await.is_err() {
                 break;
             }
         }
-        socket.closed().await;
+        match socket.closed().await.reason {
+            DisconnectReason::PingTimeout => reached::note("the end of a silent server's session"),
+            DisconnectReason::ApplicationStalled => {
+                reached::note("the end of a session that nobody reads");
+            }
+            _ => {}
+        }
     });
-    let mut server = Answers { listener, connections: Vec::new() };
+    let mut server = Answers { listener, connections: Vec::new(), has_answered_post: false };
     server.play(&mut script).await;
     let ended = timeout(FOR_EVER, session).await;
     ended.expect("the client ends").expect("the client's task does not panic");
+}
+
+/// Notes what the client reaches.
+fn observer() -> impl Fn(ClientEvent) + Send + Sync + 'static {
+    let stays_on_polling = AtomicBool::new(false);
+    move |event| match event {
+        ClientEvent::Opened { .. } => reached::note("opened"),
+        ClientEvent::UpgradeEnded(UpgradeOutcome::Upgraded) => reached::note("upgraded"),
+        ClientEvent::UpgradeEnded(UpgradeOutcome::Failed(_)) => {
+            stays_on_polling.store(true, Ordering::Relaxed);
+        }
+        ClientEvent::Redirected { .. } => reached::note("redirected"),
+        ClientEvent::TryingTransport { .. } => reached::note("the next transport"),
+        ClientEvent::Message(message) => {
+            if stays_on_polling.load(Ordering::Relaxed) {
+                reached::note("a message after a failed upgrade");
+            }
+            if message.len() >= 1 << 14 {
+                reached::note("a message of 16 KiB");
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The server's side.
 struct Answers {
     listener: NetworkListener,
     connections: Vec<NetworkStream>,
+    /// Whether it has answered a request with data.
+    has_answered_post: bool,
 }
 
 impl Answers {
@@ -71,6 +136,7 @@ impl Answers {
                 b'h' => self.switch().await,
                 b'o' => self.answer(script.bytes()).await,
                 b'f' => self.frame(script.bytes()).await,
+                b'B' => self.large(script.byte().unwrap_or(0), script.byte().unwrap_or(0)).await,
                 b'w' => self.write(script.bytes()).await,
                 b'r' => _ = self.read().await,
                 b'n' => self.turn(),
@@ -101,6 +167,12 @@ impl Answers {
         let mut bytes = vec![0; 1 << 14];
         let read = timeout(Duration::from_millis(1), stream.read(&mut bytes)).await;
         bytes.truncate(read.map_or(0, |read| read.unwrap_or(0)));
+        if bytes.windows(9).any(|name| name.eq_ignore_ascii_case(b"\r\ncookie:")) {
+            reached::note("a cookie");
+        }
+        if self.has_answered_post && bytes.starts_with(b"POST") {
+            reached::note("a request after an answered post");
+        }
         bytes
     }
 
@@ -116,7 +188,7 @@ impl Answers {
 
     /// An answer to a request.
     async fn answer(&mut self, body: &[u8]) {
-        self.read().await;
+        self.has_answered_post |= self.read().await.starts_with(b"POST");
         let head =
             format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain\r\n\r\n", body.len());
         self.write(&[head.as_bytes(), body].concat()).await;
@@ -131,48 +203,20 @@ impl Answers {
         self.write(&out[..len]).await;
     }
 
+    /// A frame with this first byte, and so many times 512 bytes.
+    async fn large(&mut self, first: u8, times: u8) {
+        let payload = vec![b'4'; usize::from(times) * 512];
+        let mut frame = vec![first];
+        // The length in its shortest form, as both sides must write it.
+        match u16::try_from(payload.len()) {
+            Ok(len) => frame.extend([&[126][..], &len.to_be_bytes()].concat()),
+            Err(_) => frame.extend([&[127][..], &(payload.len() as u64).to_be_bytes()].concat()),
+        }
+        self.write(&[&frame[..], &payload].concat()).await;
+    }
+
     async fn write(&mut self, bytes: &[u8]) {
         let Some(stream) = self.connections.last_mut() else { return };
         let _ = timeout(Duration::from_millis(1), stream.write_all(bytes)).await;
     }
-}
-
-/// Sessions on a WebSocket and on polling, in which the server says what servers have said in the recordings.
-pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let open =
-        br#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000}"#;
-    let opens = |settings: u8, letters: &[u8], letter| [&[settings], letters, &step(letter, open)].concat();
-    let mut seeds = vec![
-        // Polling, and an upgrade.
-        [
-            opens(0, b"a", b'o'),
-            b"ah".to_vec(),
-            step(b'f', b"3probe"),
-            b"n".to_vec(),
-            step(b'o', b"6"),
-            b"t\x09".to_vec(),
-        ]
-        .concat(),
-        [
-            &[0][..],
-            b"a",
-            &step(b'w', b"HTTP/1.1 302 Found\r\nlocation: http://other.test/\r\ncontent-length: 0\r\n\r\n"),
-        ]
-        .concat(),
-    ];
-    let frames: Vec<_> = recordings::frames().into_iter().filter(|frame| !frame.by_client).collect();
-    for (number, frames) in frames.chunks(4).take(40).enumerate() {
-        let is_eio3 = u8::from(number % 2 == 1);
-        let mut seed = opens(0b100 | is_eio3, b"ah", b'f');
-        for frame in frames {
-            let payload = frame.data.to_wire();
-            seed.extend(step(b'f', &payload[..payload.len().min(500)]));
-        }
-        seeds.push([&seed, &b"t\x09"[..]].concat());
-    }
-    for (number, body) in recordings::bodies().filter(|body| body.len() < 500).take(60).enumerate() {
-        let is_eio3 = u8::from(number % 2 == 1);
-        seeds.push([opens(0b10 | is_eio3, b"a", b'o'), step(b'o', &body), b"aat\x09".to_vec()].concat());
-    }
-    seeds
 }

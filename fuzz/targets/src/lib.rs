@@ -17,6 +17,7 @@ mod machines;
 mod mutate;
 mod packet;
 mod payload;
+mod reached;
 mod recordings;
 mod script;
 mod sessions;
@@ -40,7 +41,10 @@ mod fakes;
 #[allow(dead_code, reason = "as above")]
 mod stream;
 
+pub use reached::take_reached;
+
 use mutate::Dice;
+use script::Steps;
 
 /// One thing that input is played into.
 #[derive(Clone, Copy, Debug)]
@@ -52,39 +56,47 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// How many changed copies of inputs the test `replay` plays. Together they take some seconds without optimisation.
     pub changed: usize,
+    /// What changed copies of its inputs reach, as [`take_reached`] returns it.
+    pub milestones: &'static [&'static str],
     seeds: fn() -> Vec<Vec<u8>>,
+    /// How its inputs are read, if they are scripts.
+    steps: Option<Steps>,
 }
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target { name: "packet", run: packet::run, changed: 150_000, seeds: packet::seeds },
-    Target { name: "payload", run: payload::run, changed: 75_000, seeds: payload::seeds },
-    Target { name: "handshake", run: handshake::run, changed: 150_000, seeds: handshake::seeds },
-    Target { name: "json", run: json::run, changed: 150_000, seeds: json::seeds },
-    Target { name: "settings", run: settings::run, changed: 75_000, seeds: settings::seeds },
-    Target { name: "websocket", run: websocket::run, changed: 75_000, seeds: websocket::seeds },
-    Target { name: "opening", run: websocket::run_opening, changed: 75_000, seeds: websocket::opening_seeds },
-    Target { name: "socketio", run: socketio::run, changed: 75_000, seeds: socketio::seeds },
-    Target { name: "legacy", run: legacy::run, changed: 75_000, seeds: legacy::seeds },
-    Target { name: "legacy_timers", run: legacy::run_timers, changed: 15_000, seeds: life::seeds },
-    Target { name: "heartbeat", run: machines::run_heartbeat, changed: 15_000, seeds: life::seeds },
-    Target { name: "session", run: machines::run_session, changed: 15_000, seeds: life::seeds },
-    Target { name: "upgrade", run: machines::run_upgrade, changed: 15_000, seeds: life::seeds },
-    Target { name: "pair", run: machines::run_pair, changed: 15_000, seeds: life::seeds },
-    Target { name: "transports", run: transports::run, changed: 15_000, seeds: transports::seeds },
-    Target { name: "http", run: http::run, changed: 4_500, seeds: http::seeds },
-    Target { name: "client", run: client::run, changed: 4_500, seeds: client::seeds },
-    Target { name: "board", run: board::run, changed: 15_000, seeds: board::seeds },
-    Target {
-        name: "board_socketio",
-        run: board_socketio::run,
-        changed: 15_000,
-        seeds: board_socketio::seeds,
-    },
-    Target { name: "socketio_sessions", run: sessions::run, changed: 1_500, seeds: sessions::seeds },
+    Target::new("packet", packet::run, 150_000, packet::seeds),
+    Target::new("payload", payload::run, 75_000, payload::seeds),
+    Target::new("handshake", handshake::run, 150_000, handshake::seeds),
+    Target::new("json", json::run, 150_000, json::seeds),
+    Target::new("settings", settings::run, 75_000, settings::seeds),
+    Target::new("websocket", websocket::run, 75_000, websocket::seeds),
+    Target::new("opening", websocket::run_opening, 75_000, websocket::opening_seeds),
+    Target::new("socketio", socketio::run, 75_000, socketio::seeds),
+    Target::new("legacy", legacy::run, 75_000, legacy::seeds),
+    Target::new("legacy_timers", legacy::run_timers, 15_000, life::seeds),
+    Target::new("heartbeat", machines::run_heartbeat, 15_000, life::seeds),
+    Target::new("session", machines::run_session, 15_000, life::seeds),
+    Target::new("upgrade", machines::run_upgrade, 15_000, life::seeds),
+    Target::new("pair", machines::run_pair, 15_000, life::seeds),
+    Target::new("transports", transports::run, 15_000, transports::seeds),
+    Target::new("http", http::run, 4_500, http::seeds),
+    Target::new("client", client::run, 4_500, client::seeds).of(client::STEPS, client::MILESTONES),
+    Target::new("board", board::run, 15_000, board::seeds),
+    Target::new("board_socketio", board_socketio::run, 15_000, board_socketio::seeds),
+    Target::new("socketio_sessions", sessions::run, 1_500, sessions::seeds),
 ];
 
 impl Target {
+    const fn new(name: &'static str, run: fn(&[u8]), changed: usize, seeds: fn() -> Vec<Vec<u8>>) -> Self {
+        Self { name, run, changed, milestones: &[], seeds, steps: None }
+    }
+
+    /// A target of scripts.
+    const fn of(self, steps: Steps, milestones: &'static [&'static str]) -> Self {
+        Self { steps: Some(steps), milestones, ..self }
+    }
+
     /// The target of this name.
     ///
     /// # Panics
@@ -116,6 +128,10 @@ impl Target {
     pub fn changed(&self, inputs: &[Vec<u8>]) -> impl Iterator<Item = Vec<u8>> + use<'_> {
         let mut dice = Dice::new(self.name.bytes().map(u64::from).sum());
         let inputs = inputs.to_vec();
-        (0..self.changed).map(move |_| mutate::mutated(&mut dice, &inputs))
+        (0..self.changed).map(move |_| match self.steps {
+            // Bytes that are no steps are of use, too.
+            Some(steps) if dice.roll(4) > 0 => mutate::stepped(&mut dice, &inputs, steps),
+            _ => mutate::mutated(&mut dice, &inputs),
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! Changes that a fuzzer would make, from a seed: the same in every run.
 
+use crate::script::{Step, Steps};
+
 /// A generator of pseudo-random numbers: small, and the same everywhere.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
@@ -40,6 +42,54 @@ pub(crate) fn mutated(dice: &mut Dice, inputs: &[Vec<u8>]) -> Vec<u8> {
         change(dice, &mut input, other);
     }
     input
+}
+
+/// One of the scripts with changed steps, perhaps with those of another one. In a quarter, the settings are others. `inputs`
+/// is not empty.
+pub(crate) fn stepped(dice: &mut Dice, inputs: &[Vec<u8>], steps: Steps) -> Vec<u8> {
+    let (settings, mut script) = steps.read(&inputs[dice.roll(inputs.len())]);
+    let settings = if dice.roll(4) == 0 { dice.byte() } else { settings };
+    for _ in 0..=dice.roll(3) {
+        let (_, other) = steps.read(&inputs[dice.roll(inputs.len())]);
+        change_steps(dice, &mut script, &other);
+    }
+    Steps::write(settings, &script)
+}
+
+fn change_steps(dice: &mut Dice, script: &mut Vec<Step>, other: &[Step]) {
+    let at = dice.roll(script.len() + 1);
+    let what = dice.roll(8);
+    let Some(step) = script.get_mut(at) else {
+        script.extend(other.iter().skip(dice.roll(other.len() + 1)).take(4).cloned());
+        return;
+    };
+    match what {
+        0 => drop(script.remove(at)),
+        1 => {
+            let copy = step.clone();
+            script.insert(at, copy);
+        }
+        2 => {
+            let to = dice.roll(script.len());
+            script.swap(at, to);
+        }
+        3 => {
+            if let Some(step) = other.get(dice.roll(other.len() + 1)) {
+                script.insert(at, step.clone());
+            }
+        }
+        4 => script.insert(at, Step { letter: b't', numbers: vec![dice.byte()], bytes: None }),
+        _ => {
+            if let Some(number) = step.numbers.first_mut() {
+                *number = dice.byte();
+            }
+            if let Some(bytes) = &mut step.bytes {
+                let others: Vec<_> = other.iter().filter_map(|step| step.bytes.as_deref()).collect();
+                let other = others.get(dice.roll(others.len() + 1)).copied().unwrap_or_default();
+                change(dice, bytes, other);
+            }
+        }
+    }
 }
 
 /// Bytes at which parsers turn.

@@ -4,6 +4,53 @@ use core::time::Duration;
 
 use tokio::runtime::Builder;
 
+/// What belongs to the letters of a target's scripts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steps {
+    /// The letters behind which numbers of one byte come, and how many.
+    pub(crate) numbers: &'static [(u8, usize)],
+    /// The letters behind which bytes come, behind the numbers.
+    pub(crate) bytes: &'static [u8],
+}
+
+/// A step of a script.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) letter: u8,
+    pub(crate) numbers: Vec<u8>,
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+impl Steps {
+    /// The settings of a script, and its steps.
+    pub(crate) fn read(self, script: &[u8]) -> (u8, Vec<Step>) {
+        let mut script = Script::new(script);
+        let settings = script.byte().unwrap_or(0);
+        let mut steps = Vec::new();
+        while let Some(letter) = script.byte() {
+            let numbers = self.numbers.iter().find(|(of, _)| *of == letter).map_or(0, |(_, count)| *count);
+            let numbers = (0..numbers).filter_map(|_| script.byte()).collect();
+            let bytes = self.bytes.contains(&letter).then(|| script.bytes().to_vec());
+            steps.push(Step { letter, numbers, bytes });
+        }
+        (settings, steps)
+    }
+
+    /// The script of these settings and steps.
+    pub(crate) fn write(settings: u8, steps: &[Step]) -> Vec<u8> {
+        let mut script = vec![settings];
+        for step in steps {
+            script.push(step.letter);
+            script.extend(&step.numbers);
+            if let Some(bytes) = &step.bytes {
+                script.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_le_bytes());
+                script.extend(bytes);
+            }
+        }
+        script
+    }
+}
+
 /// Reads steps.
 #[derive(Debug)]
 pub(crate) struct Script<'d>(&'d [u8]);

@@ -1,6 +1,7 @@
 //! No input makes a target of the fuzzer fail: the seeds, what libFuzzer has found, and changed copies of both.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe};
@@ -38,7 +39,8 @@ fn replay(name: &str) {
     let mut inputs = corpus(name);
     inputs.extend(target.seeds());
     let playing = watched(name);
-    for input in inputs.iter().cloned().chain(target.changed(&inputs)) {
+    let mut reached = BTreeMap::new();
+    for (number, input) in inputs.iter().cloned().chain(target.changed(&inputs)).enumerate() {
         playing.send(input.clone()).expect("a watch that lives");
         let played = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(&input)));
         assert!(
@@ -46,6 +48,17 @@ fn replay(name: &str) {
             "{name} fails with \"{}\": write these bytes to a file of fuzz/corpus/{name}",
             input.escape_ascii()
         );
+        for milestone in eio_fuzz::take_reached() {
+            *reached.entry(milestone).or_insert(0) += usize::from(number >= inputs.len());
+        }
+    }
+    println!(
+        "{name}: {} inputs, {} changed copies, of which reach: {reached:?}",
+        inputs.len(),
+        target.changed
+    );
+    for milestone in target.milestones {
+        assert!(reached.get(milestone) > Some(&0), "no changed copy of an input reaches: {milestone}");
     }
 }
 
