@@ -6,7 +6,7 @@ use core::time::Duration;
 use eio_core::Instant;
 use eio_core::handshake::Transport;
 use eio_core::polling::{Limits, ServerPolling};
-use eio_core::session::Violation;
+use eio_core::session::{Control, Violation};
 use eio_core::upgrade::UpgradeOutcome;
 use http::request::Parts;
 use tracing::Span;
@@ -246,7 +246,10 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
     let Some(outcome) = outcome else { return };
     let io = candidate.take().and_then(Candidate::into_io);
     match outcome {
-        UpgradeOutcome::Upgraded => requests.handle_upgraded(now, &mut engine.session),
+        UpgradeOutcome::Upgraded => {
+            requests.handle_upgraded(now, &mut engine.session);
+            take_back_answer(engine);
+        }
         UpgradeOutcome::Failed(_) => requests.handle_upgrade_failed(),
     }
     engine.is_close_due |= requests.close_pending();
@@ -263,6 +266,19 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
     let mut inner = engine.shared.lock();
     inner.slots.end_upgrade();
     inner.slots.wake_requests();
+}
+
+/// Takes back the answer to a poll that its connection has not taken before the session moved. The client may have left
+/// that connection, so what the answer holds goes over the WebSocket, before what is sent later.
+fn take_back_answer(engine: &mut Engine<ServerKind>) {
+    let mut inner = engine.shared.lock();
+    let Some(PollAnswer::Batch(batch, messages)) = inner.slots.take_back_answer() else { return };
+    inner.mail.outbox.put_back(messages);
+    engine.owed = match (batch.has_ping(), batch.has_pong()) {
+        (true, _) => Some(Control::Ping),
+        (_, true) => Some(Control::Pong),
+        _ => None,
+    };
 }
 
 /// Handles the payloads and failures of HTTP requests. A payload may still arrive after the session has moved to a

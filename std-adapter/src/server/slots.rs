@@ -163,6 +163,18 @@ impl Slots {
         requests.is_poll_woken = true;
     }
 
+    /// Takes back the answer that the poll has not taken. The poll waits again.
+    pub(crate) fn take_back_answer(&mut self) -> Option<PollAnswer> {
+        let poll = &mut self.requests.as_deref_mut()?.poll;
+        match core::mem::replace(poll, PollSlot::Waiting) {
+            PollSlot::Answered(answer) => Some(*answer),
+            other => {
+                *poll = other;
+                None
+            }
+        }
+    }
+
     /// Returns whether a payload is still being received.
     pub(crate) fn is_receiving(&self) -> bool {
         self.requests.as_deref().is_some_and(|requests| matches!(requests.post, PostSlot::Receiving))

@@ -81,6 +81,8 @@ pub(crate) struct Engine<K: Reacts> {
     pub(crate) room: Room,
     /// Whether the inbox is full, so that nothing is read.
     is_paused: bool,
+    /// A ping or pong that the session has passed on, but that has not left: the WebSocket writes it first.
+    pub(crate) owed: Option<Control>,
     /// Whether the session's close packet is to be written, behind the last message.
     pub(crate) is_close_due: bool,
     /// Whether the session's task has panicked outside of a callback.
@@ -109,6 +111,7 @@ impl<K: Reacts> Engine<K> {
             begun: 0,
             room: Room::default(),
             is_paused: false,
+            owed: None,
             is_close_due: false,
             is_broken: false,
             has_told_opened: false,
@@ -215,7 +218,7 @@ impl<K: Reacts> Engine<K> {
     /// behind the messages.
     pub(crate) fn next_control(&mut self, now: Instant) -> Option<Control> {
         loop {
-            let control = self.session.poll_transmit()?;
+            let control = self.owed.take().or_else(|| self.session.poll_transmit())?;
             match control {
                 Control::Close => self.is_close_due = true,
                 Control::Ping => self.handle_ping_sent(now),

@@ -204,6 +204,45 @@ async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_sess
     assert_eq!(second.status(), 400);
 }
 
+/// Polls a request up to where it waits, as a connection does that then has other things to do.
+async fn begin<R: Future + Unpin>(mut request: R) -> R {
+    assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut request).poll(cx).is_pending())).await);
+    settle().await;
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_no_request_has_taken_when_the_session_moves_goes_first_over_the_websocket() {
+    for revision in [4, 3] {
+        let (mut harness, mut sockets) = handing_out(|builder| builder);
+        let mut polling = harness.polling(revision).await;
+        let socket = sockets.recv().await.unwrap();
+        let poll = begin(harness.server.service().call(request("GET", &polling.query(), &[]))).await;
+        let heartbeat = if revision == 4 { "2" } else { "3" };
+        if revision == 4 {
+            // The ping is due when the task makes its pass, and leaves with the messages.
+            tokio::time::advance(I).await;
+        } else {
+            assert_eq!(polling.post(&["2"]).await.0, 200);
+        }
+        socket.try_send("one").unwrap();
+        socket.try_send("two").unwrap();
+        settle().await;
+        let mut websocket = harness.probed(&polling).await;
+        websocket.send("5").await;
+        socket.try_send("three").unwrap();
+        settle().await;
+        drop(poll);
+        socket.flush().await.unwrap();
+        let start = harness.elapsed();
+        for expected in [heartbeat, "4one", "4two", "4three"] {
+            assert_eq!(websocket.text().await, expected);
+        }
+        assert_eq!(harness.elapsed(), start);
+        harness.assert_alive();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_second_request_with_data_overlaps_and_takes_nothing_from_the_first() {
     let (mut harness, _sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
