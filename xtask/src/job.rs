@@ -46,19 +46,22 @@ pub(crate) fn command(words: &str) -> Command {
     command
 }
 
-/// A part at work. Everything that its commands print goes to a log file and, with `--verbose`, to the terminal.
+/// A part at work. Everything that its commands print goes to a log file and, with `--verbose`, to the terminal. Without it,
+/// a part that prints nothing for a minute says how long it has run.
 pub(crate) struct Job<'a> {
     pub(crate) workspace: &'a Workspace,
+    name: String,
     /// Which share of its work it does, if its part has shares.
     pub(crate) shard: Shard,
     log: Log,
     watch: Stopwatch,
     limit: Duration,
+    minutes: Minutes,
     notes: Vec<String>,
 }
 
 impl<'a> Job<'a> {
-    /// `name` names the log file.
+    /// `name` names the log file, and stands before what is said while it runs.
     pub(crate) fn start(
         workspace: &'a Workspace,
         name: &str,
@@ -69,7 +72,8 @@ impl<'a> Job<'a> {
         std::fs::create_dir_all(&folder)?;
         let log = Log::create(folder.join(format!("{name}.log")), verbose)?;
         let watch = Stopwatch::start();
-        Ok(Self { workspace, shard: Shard::WHOLE, log, watch, limit, notes: Vec::new() })
+        let (name, minutes) = (name.to_owned(), Minutes::default());
+        Ok(Self { workspace, name, shard: Shard::WHOLE, log, watch, limit, minutes, notes: Vec::new() })
     }
 
     /// Reads a JSON file, named from the root.
@@ -105,14 +109,22 @@ impl<'a> Job<'a> {
 
     /// Runs a command, at the root unless it names a folder, whatever its exit code, and returns what it printed.
     pub(crate) fn outcome(&mut self, command: &mut Command) -> Result<(ExitStatus, String), Stop> {
-        self.outcome_telling(command, |_| ())
+        self.outcome_in_time(command, None)
     }
 
     /// The same, and calls `tell` once a minute with all that was printed so far.
     pub(crate) fn outcome_telling(
         &mut self,
         command: &mut Command,
-        tell: impl FnMut(&str),
+        mut tell: impl FnMut(&str),
+    ) -> Result<(ExitStatus, String), Stop> {
+        self.outcome_in_time(command, Some(&mut tell))
+    }
+
+    fn outcome_in_time(
+        &mut self,
+        command: &mut Command,
+        tell: Option<&mut dyn FnMut(&str)>,
     ) -> Result<(ExitStatus, String), Stop> {
         let left = self.limit.saturating_sub(self.watch.elapsed());
         match self.watched(command, left, tell)? {
@@ -130,17 +142,15 @@ impl<'a> Job<'a> {
         command: &mut Command,
         limit: Duration,
     ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
-        self.watched(command, limit, |_| ())
+        self.watched(command, limit, None)
     }
 
     fn watched(
         &mut self,
         command: &mut Command,
         limit: Duration,
-        mut tell: impl FnMut(&str),
+        mut tell: Option<&mut dyn FnMut(&str)>,
     ) -> Result<(Result<ExitStatus, Stopped>, String), Stop> {
-        const MINUTE: Duration = Duration::from_mins(1);
-        let mut told = Duration::ZERO;
         let line = spelled(command);
         let mut header = Vec::new();
         for (name, value) in command.get_envs() {
@@ -159,13 +169,15 @@ impl<'a> Job<'a> {
         let mut printed = Vec::new();
         let ended = loop {
             let status = child.try_wait().map_err(broken)?;
-            self.log.read_on(&mut printed).map_err(broken)?;
+            let has_shown = self.log.read_on(&mut printed).map_err(broken)?;
             if let Some(status) = status {
                 break Ok(status);
             }
-            if watch.elapsed().saturating_sub(told) >= MINUTE {
-                told = watch.elapsed();
-                tell(&String::from_utf8_lossy(&printed));
+            if self.minutes.is_silent(self.watch.elapsed(), has_shown) {
+                match &mut tell {
+                    Some(tell) => tell(&String::from_utf8_lossy(&printed)),
+                    None => println!("{}", self.progress(&line)),
+                }
             }
             if watch.elapsed() > limit {
                 break Err(end_with_descendants(&mut child));
@@ -173,6 +185,12 @@ impl<'a> Job<'a> {
             pause();
         };
         Ok((ended, String::from_utf8_lossy(&printed).into_owned()))
+    }
+
+    /// How long the part has run, and what it does.
+    fn progress(&self, line: &str) -> String {
+        let [ran, limit] = [self.watch.elapsed(), self.limit].map(|time| time.as_secs() / 60);
+        format!("[{}] {ran} min of at most {limit} min: {}", self.name, abridged(line))
     }
 
     /// Prints the lines that begin with `prefix` as soon as a command has written them: how far it is.
@@ -215,6 +233,25 @@ impl<'a> Job<'a> {
     }
 }
 
+/// Finds the minutes in which people saw nothing of a part.
+#[derive(Debug, Default)]
+struct Minutes {
+    /// When they last saw something, since the part's start.
+    seen: Duration,
+}
+
+impl Minutes {
+    /// Whether nothing was seen for a minute. Counts from now then, and if something was shown just now.
+    fn is_silent(&mut self, now: Duration, has_shown: bool) -> bool {
+        const MINUTE: Duration = Duration::from_mins(1);
+        let is_silent = !has_shown && now.saturating_sub(self.seen) >= MINUTE;
+        if is_silent || has_shown {
+            self.seen = now;
+        }
+        is_silent
+    }
+}
+
 /// A command was stopped, because it took too long.
 pub(crate) struct Stopped {
     /// What to add where what it has started may still run.
@@ -245,20 +282,21 @@ impl Log {
 
     fn write(&mut self, text: &str) -> io::Result<()> {
         self.writer.write_all(text.as_bytes())?;
-        self.read_on(&mut Vec::new())
+        self.read_on(&mut Vec::new()).map(drop)
     }
 
-    /// Adds what was written since the last call, which people see with `--verbose`.
-    fn read_on(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
+    /// Adds what was written since the last call, which people see with `--verbose`. Returns whether they have seen some of it.
+    fn read_on(&mut self, text: &mut Vec<u8>) -> io::Result<bool> {
         let known = text.len();
         self.reader.read_to_end(text)?;
         let new = String::from_utf8_lossy(text.get(known..).unwrap_or_default());
-        if self.verbose {
-            print!("{}", for_people(&new));
-        } else if let Some(prefix) = self.shown {
-            new.lines().filter(|line| line.starts_with(prefix)).for_each(|line| println!("{line}"));
-        }
-        Ok(())
+        let seen = match self.shown {
+            _ if self.verbose => for_people(&new),
+            Some(prefix) => new.split_inclusive('\n').filter(|line| line.starts_with(prefix)).collect(),
+            None => String::new(),
+        };
+        print!("{seen}");
+        Ok(!seen.is_empty())
     }
 
     /// The whole of it, for people.
@@ -282,6 +320,16 @@ pub(crate) fn pause() {
 pub(crate) fn spelled(command: &Command) -> String {
     let words = core::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// A command without what makes it hard to read: of long words, such as paths and lists of features, only the beginning.
+fn abridged(line: &str) -> String {
+    const LONGEST: usize = 40;
+    let abridged = |word: &str| match word.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}..", &word[..end]),
+        None => word.to_owned(),
+    };
+    line.split(' ').map(abridged).collect::<Vec<_>>().join(" ")
 }
 
 /// Ends a child and all that it has started, found by their parents' ids: cargo alone would leave its tests running.
@@ -334,6 +382,37 @@ mod tests {
         job.run(&mut shell("echo earlier")).unwrap();
         let printed = job.run(&mut shell("echo out; echo err >&2; read line || echo no input")).unwrap();
         assert_eq!(printed, "out\nerr\nno input\n");
+    }
+
+    #[test]
+    fn a_part_of_which_nothing_was_seen_for_a_minute_says_so_once_a_minute() {
+        let mut minutes = Minutes::default();
+        let silent: Vec<u64> = (0..300)
+            .filter(|&second| minutes.is_silent(Duration::from_secs(second), second == 130))
+            .collect();
+        assert_eq!(silent, [60, 120, 190, 250]);
+    }
+
+    #[test]
+    fn progress_names_the_part_its_limit_and_the_command_without_its_long_words() {
+        let workspace = Workspace::load().unwrap();
+        let job = job(&workspace, "test-of-progress", Duration::from_mins(90));
+        let line = format!("cargo test --features {} --test soak", "a/b,".repeat(20));
+        let expected = format!("cargo test --features {}.. --test soak", "a/b,".repeat(10));
+        assert_eq!(job.progress(&line), format!("[test-of-progress] 0 min of at most 90 min: {expected}"));
+    }
+
+    #[test]
+    fn what_a_part_shows_is_seen_and_nothing_else_is() {
+        let workspace = Workspace::load().unwrap();
+        let mut job = job(&workspace, "test-of-showing", Duration::from_mins(1));
+        job.log.write("soak: 1\n").unwrap();
+        job.show("soak: ");
+        let mut seen = |text: &str| {
+            job.log.writer.write_all(text.as_bytes()).unwrap();
+            job.log.read_on(&mut Vec::new()).unwrap()
+        };
+        assert!(seen("test x\nsoak: 2\n") && !seen("test y\n"));
     }
 
     #[test]

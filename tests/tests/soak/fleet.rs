@@ -44,14 +44,14 @@ pub(crate) async fn run(plan: &Plan) -> Tally {
         }
     }
     drop(tell);
-    println!("{} clients, for {}", plan.clients(), minutes(plan.lasts));
+    println!("[soak] {} clients, for {}", plan.clients(), minutes(plan.lasts));
     let start = Instant::now();
     let mut next = plan.progress;
     while start.elapsed() < plan.lasts {
         tokio::select! {
             Some(one) = news.recv() => tally.take(start.elapsed(), one),
             () = tokio::time::sleep_until(start + next.min(plan.lasts)) => {
-                println!("{} of {}: {tally}", minutes(start.elapsed()), minutes(plan.lasts));
+                println!("[soak] {} of {}: {tally}", minutes(start.elapsed()), minutes(plan.lasts));
                 next += plan.progress;
             }
         }

@@ -95,6 +95,7 @@ pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
 
 /// Clients that only answer heartbeats. Prints how many there were and how their sessions went.
 fn meet_limits(job: &mut Job<'_>, test: &mut Command) -> Result<(), Stop> {
+    job.show("[soak] ");
     let printed = run_tests(job, test)?;
     printed.lines().filter_map(|line| line.strip_prefix("soak: ")).for_each(|line| job.note(line.to_owned()));
     Ok(())
