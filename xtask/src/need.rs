@@ -23,6 +23,8 @@ pub(crate) enum Need {
     CargoTool { name: &'static str, version: &'static str },
     /// A program on the path, and the Debian package that brings it.
     Program { name: &'static str, package: &'static str },
+    /// The same, or the program that this variable of the environment names.
+    NamedProgram { variable: &'static str, name: &'static str, package: &'static str },
     /// Python 3 that can make virtual environments: on Debian that is a package of its own.
     PythonEnvironments,
 }
@@ -36,6 +38,7 @@ impl Need {
             Self::Nightly(components) => format!("nightly with {}", components.join(" and ")),
             Self::CargoTool { name, version } => format!("cargo-{name} {version}"),
             Self::Program { name, .. } => name.to_owned(),
+            Self::NamedProgram { variable, name, .. } => named(variable).unwrap_or_else(|| name.to_owned()),
             Self::PythonEnvironments => "python3 with venv".to_owned(),
         }
     }
@@ -48,6 +51,7 @@ impl Need {
             Self::Nightly(components) => lists("component list --installed --toolchain nightly", components),
             Self::CargoTool { name, .. } => on_path(&format!("cargo-{name}")),
             Self::Program { name, .. } => on_path(name),
+            Self::NamedProgram { variable, name, .. } => on_path(named(variable).as_deref().unwrap_or(name)),
             Self::PythonEnvironments => {
                 printed(command("python3 -c").arg("import ensurepip, venv")).is_some()
             }
@@ -72,7 +76,12 @@ impl Need {
             Self::CargoTool { name, version } => {
                 format!("cargo install --locked --debug cargo-{name}@{version}")
             }
-            Self::Program { package, .. } => return self.by_apt(package, machine),
+            Self::NamedProgram { variable, .. } if named(variable).is_some() => {
+                return Err(format!("{variable} names {}, and there is no such program", self.name()));
+            }
+            Self::Program { package, .. } | Self::NamedProgram { package, .. } => {
+                return self.by_apt(package, machine);
+            }
             Self::PythonEnvironments => return self.by_apt("python3-venv", machine),
         };
         if words.starts_with("rustup") && !on_path("rustup") {
@@ -166,6 +175,12 @@ fn printed(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The program that a variable of the environment names.
+fn named(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|name| !name.is_empty())
+}
+
+/// Whether there is such a program. One that is named with its folder is looked for only there.
 fn on_path(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| is_file(&folder.join(program))))
@@ -203,8 +218,22 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_can_name_the_program() {
+        let need = |variable, name| Need::NamedProgram { variable, name, package: "some-package" };
+        // Cargo sets both: the first is a program's path, the second is no program's name.
+        assert!(need("CARGO", "no-such-program").is_met());
+        let missing = need("CARGO_PKG_NAME", "cargo");
+        assert!(!missing.is_met());
+        let sentence = missing.installer(Machine::Root).unwrap_err();
+        assert!(sentence.contains("CARGO_PKG_NAME names xtask"), "{sentence}");
+        let unset = need("EIO_NO_SUCH_VARIABLE", "cargo");
+        assert!(unset.is_met() && unset.installer(Machine::Root).is_ok());
+    }
+
+    #[test]
     fn programs_are_found_on_the_path_only() {
         assert!(on_path("cargo"));
+        assert!(on_path("/bin/sh") && !on_path("/no/such/folder/sh"));
         assert!(!on_path("no-such-program-anywhere"));
     }
 }

@@ -542,7 +542,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "the tests notice what cargo-mutants changes in the core and in the tokio adapter's sessions, carriers, polling and wire, except what a list explains",
         verb: Verb::Prove,
         load: Load::Measures,
-        needs: &[CARGO_MUTANTS, GIT],
+        needs: &MUTANTS_NEEDS,
         limit_minutes: 60 * 24 * 7,
         run: mutants::prove,
     },
@@ -571,6 +571,16 @@ const COVERAGE_NEEDS: [Need; 7] = [
     HOST_TEST_NEEDS[4],
     Need::Component("llvm-tools"),
     Need::CargoTool { name: "llvm-cov", version: "0.9.1" },
+];
+
+const MUTANTS_NEEDS: [Need; 7] = [
+    HOST_TEST_NEEDS[0],
+    HOST_TEST_NEEDS[1],
+    HOST_TEST_NEEDS[2],
+    HOST_TEST_NEEDS[3],
+    HOST_TEST_NEEDS[4],
+    CARGO_MUTANTS,
+    GIT,
 ];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
@@ -602,7 +612,9 @@ const SLIRP: Need = Need::Program { name: "slirp-fullbolt", package: "slirp" };
 /// Gives it a host's name of its own.
 const UNSHARE: Need = Need::Program { name: "unshare", package: "util-linux" };
 const HOSTNAME: Need = Need::Program { name: "hostname", package: "hostname" };
-const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" };
+/// `CHROMIUM` can name another program, such as `/usr/bin/google-chrome`: Ubuntu has no such package.
+const CHROMIUM: Need =
+    Need::NamedProgram { variable: "CHROMIUM", name: "chromium", package: "chromium fonts-dejavu-core" };
 pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
 pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };
 /// Keeps a program on some cores.

@@ -1,7 +1,8 @@
 //! Changes the code in one place at a time, and fails if the tests do not notice and nobody has said why they cannot.
 //!
 //! Each mutant is first tried with tests that are built and run in seconds, and if it survives these, with all tests of its
-//! package. One file is tried after another, so a run that is stopped has results, too.
+//! package. One file is tried after another, those first that were never tried or longest ago, so a run that is stopped has
+//! results, too.
 
 mod explained;
 mod name;
@@ -44,8 +45,11 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     };
     let sizes: Vec<usize> = named.iter().map(|file| file.mutants.len()).collect();
     let shares = job.shard.chooses(&sizes);
-    let chosen: Vec<&File> =
+    let mut chosen: Vec<&File> =
         named.into_iter().zip(shares).filter_map(|(file, is_chosen)| is_chosen.then_some(file)).collect();
+    if chosen.is_empty() {
+        return failed(format!("shard {} has no file: take fewer shards", job.shard));
+    }
     println!(
         "[mutants] shard {}: {} of {} mutants, in {} of {} files",
         job.shard,
@@ -58,6 +62,8 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     let mut results =
         Results::read(&job.workspace.root, files.iter().map(|file| (file.path.as_str(), file.mutants.len())));
     results.write(&job.workspace.root)?;
+    // A run that is always stopped before its end comes to all files in the end.
+    chosen.sort_by_key(|file| results.tried_on(&file.path));
     let mut tried = BTreeMap::new();
     let mut laboratory = Laboratory { job, tree, patience: BTreeMap::new() };
     for (position, file) in chosen.iter().enumerate() {

@@ -83,6 +83,11 @@ impl Results {
         Self(files)
     }
 
+    /// When a file was tried last. Sorts before all dates if it never was.
+    pub(crate) fn tried_on(&self, file: &str) -> Option<String> {
+        self.0.get(file)?.row.as_ref().map(|row| row.date.clone())
+    }
+
     pub(crate) fn set(&mut self, file: &str, row: Row) {
         self.0.insert(file.to_owned(), File { mutants: row.counts.all(), row: Some(row) });
     }
@@ -164,6 +169,19 @@ mod tests {
         assert!(again.page().contains("| together | 11 | 5 | 1 | 2 | 3 | 0 | | |"), "{}", again.page());
         let changed = Results::parse(&page, [("a.rs", 12)].into_iter());
         assert!(changed.page().contains("\n| a.rs | 12 |\n"), "{}", changed.page());
+    }
+
+    #[test]
+    fn what_was_never_tried_comes_before_what_was_tried_longest_ago() {
+        let counts = Counts { caught: 1, timed_out: 0, unviable: 0, explained: 0, unexplained: 0 };
+        let files = ["a.rs", "b.rs", "c.rs"];
+        let mut results = Results::parse("", files.map(|file| (file, 1)).into_iter());
+        for (file, date) in [("a.rs", "2026-02-01"), ("b.rs", "2026-01-31")] {
+            results.set(file, Row { counts, date: date.to_owned(), commit: "abc1234".to_owned() });
+        }
+        let mut sorted = files;
+        sorted.sort_by_key(|file| results.tried_on(file));
+        assert_eq!(sorted, ["c.rs", "b.rs", "a.rs"]);
     }
 
     #[test]
