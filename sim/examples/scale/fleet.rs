@@ -82,10 +82,15 @@ impl Draw {
     }
 
     fn server(&mut self) -> Host {
-        let host = self.clock(100);
+        let mut host = self.clock(100);
         if self.random.one_in(3) {
             let stalls = self.spells(&[1, 2, 5, 15, 40]);
-            return host.stalls(stalls);
+            host = host.stalls(stalls);
+        }
+        // A virtual machine that is moved or suspended.
+        if self.random.one_in(6) {
+            let sleeps = self.spells(&[1, 3, 10, 30, 600]);
+            host = host.sleeps(sleeps).clock_runs_in_sleep(self.random.one_in(2));
         }
         host
     }
@@ -112,10 +117,13 @@ impl Draw {
         Host::new().clock_ahead(ahead).drift_ppm(i32::try_from(drift).unwrap_or(0))
     }
 
-    /// Spells of one of these lengths in seconds, and more time between them than they last.
+    /// Spells of one of these lengths in seconds, and more time between them than they last. In a long world, some come many
+    /// times a day, and some leave sessions that live for weeks.
     fn spells(&mut self, lengths: &[u64]) -> Spells {
         let lasting = Duration::from_secs(pick(&mut self.random, lengths)).min(self.time / 8);
-        let period = 3 * lasting + ms(10_000) + self.random.up_to(self.time / 2);
+        let between =
+            pick(&mut self.random, &[Duration::from_mins(30), Duration::from_hours(12), Duration::MAX]);
+        let period = 3 * lasting + ms(10_000) + self.random.up_to(between.min(self.time / 2));
         let first = self.random.up_to(period);
         Spells::every(period, lasting).starting_at(first)
     }

@@ -116,6 +116,6 @@ mod tests {
         assert_eq!(failure.what(), again.what());
         assert_eq!(again.command(), command);
         let story = again.to_string();
-        assert!(story.contains("sends a ping") && story.contains("is open"), "{story}");
+        assert!(story.contains("sends a request") && story.contains("is open"), "{story}");
     }
 }

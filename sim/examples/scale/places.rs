@@ -19,7 +19,10 @@ const SHOWN: usize = 60;
 
 /// How often something happens to a place in the time of its world, on average, and how often at least.
 const EVENTS: u32 = 6;
-const LONGEST_PAUSE: Duration = Duration::from_hours(6);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// How soon something happens in every other upgrade. An upgrade takes at most 5 s on a client.
+const IN_UPGRADE: Duration = Duration::from_secs(5);
 
 /// A place, and what was done to its session.
 struct Place {
@@ -30,6 +33,8 @@ struct Place {
     gone: [bool; 2],
     /// Nobody dies here, is killed or closes a session.
     is_gentle: bool,
+    /// Its session has begun an upgrade, in which something happens to it.
+    upgrades: bool,
     began: Duration,
 }
 
@@ -74,7 +79,8 @@ pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result
         *world.random() = random;
         let session = fleet.connect(&mut world, began);
         let random = world.random().clone();
-        let mut place = Place { number, random, session, gone: [false; 2], is_gentle, began };
+        let mut place =
+            Place { number, random, session, gone: [false; 2], is_gentle, upgrades: false, began };
         agenda.push(Reverse((began + place.pause(options), places.len())));
         places.push(place);
     }
@@ -106,7 +112,8 @@ impl Place {
     /// How long nothing happens to it.
     fn pause(&mut self, options: &Options) -> Duration {
         let usual = (options.time / EVENTS).min(LONGEST_PAUSE);
-        Duration::from_micros(1) + self.random.up_to(2 * usual)
+        let longest = if self.upgrades { IN_UPGRADE } else { 2 * usual };
+        Duration::from_micros(1) + self.random.up_to(longest)
     }
 
     /// Its next session begins.
@@ -115,7 +122,7 @@ impl Place {
         core::mem::swap(&mut self.random, world.random());
         self.session = fleet.connect(world, world.now());
         core::mem::swap(&mut self.random, world.random());
-        (self.gone, self.began) = ([false; 2], world.now());
+        (self.gone, self.upgrades, self.began) = ([false; 2], false, world.now());
     }
 
     /// How long its session has been open on the side where it was open longest.
@@ -141,16 +148,18 @@ impl Place {
         let lengths: &[u64] = if self.is_gentle { &[1, 4, 12] } else { &[1, 4, 12, 25, 50, 200] };
         let some_time = Duration::from_secs(pick(&mut self.random, lengths));
         let some_time = self.random.up_to(some_time);
+        let upgrades = core::mem::take(&mut self.upgrades);
         match self.random.below(if self.is_gentle { 9 } else { 16 }) {
             0 | 1 => world.stall(session, side, some_time),
-            2 => world.sleep(session, Side::Client, some_time),
+            2 => world.sleep(session, side, some_time),
             3 => {
                 let _ = world.send(session, side, Message::Bytes(200_000));
             }
-            4..9 => drop(world.upgrade(session)),
+            4..9 if !upgrades => self.upgrades = world.upgrade(session) && self.random.one_in(2),
             9 => self.lose(world, side, World::die),
             10 => self.lose(world, side, World::kill),
             11 => world.close(session, side),
+            12 if upgrades => self.lose(world, side, World::die),
             _ => {}
         }
     }
