@@ -64,6 +64,8 @@ pub struct World {
     connections: Vec<Connection>,
     /// Places whose sessions were removed.
     free: Vec<u32>,
+    /// The session to which something happened last.
+    current: Option<SessionId>,
 }
 
 /// Letting time pass.
@@ -161,6 +163,7 @@ impl World {
     fn turn(&mut self, place: u32) {
         let index = place as usize;
         let now = self.ledger.now;
+        self.current = Some(self.connections[index].id);
         for _ in 0..TURNS_AT_ONCE {
             let connection = &mut self.connections[index];
             Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger }.run();
@@ -211,6 +214,7 @@ impl World {
     #[track_caller]
     pub(crate) fn with<R>(&mut self, session: SessionId, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
         self.connection(session);
+        self.current = Some(session);
         let connection = &mut self.connections[session.index as usize];
         let done = act(&mut Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger });
         let wake = connection.next_wake(&self.scenery, self.ledger.now);

@@ -16,6 +16,8 @@
 //! lose, delay and are cut; programs that stall, machines that sleep, die or are unplugged, programs that are killed.
 //! A session that has ended is followed by a new one. All processors take part, each with a world of its own.
 //!
+//! A whole world fails, too, if one of the usual ends, or an upgrade, never happened in it.
+//!
 //! Whatever happens to a place, which has one session after the other, follows from the seed and the number of the place
 //! alone. So a failure prints a command that runs this place by itself:
 //!
@@ -36,6 +38,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use options::Options;
+use places::Failure;
 use report::Report;
 
 fn main() -> ExitCode {
@@ -50,7 +53,13 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(report) => {
             print!("{report}{measures}");
-            ExitCode::SUCCESS
+            match report.lacks().filter(|_| options.is_whole) {
+                Some(what) => {
+                    println!("scale: failed: this never happened: {what}");
+                    ExitCode::FAILURE
+                }
+                None => ExitCode::SUCCESS,
+            }
         }
         Err(failure) => {
             println!("{failure}");
@@ -60,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs all places, or the one that is asked for.
-fn run(options: &Options) -> Result<Report, places::Failure> {
+fn run(options: &Options) -> Result<Report, Failure> {
     let worlds = if options.place.is_some() { 1 } else { options.worlds };
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -68,7 +77,7 @@ fn run(options: &Options) -> Result<Report, places::Failure> {
         let worlds: Vec<_> = (0..worlds).map(|world| scope.spawn(move || run(world))).collect();
         let mut report = Report::new(options);
         for world in worlds {
-            report.add(&world.join().expect("a world that reports its failure")?);
+            report.add(&world.join().unwrap_or_else(|panic| Err(Failure::whole(options, &*panic)))?);
         }
         Ok(report)
     })
@@ -85,10 +94,17 @@ mod tests {
     #[test]
     fn every_session_of_a_small_world_keeps_its_bounds() {
         let report = run(&options("small")).unwrap_or_else(|failure| panic!("{failure}"));
-        for what in ["ping timeout", "transport", "forced close", "open timeout"] {
-            assert!(report.to_string().contains(what), "nothing ended for {what}: {report}");
-        }
-        assert!(report.judged() > 100 && report.upgraded() > 100, "{report}");
+        assert_eq!(report.lacks(), None, "{report}");
+    }
+
+    #[test]
+    fn a_world_in_which_nothing_happens_says_so() {
+        let empty = options("small --sessions 0");
+        let report = run(&empty).unwrap_or_else(|failure| panic!("{failure}"));
+        let lacks = "ping timeout, transport, forced close, open timeout, judged silence, upgrade";
+        assert_eq!(report.lacks().as_deref(), Some(lacks));
+        assert!(report.to_string().contains("margins are none to the latest"), "{report}");
+        assert!(options("small").is_whole && !empty.is_whole && !options("small --place 1").is_whole);
     }
 
     #[test]

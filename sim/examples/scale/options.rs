@@ -13,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) place: Option<u32>,
     pub(crate) worlds: u32,
     pub(crate) shorten: Duration,
+    /// No option makes the world smaller.
+    pub(crate) is_whole: bool,
 }
 
 const HOUR: u64 = 3_600;
@@ -35,6 +37,7 @@ impl Options {
             place: None,
             worlds: processors,
             shorten: Duration::ZERO,
+            is_whole: true,
         };
         while let Some(option) = words.next() {
             let number = words.next().and_then(|number| number.parse().ok());
@@ -50,6 +53,9 @@ impl Options {
                 _ => return Err(format!("there is no option {option}")),
             }
         }
+        options.is_whole = options.place.is_none()
+            && options.sessions >= sessions
+            && options.time >= Duration::from_secs(hours * HOUR);
         Ok(options)
     }
 

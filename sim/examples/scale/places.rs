@@ -1,5 +1,6 @@
 //! A world with many places, each of which has one session after the other, and what happens to them.
 
+use core::any::Any;
 use core::cmp::Reverse;
 use core::fmt;
 use core::time::Duration;
@@ -47,6 +48,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// A panic that belongs to no place.
+    pub(crate) fn whole(options: &Options, panic: &dyn Any) -> Self {
+        Self { what: words(panic).to_owned(), options: options.to_string(), story: String::new() }
+    }
+
     /// What runs the same failure again, and shows what led to it.
     pub(crate) fn command(&self) -> String {
         format!("cargo run --profile dist --package eio-sim --example scale -- {}", self.options)
@@ -89,20 +95,30 @@ pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result
     loop {
         let next = agenda.pop().filter(|Reverse((at, _))| *at < options.time);
         let until = next.map_or(options.time, |Reverse((at, _))| at);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run_until(until))) {
-            failed.store(true, Ordering::Relaxed);
-            return Err(failure(options, &world, &places, &*panic));
+        // The place that something is done to, once the world has run so far.
+        let mut touched = None;
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            world.run_until(until);
+            let Reverse((at, index)) = next.filter(|_| !failed.load(Ordering::Relaxed))?;
+            touched = Some(index);
+            let place = places.get_mut(index)?;
+            if place.is_over(&world) {
+                longest = longest.max(place.lived(&world));
+                place.begin(&fleet, &mut world);
+            } else {
+                place.meet(&mut world);
+            }
+            agenda.push(Reverse((at + place.pause(options), index)));
+            Some(())
+        }));
+        match step {
+            Ok(Some(())) => progress.show(&world),
+            Ok(None) => break,
+            Err(panic) => {
+                failed.store(true, Ordering::Relaxed);
+                return Err(failure_of(options, &world, &places, touched, &*panic));
+            }
         }
-        let Some(Reverse((at, index))) = next.filter(|_| !failed.load(Ordering::Relaxed)) else { break };
-        let Some(place) = places.get_mut(index) else { break };
-        if place.is_over(&world) {
-            longest = longest.max(place.lived(&world));
-            place.begin(&fleet, &mut world);
-        } else {
-            place.meet(&mut world);
-        }
-        agenda.push(Reverse((at + place.pause(options), index)));
-        progress.show(&world);
     }
     let lived = places.iter().map(|place| place.lived(&world));
     Ok(Share::of(&world, lived.fold(longest, Duration::max)))
@@ -172,20 +188,65 @@ impl Place {
     }
 }
 
-fn failure(options: &Options, world: &World, places: &[Place], panic: &dyn core::any::Any) -> Failure {
-    let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-    let (text, _) = text.split_once(" in the world").unwrap_or((&text, ""));
-    // It begins with the name of a session.
-    let is_named = |place: &&Place| text.starts_with(&format!("{} ", place.session));
-    let Some(place) = places.iter().find(is_named) else {
-        return Failure { what: text.to_owned(), options: options.to_string(), story: String::new() };
-    };
+/// The failure of the place that was `touched`, or else of that whose session was at work.
+fn failure_of(
+    options: &Options,
+    world: &World,
+    places: &[Place],
+    touched: Option<usize>,
+    panic: &dyn Any,
+) -> Failure {
+    let at_work = || places.iter().position(|place| Some(place.session) == world.current_session());
+    match touched.or_else(at_work).and_then(|index| places.get(index)) {
+        Some(place) => failure(options, world, place, panic),
+        None => Failure::whole(options, panic),
+    }
+}
+
+fn failure(options: &Options, world: &World, place: &Place, panic: &dyn Any) -> Failure {
     let mut story = String::new();
     if options.place.is_some() {
         let lines: Vec<_> = world.timetable().of(place.session).lines().map(ToString::to_string).collect();
         story = lines[lines.len().saturating_sub(SHOWN)..].join("\n") + "\n";
     }
     // The name of the session differs where the place is alone.
-    let what = text.replacen(&place.session.to_string(), &format!("place {}", place.number), 1);
+    let what = words(panic).replacen(&place.session.to_string(), &format!("place {}", place.number), 1);
     Failure { what, options: options.alone(place.number).to_string(), story }
+}
+
+/// What a panic says, without the seed, which the options name.
+fn words(panic: &dyn Any) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
+    text.split_once(" in the world").map_or(text, |(text, _)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_that_names_no_session_is_of_the_place_whose_session_was_at_work() {
+        let options = Options::read(["small", "--seed", "3"].map(str::to_owned)).expect("options");
+        let mut world = World::new(3);
+        let fleet = Fleet::new(&mut world, 3, options.time);
+        let places: Vec<_> = (5..8)
+            .map(|number| Place {
+                number,
+                random: Random::new(1),
+                session: fleet.connect(&mut world, Duration::from_secs(u64::from(number))),
+                gone: [false; 2],
+                is_gentle: false,
+                upgrades: false,
+                began: Duration::ZERO,
+            })
+            .collect();
+        world.die(places[1].session, Side::Client);
+        let failure = failure_of(&options, &world, &places, None, &"index out of bounds");
+        assert_eq!(failure.what(), "index out of bounds");
+        assert!(failure.command().ends_with("--seed 3 --hours 1 --place 6"), "{}", failure.command());
+        let failure =
+            failure_of(&options, &world, &places, Some(2), &format!("{} is wrong", places[2].session));
+        assert_eq!(failure.what(), "place 7 is wrong");
+    }
 }

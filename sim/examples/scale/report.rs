@@ -14,6 +14,9 @@ use crate::options::Options;
 /// How often a world says how far it is.
 const PERIOD: Duration = Duration::from_secs(30);
 
+/// How sessions of a whole world end, among others.
+const KINDS: [&str; 4] = ["ping timeout", "transport", "forced close", "open timeout"];
+
 /// A world at work.
 pub(crate) struct Progress<'a> {
     options: &'a Options,
@@ -140,14 +143,13 @@ impl Report {
         self.to_earliest = least(self.to_earliest, share.margins.to_earliest);
     }
 
-    #[cfg(test)]
-    pub(crate) fn judged(&self) -> u64 {
-        self.judged
-    }
-
-    #[cfg(test)]
-    pub(crate) fn upgraded(&self) -> u64 {
-        self.upgraded
+    /// What has never happened. A world without it shows nothing of it.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        let ended = |what: &&str| self.ends.keys().any(|(reason, _)| reason.contains(what));
+        let mut lacks: Vec<_> = KINDS.into_iter().filter(|kind| !ended(kind)).collect();
+        lacks.extend((self.judged == 0).then_some("judged silence"));
+        lacks.extend((self.upgraded == 0).then_some("upgrade"));
+        (!lacks.is_empty()).then(|| lacks.join(", "))
     }
 }
 
@@ -168,11 +170,13 @@ impl fmt::Display for Report {
         for ((reason, side), count) in &self.ends {
             writeln!(f, "scale: {count:>10} ends on the {side}: {reason}")?;
         }
-        let micros = |margin: Option<Duration>| margin.map_or(0, |margin| margin.as_micros());
+        let micros = |margin: Option<Duration>| {
+            margin.map_or_else(|| "none".to_owned(), |margin| format!("{} µs", margin.as_micros()))
+        };
         writeln!(
             f,
             "scale: {} ends for silence, {} of them of programs that ran all the time; no bound was passed or undercut, and \
-             every other end had a cause; the smallest margins are {} µs to the latest end allowed, {} µs to the earliest",
+             every other end had a cause; the smallest margins are {} to the latest end allowed, {} to the earliest",
             self.judged,
             self.undisturbed,
             micros(self.to_latest),

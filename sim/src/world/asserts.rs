@@ -56,6 +56,12 @@ impl World {
         self.ledger.breach
     }
 
+    /// Returns the session to which something happened last. After a panic in a run, it is the one in which that was.
+    #[must_use]
+    pub const fn current_session(&self) -> Option<SessionId> {
+        self.current
+    }
+
     /// Returns the names of all sessions that were not removed.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
         let mut free = self.free.clone();

@@ -40,6 +40,7 @@ impl World {
             wheel: Wheel::new(),
             connections: Vec::new(),
             free: Vec::new(),
+            current: None,
         }
     }
 

@@ -36,5 +36,9 @@ fn simulate(job: &mut Job<'_>, world: &str) -> Result<(), Stop> {
     let (status, printed) = job.outcome(&mut run)?;
     let said = printed.lines().filter(|line| !line.starts_with(PROGRESS));
     said.filter_map(|line| line.strip_prefix(WORLDS)).for_each(|line| job.note(line.to_owned()));
-    if status.success() { Ok(()) } else { failed("a session did not keep its bounds, or the run failed") }
+    if status.success() {
+        Ok(())
+    } else {
+        failed("a session did not keep its bounds, something never happened, or the run failed")
+    }
 }
