@@ -29,7 +29,7 @@ pub(crate) struct Connection {
     pub(crate) streams: [Stream<Parcel>; 2],
     pub(crate) random: Random,
     pub(crate) traffic: Traffic,
-    /// When a segment was last lost, repeated or held back, or a test last kept a program from running.
+    /// When something last arrived that had been held up for long, or a test last kept a program from running.
     pub(crate) disturbed_at: Micros,
     /// `None` on a WebSocket. Boxed, as the next one, because most sessions have none.
     pub(crate) polling: Option<Box<Polling>>,

@@ -6,7 +6,7 @@ use crate::random::Random;
 use crate::side::Side;
 use crate::spells::Spells;
 use crate::tcp::Tcp;
-use crate::time::{LONGEST, Micros, NEVER, micros};
+use crate::time::{Micros, NEVER, micros};
 
 /// A link between a client and a server: how long a segment takes, and which ones are lost.
 ///
@@ -35,8 +35,6 @@ pub struct Link {
     burst: Micros,
     cuts: [Spells; 2],
     tcp: Tcp,
-    /// It was changed while it was in use.
-    changed: bool,
 }
 
 impl Link {
@@ -51,7 +49,6 @@ impl Link {
             burst: 0,
             cuts: [Spells::none(), Spells::none()],
             tcp: Tcp::LINUX,
-            changed: false,
         }
     }
 
@@ -147,20 +144,6 @@ impl Link {
     /// How long a segment takes at least.
     pub(crate) const fn one_way(&self) -> Micros {
         self.delay
-    }
-
-    pub(crate) const fn mark_changed(&mut self) {
-        self.changed = true;
-    }
-
-    /// How long a segment and the answer to it take at most if both arrive; [`LONGEST`] if that depends on what else is
-    /// sent, or on what the link was before.
-    pub(crate) fn longest_round_trip(&self) -> Micros {
-        if self.bytes_per_second > 0 || self.changed {
-            return LONGEST;
-        }
-        let one_way = self.delay.saturating_add(self.jitter).saturating_add(self.burst);
-        one_way.saturating_mul(2).min(LONGEST)
     }
 
     /// When a segment without data arrives that is sent at `now`; [`NEVER`] if it is lost.

@@ -66,10 +66,13 @@ pub enum Wrong {
         /// How much was missing.
         by: Duration,
     },
-    /// A session has ended for silence although nothing silenced its peer: both machines ran, no segment was lost or held
-    /// back, and the delays of the link are far below the timeout. The time that counts begins with the unanswered ping,
-    /// or with the last ping heard. It does not matter whether the side that judges stalled while it waited for a pong, once
-    /// its ping has left: on long-polling, a ping may have to wait for the answer to an earlier request.
+    /// A session has ended for silence although nothing silenced its peer: both machines ran, and whatever was sent arrived
+    /// soon enough. A heartbeat takes up to eight trips, there and back, because on long-polling it may have to wait for
+    /// requests. Soon enough is an eighth of the shortest timeout, less 2 s for an upgrade and less what the clocks are
+    /// wrong by; losses and a slow link are a cause only if they hold something up for longer. If this leaves no time at all,
+    /// no cause is asked for. The time that counts begins with the unanswered ping, or with the last ping heard. It does not
+    /// matter whether the side that judges stalled while it waited for a pong, once its ping has left: on long-polling, a
+    /// ping may have to wait for the answer to an earlier request.
     Groundless,
     /// A session has ended for this reason, which is not silence, and nothing has happened that it can be about:
     ///

@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::oracle::Bounds;
 use crate::plan::Plan;
 use crate::side::Side;
-use crate::time::Micros;
+use crate::time::{Micros, micros};
 
 #[derive(Debug)]
 pub(crate) struct Scenery {
@@ -24,6 +24,10 @@ pub(crate) struct Prepared {
     /// The data of the `open` packet.
     pub(crate) handshake: Box<str>,
     pub(crate) bounds: [Bounds; 2],
+    /// The shortest time for which anything is waited for.
+    pub(crate) patience: Micros,
+    /// The longest one.
+    pub(crate) silence: Micros,
 }
 
 impl Prepared {
@@ -34,7 +38,11 @@ impl Prepared {
             plan.heartbeat.ping_timeout().as_millis()
         );
         let bounds = Side::BOTH.map(|side| Bounds::of(&plan, side).shorter(shorter));
-        Self { plan, handshake: handshake.into(), bounds }
+        let [server, client] = &bounds;
+        let open_timeout = micros(plan.open_timeout);
+        let patience = server.patience().min(client.patience()).min(open_timeout);
+        let silence = server.silence().max(client.silence()).max(open_timeout);
+        Self { plan, handshake: handshake.into(), bounds, patience, silence }
     }
 }
 

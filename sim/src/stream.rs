@@ -63,6 +63,8 @@ struct Segment<T> {
     bytes: u32,
     times: u16,
     arrived: bool,
+    /// When it was handed to the sender.
+    since: Micros,
     sent_at: Micros,
     /// When the copy under way arrives.
     arrives: Micros,
@@ -117,6 +119,7 @@ impl<T> Stream<T> {
             bytes,
             times: 0,
             arrived: false,
+            since: now,
             sent_at: NEVER,
             arrives: NEVER,
             acknowledged: NEVER,
@@ -160,9 +163,9 @@ impl<T> Stream<T> {
         self.acknowledged == self.queue.len()
     }
 
-    /// Whether something that was sent is neither there nor on its way.
-    pub(crate) fn has_lost(&self) -> bool {
-        self.outstanding().any(|segment| !segment.arrived && segment.arrives == NEVER)
+    /// How long the first thing that has not arrived has been on its way, or has waited for the sender.
+    pub(crate) fn longest_wait(&self, now: Micros) -> Micros {
+        self.queue.get(self.received).map_or(0, |segment| now - segment.since)
     }
 
     /// When the next copy of a segment arrives.

@@ -113,9 +113,7 @@ impl Turn<'_> {
             self.peer_mut(side).reset_arrives = NEVER;
         }
         if self.peer(side).socket == Socket::Dead || asleep.is_some() {
-            if self.connection.streams[side.index()].lose(now) {
-                self.connection.disturb(now);
-            }
+            self.connection.streams[side.index()].lose(now);
             return;
         }
         if is_reset {
@@ -135,6 +133,9 @@ impl Turn<'_> {
                 self.send_reset(side);
             }
             return;
+        }
+        if self.is_held_up(side) {
+            self.connection.disturb(now);
         }
         let link = self.scenery.link(self.connection.link);
         let connection = &mut *self.connection;
@@ -165,7 +166,6 @@ impl Turn<'_> {
         let goes_on = outgoing.expire(now, &mut wire);
         let (repeated, lost) = (wire.counts.repeated - before.repeated, wire.counts.lost - before.lost);
         if repeated > 0 {
-            self.connection.disturb(now);
             self.note(side, Note::Repeats(if lost == repeated { Carried::Lost } else { Carried::Arrives }));
         }
         if !goes_on {
@@ -214,9 +214,6 @@ impl Turn<'_> {
         };
         let outgoing = &mut self.connection.streams[side.other().index()];
         let carried = outgoing.send(self.ledger.now, bytes, parcel, &mut wire);
-        if carried != Carried::Arrives {
-            self.connection.disturb(self.ledger.now);
-        }
         self.note(side, Note::Sends(word, carried));
         carried
     }

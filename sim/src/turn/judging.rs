@@ -8,16 +8,14 @@ use super::Turn;
 use crate::oracle::{Bounds, Breach, Excuse, Moment, Wrong};
 use crate::peer::Socket;
 use crate::side::Side;
-use crate::stream::Stream;
-use crate::time::{Micros, NEVER, micros};
+use crate::time::{Micros, NEVER};
 
-/// How much shorter than a timeout the delays of a link have to be, so that they silence nobody: TCP's first timeouts,
-/// and an upgrade during which packets wait.
+/// What a heartbeat may take besides its trips: an upgrade, during which packets wait.
 const SLACK: Micros = 2_000_000;
 
-/// The round trips that a heartbeat takes at most: on long-polling, a ping waits for a request, and a pong for the answer
-/// to the one before.
-const ROUND_TRIPS: Micros = 4;
+/// The trips that a heartbeat takes at most, there and back: on long-polling, a ping waits for a request, and a pong for the
+/// answer to the one before.
+const TRIPS: Micros = 8;
 
 impl<'a> Turn<'a> {
     /// Whether the session of this side does what it must, after its program has run.
@@ -55,8 +53,7 @@ impl<'a> Turn<'a> {
         } else {
             let peer = self.peer(side.other());
             let answers = peer.socket == Socket::Open && peer.is_open();
-            let (silence, patience) = (bounds.silence(), bounds.patience());
-            if answers && !self.has_cause(side, watch.owed_since(bounds), silence, patience) {
+            if answers && !self.has_cause(side, watch.owed_since(bounds)) {
                 self.report(side, Wrong::Groundless);
             }
         }
@@ -87,12 +84,9 @@ impl<'a> Turn<'a> {
             }
             DisconnectReason::TransportError => self.peer(side).socket == Socket::Closed,
             DisconnectReason::OpenTimeout => {
-                let patience = micros(self.scenery.plan(self.connection.plan).plan.open_timeout);
                 let since = self.peer(side).watch.beat().at;
                 // A client that does not run sends no request.
-                peer.socket != Socket::Open
-                    || self.was_idle(side, since)
-                    || self.has_cause(side, since, patience, patience)
+                peer.socket != Socket::Open || self.was_idle(side, since) || self.has_cause(side, since)
             }
             _ => false,
         }
@@ -127,40 +121,50 @@ impl<'a> Turn<'a> {
         host.idle(self.ledger.now) > host.idle(since)
     }
 
-    /// Whether anything has silenced the peer of this side since then, other than its end. The side has waited for a sign of
-    /// life that is due after at most this `silence`, and has this `patience`.
-    fn has_cause(&self, side: Side, since: Micros, silence: Micros, patience: Micros) -> bool {
+    /// Whether anything has silenced the peer of this side since then, other than its end.
+    fn has_cause(&self, side: Side, since: Micros) -> bool {
         // What has arrived is read before silence is judged. But a client that does not run does not poll, and no ping leaves.
         let was_away = !self.bounds(side).pings() && self.was_idle(side, since);
-        let link = self.scenery.link(self.connection.link);
-        let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
-        let drift = silence.saturating_mul(drift[0] + drift[1]) / 1_000_000;
-        let slow = ROUND_TRIPS * link.longest_round_trip() + SLACK + drift;
         self.connection.disturbed_at >= since
-            || self.connection.streams.iter().any(Stream::has_lost)
+            || Side::BOTH.into_iter().any(|side| self.is_held_up(side))
             || self.was_idle(side.other(), since)
             || was_away
-            || slow >= patience
+            || self.longest_trip() == 0
+    }
+
+    /// Whether something is on its way to this side for so long that what it is about may come too late.
+    pub(super) fn is_held_up(&self, side: Side) -> bool {
+        self.connection.streams[side.index()].longest_wait(self.ledger.now) > self.longest_trip()
+    }
+
+    /// How long each trip may take so that a heartbeat and a handshake are in time; zero if the clocks differ by too much.
+    fn longest_trip(&self) -> Micros {
+        let prepared = self.scenery.plan(self.connection.plan);
+        let drift = Side::BOTH.map(|side| self.connection.host(self.scenery, side).drift());
+        let drift = prepared.silence.saturating_mul(drift[0] + drift[1]) / 1_000_000;
+        prepared.patience.saturating_sub(SLACK.saturating_add(drift)) / TRIPS
     }
 }
 
 #[cfg(test)]
 mod tests {
     use eio_core::session::CLOSE_TIMEOUT;
-    use eio_core::{Heartbeat, Instant};
+    use eio_core::{Heartbeat, Instant, Liveness};
 
     use super::*;
     use crate::session::Session;
-    use crate::{Link, Plan, SessionId, World};
+    use crate::time::micros;
+    use crate::{Link, Plan, SessionId, Spells, World};
 
     const fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
     }
 
-    fn connected() -> (World, SessionId) {
+    fn connected(link: Link) -> (World, SessionId) {
         let mut world = World::new(1);
-        let link = world.add_link(Link::new(ms(20)));
-        let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).link(link));
+        let link = world.add_link(link);
+        let plan = Plan::new(Heartbeat::DEFAULT).liveness(Liveness::PongOnly).link(link);
+        let plan = world.add_plan(plan);
         let session = world.connect(plan);
         (world, session)
     }
@@ -174,16 +178,23 @@ mod tests {
 
     #[test]
     fn silence_without_a_cause_is_a_breach() {
-        let (mut world, session) = connected();
-        // The pong to the ping of 25.060 s is under way, and vanishes without a loss.
-        world.run_until(ms(25_090));
-        world.with(session, |turn| turn.connection.streams[Side::Server.index()].clear());
-        assert_eq!(run_to_breach(world), Some((ms(45_060), Side::Server, Wrong::Groundless)));
+        let cut = Spells::once(ms(30_000), ms(1));
+        for link in [Link::new(ms(20)), Link::new(ms(20)).bytes_per_second(100_000).cut_to_server(cut)] {
+            let (mut world, session) = connected(link);
+            // The pong to the first ping is under way, and vanishes without a loss.
+            world.run_until(ms(25_095));
+            world.with(session, |turn| turn.connection.streams[Side::Server.index()].clear());
+            // A message that is lost, and soon repeated, is no cause.
+            world.run_until(ms(30_000));
+            assert_eq!(world.send(session, Side::Client, "hello"), Ok(()));
+            let breach = run_to_breach(world).map(|(at, side, what)| (at.as_secs(), side, what));
+            assert_eq!(breach, Some((45, Side::Server, Wrong::Groundless)));
+        }
     }
 
     #[test]
     fn a_client_that_does_not_give_up_opening_is_a_breach() {
-        let (mut world, session) = connected();
+        let (mut world, session) = connected(Link::new(ms(20)));
         world.die(session, Side::Server);
         world.run_until(ms(1));
         world.with(session, |turn| {
@@ -196,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_session_that_does_not_finish_closing_is_a_breach() {
-        let (mut world, session) = connected();
+        let (mut world, session) = connected(Link::new(ms(20)));
         world.run_until(ms(1_000));
         world.with(session, |turn| {
             let now = turn.moment(Side::Client);

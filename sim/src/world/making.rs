@@ -58,9 +58,7 @@ impl World {
     /// # Panics
     /// Panics if the link is of another world, as all methods do.
     pub fn link_mut(&mut self, link: LinkId) -> &mut Link {
-        let link = &mut self.scenery.links[link.0 as usize];
-        link.mark_changed();
-        link
+        &mut self.scenery.links[link.0 as usize]
     }
 
     /// Adds a machine, which any number of sessions may share.
