@@ -61,8 +61,8 @@
 //! hold. So each test of yours is one of these bounds, too, whatever else it asserts; [`World::margins`] returns how close
 //! to them its sessions came.
 //!
-//! The example `scale` does this with a million sessions for an hour, and with a thousand for 90 days, in a world where
-//! everything goes wrong that can. A failure prints a command that runs the session by itself:
+//! The example `scale` does this at a million places for an hour, and at a thousand for 90 days, each with one session after
+//! the other, in a world where everything goes wrong that can. A failure prints a command that runs the session by itself:
 //!
 //! ```sh
 //! cargo run --profile dist --package eio-sim --example scale -- million

@@ -423,7 +423,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "million",
-        about: "a million simulated sessions keep the bounds of `detect` for an hour in which everything goes wrong",
+        about: "a million places, each with one simulated session after the other, keep the bounds of `detect` for an hour in which everything goes wrong",
         verb: Verb::Prove,
         load: Load::Measures,
         needs: &[],

@@ -6,7 +6,7 @@
 //! cargo run --profile dist --package eio-sim --example scale -- months --seed 7
 //! ```
 //!
-//! | world | sessions at once | simulated time |
+//! | world | places | simulated time |
 //! |---|---|---|
 //! | `million` | 1,000,000 | an hour |
 //! | `months` | 1,000 | 90 days |
@@ -14,11 +14,13 @@
 //!
 //! Both transports and upgrades between them, both revisions, many heartbeats; clocks that are ahead and drift; links that
 //! lose, delay and are cut; programs that stall, machines that sleep, die or are unplugged, programs that are killed.
-//! A session that has ended is followed by a new one. All processors take part, each with a world of its own.
+//! A place has one session after the other. The first one begins within 10 minutes, or an hour where there are months, and
+//! the next one within twice that after an end: the summary says how many were open at a time, on average. All processors
+//! take part, each with a world of its own.
 //!
 //! A whole world fails, too, if one of the usual ends, or an upgrade, never happened in it.
 //!
-//! Whatever happens to a place, which has one session after the other, follows from the seed and the number of the place
+//! Whatever happens to a place follows from the seed and the number of the place
 //! alone. So a failure prints a command that runs this place by itself:
 //!
 //! | option | meaning |

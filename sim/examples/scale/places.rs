@@ -13,7 +13,7 @@ use eio_sim::{Message, Random, SessionId, Side, World};
 
 use crate::fleet::{Fleet, pick};
 use crate::options::Options;
-use crate::report::{Progress, Share};
+use crate::report::{Lives, Progress, Share};
 
 /// How many lines of its timetable a place that runs alone shows.
 const SHOWN: usize = 60;
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result
     let mut agenda = BinaryHeap::new();
     for number in options.places(number) {
         let mut random = Random::new(Random::new(options.seed ^ (u64::from(number) << 32)).next());
-        let began = random.up_to(options.time / EVENTS);
+        let began = random.up_to(usual_pause(options));
         let is_gentle = random.one_in(4);
         *world.random() = random;
         let session = fleet.connect(&mut world, began);
@@ -90,7 +90,7 @@ pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result
         agenda.push(Reverse((began + place.pause(options), places.len())));
         places.push(place);
     }
-    let mut longest = Duration::ZERO;
+    let mut lives = Lives::default();
     let mut progress = Progress::begin(options, number);
     loop {
         let next = agenda.pop().filter(|Reverse((at, _))| *at < options.time);
@@ -103,7 +103,7 @@ pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result
             touched = Some(index);
             let place = places.get_mut(index)?;
             if place.is_over(&world) {
-                longest = longest.max(place.lived(&world));
+                lives.add(place.lived(&world));
                 place.begin(&fleet, &mut world);
             } else {
                 place.meet(&mut world);
@@ -120,15 +120,16 @@ pub(crate) fn run(options: &Options, number: u32, failed: &AtomicBool) -> Result
             }
         }
     }
-    let lived = places.iter().map(|place| place.lived(&world));
-    Ok(Share::of(&world, lived.fold(longest, Duration::max)))
+    for place in &places {
+        lives.add(place.lived(&world));
+    }
+    Ok(Share::of(&world, lives))
 }
 
 impl Place {
     /// How long nothing happens to it.
     fn pause(&mut self, options: &Options) -> Duration {
-        let usual = (options.time / EVENTS).min(LONGEST_PAUSE);
-        let longest = if self.upgrades { IN_UPGRADE } else { 2 * usual };
+        let longest = if self.upgrades { IN_UPGRADE } else { 2 * usual_pause(options) };
         Duration::from_micros(1) + self.random.up_to(longest)
     }
 
@@ -186,6 +187,10 @@ impl Place {
             how(world, self.session, side);
         }
     }
+}
+
+fn usual_pause(options: &Options) -> Duration {
+    (options.time / EVENTS).min(LONGEST_PAUSE)
 }
 
 /// The failure of the place that was `touched`, or else of that whose session was at work.

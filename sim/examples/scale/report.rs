@@ -70,12 +70,25 @@ pub(crate) struct Share {
     traffic: Traffic,
     ends: Vec<(Side, String, u64)>,
     margins: Margins,
+    lives: Lives,
+}
+
+/// How long sessions have been open.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Lives {
     longest: Duration,
+    together: Duration,
+}
+
+impl Lives {
+    pub(crate) fn add(&mut self, lived: Duration) {
+        self.longest = self.longest.max(lived);
+        self.together += lived;
+    }
 }
 
 impl Share {
-    /// `longest` is how long a session has lived.
-    pub(crate) fn of(world: &World, longest: Duration) -> Self {
+    pub(crate) fn of(world: &World, lives: Lives) -> Self {
         let totals = world.totals();
         Self {
             connected: totals.connected,
@@ -83,7 +96,7 @@ impl Share {
             traffic: totals.traffic,
             ends: totals.ends().map(|(side, reason, count)| (side, reason.to_string(), count)).collect(),
             margins: world.margins(),
-            longest,
+            lives,
         }
     }
 }
@@ -91,6 +104,7 @@ impl Share {
 /// What all worlds have seen.
 pub(crate) struct Report {
     title: String,
+    time: Duration,
     connected: u64,
     upgraded: u64,
     packets: u64,
@@ -101,7 +115,7 @@ pub(crate) struct Report {
     undisturbed: u64,
     to_latest: Option<Duration>,
     to_earliest: Option<Duration>,
-    longest: Duration,
+    lives: Lives,
 }
 
 impl Report {
@@ -110,6 +124,7 @@ impl Report {
         let sessions = if options.place.is_some() { 1 } else { *sessions };
         Self {
             title: format!("{name}, seed {seed}: {sessions} places for {}", Clock(options.time)),
+            time: options.time,
             connected: 0,
             upgraded: 0,
             packets: 0,
@@ -120,7 +135,7 @@ impl Report {
             undisturbed: 0,
             to_latest: None,
             to_earliest: None,
-            longest: Duration::ZERO,
+            lives: Lives::default(),
         }
     }
 
@@ -135,7 +150,8 @@ impl Report {
         for (side, reason, count) in &share.ends {
             *self.ends.entry((reason.clone(), *side)).or_default() += count;
         }
-        self.longest = self.longest.max(share.longest);
+        self.lives.longest = self.lives.longest.max(share.lives.longest);
+        self.lives.together += share.lives.together;
         self.judged += share.margins.judged;
         self.undisturbed += share.margins.undisturbed;
         let least = |a: Option<Duration>, b: Option<Duration>| [a, b].into_iter().flatten().min();
@@ -158,10 +174,11 @@ impl fmt::Display for Report {
         writeln!(f, "scale: {}", self.title)?;
         writeln!(
             f,
-            "scale: {} sessions, of which the longest lived for {}; {} upgrades; {} packets in {} segments, of which {} were \
-             lost",
+            "scale: {} sessions, on average {} of them open at a time, the longest for {}; {} upgrades; {} packets in {} \
+             segments, of which {} were lost",
             self.connected,
-            Clock(self.longest),
+            self.lives.together.as_micros() / self.time.as_micros().max(1),
+            Clock(self.lives.longest),
             self.upgraded,
             self.packets,
             self.segments,

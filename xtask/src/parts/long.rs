@@ -15,12 +15,12 @@ pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
 const WORLDS: &str = "scale: ";
 const PROGRESS: &str = "scale: world ";
 
-/// A million sessions in a simulated hour.
+/// A million places, each with one session after the other, for a simulated hour.
 pub(crate) fn million(job: &mut Job<'_>) -> Result<(), Stop> {
     simulate(job, "million")
 }
 
-/// A thousand sessions in three simulated months.
+/// A thousand places for three simulated months.
 pub(crate) fn months(job: &mut Job<'_>) -> Result<(), Stop> {
     simulate(job, "months")
 }
