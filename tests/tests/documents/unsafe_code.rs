@@ -41,3 +41,29 @@ fn every_program_and_library_of_the_workspace_forbids_unsafe_code_but_those_that
     assert!(forbids >= 25, "{forbids} are found");
     assert!(read("std-adapter/src/lib.rs").contains("\n#![deny(unsafe_code)]\n"));
 }
+
+/// How many unsafe blocks files of the tokio adapter have. The page of proof names them, too.
+const BLOCKS: [(&str, usize); 2] =
+    [("std-adapter/src/wire/small.rs", 1), ("std-adapter/src/wire/text.rs", 2)];
+
+#[test]
+fn the_tokio_adapter_has_the_unsafe_blocks_that_are_known_and_no_others() {
+    let mut found = Vec::new();
+    for path in files(&Path::new(ROOT).join("std-adapter/src"), ".rs") {
+        let name = path.strip_prefix(ROOT).unwrap().to_string_lossy().replace('\\', "/");
+        let source = read(&name);
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let is_name = |sign: char| sign.is_alphanumeric() || sign == '_';
+        let words = code.flat_map(|line| line.split(|sign| !is_name(sign)));
+        match words.filter(|word| *word == "unsafe").count() {
+            0 => {}
+            count => found.push((name, count)),
+        }
+    }
+    found.sort();
+    assert_eq!(found, BLOCKS.map(|(name, count)| (name.to_owned(), count)));
+    let page = read("docs/assurance.md");
+    for words in ["three blocks", "`wire/text.rs`", "`wire/small.rs`"] {
+        assert!(page.contains(words), "docs/assurance.md does not say {words}");
+    }
+}
