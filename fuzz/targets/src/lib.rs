@@ -79,7 +79,7 @@ pub const TARGETS: &[Target] = &[
     Target::new("session", machines::run_session, 15_000, life::seeds),
     Target::new("upgrade", machines::run_upgrade, 15_000, life::seeds),
     Target::new("pair", machines::run_pair, 15_000, life::seeds),
-    Target::new("transports", transports::run, 15_000, transports::seeds),
+    Target::new("transports", transports::run, 15_000, transports::seeds).reaching(transports::MILESTONES),
     Target::new("http", http::run, 4_500, http::seeds),
     Target::new("client", client::run, 4_500, client::seeds).of(client::STEPS, client::MILESTONES),
     Target::new("board", board::run, 15_000, board::seeds),
@@ -90,6 +90,10 @@ pub const TARGETS: &[Target] = &[
 impl Target {
     const fn new(name: &'static str, run: fn(&[u8]), changed: usize, seeds: fn() -> Vec<Vec<u8>>) -> Self {
         Self { name, run, changed, milestones: &[], seeds, steps: None }
+    }
+
+    const fn reaching(self, milestones: &'static [&'static str]) -> Self {
+        Self { milestones, ..self }
     }
 
     /// A target of scripts.
