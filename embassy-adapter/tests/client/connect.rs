@@ -2,10 +2,12 @@
 
 use core::pin::pin;
 use core::task::Poll;
+use std::collections::HashSet;
 
 use eio_core::handshake::HandshakeErrorKind;
 use eio_core::packet::WebSocketMessage;
 use eio_core::session::Violation;
+use eio_core::ws::Key;
 use eio_core::ws::opening::ResponseError;
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_embassy::{
@@ -55,6 +57,24 @@ fn the_request_is_what_a_server_expects() {
         "",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn each_connection_has_a_key_of_its_own() {
+    let _clock = fakes::clock();
+    let random = rng();
+    let mut keys = HashSet::new();
+    for _ in 0..20 {
+        let (mut server, reader, writer) = Server::new();
+        let settings = ClientSettings::DEFAULT;
+        let mut client =
+            Client::new(reader, writer, buffers(512, 512), &mut *random, &settings).expect("room");
+        waits(client.connect(&Endpoint::engineio("host")));
+        let (request, _) = server.request();
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+        assert!(Key::parse(key.as_bytes()).is_ok(), "{key}");
+        assert!(keys.insert(key.to_owned()), "{key} comes again");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
     reason = "a test that goes wrong may panic"
 )]
 
+mod bad_frames;
 mod binary;
 mod cancel;
 mod clock;

@@ -8,6 +8,7 @@ use eio_core::session::Violation;
 use eio_core::ws::{Close, CloseCode, ControlFrame, FrameHeader, MessageKind, OpCode};
 use eio_embassy::{Buffers, ClientSettings, IncomingMessage, LongMessages, SendError};
 
+use crate::bad_frames::bad_frames;
 use crate::fakes::{self, OPEN, Sent, Server, TestClient, done, open, open_with, received, text, waits};
 
 fn next(client: &mut TestClient) -> Result<Sent, DisconnectReason> {
@@ -233,6 +234,28 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
         assert_eq!(done(client.close()).reason, reason);
         assert_eq!(server.take(), last_words, "{reason}");
         assert_eq!(client.close_reason(), if code == Some(CloseCode::GOING_AWAY) { "restart" } else { "" });
+    }
+}
+
+#[test]
+fn a_frame_that_breaks_a_rule_is_answered_with_its_code_and_nothing_behind_it_is_heard() {
+    let _clock = fakes::clock();
+    let violation = DisconnectReason::Violation(Violation::WebSocket);
+    for long_messages in
+        [LongMessages::REFUSED, LongMessages::REFUSED_WITH_LATE_TEXT_CHECK, LongMessages::in_pieces(2_000)]
+    {
+        let settings = ClientSettings { long_messages, ..ClientSettings::DEFAULT };
+        for (what, bytes, code) in bad_frames(false) {
+            let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
+            server.text("4before");
+            server.raw(&bytes);
+            server.text("4late");
+            assert_eq!(next(&mut client), Ok(text("before")), "{what}");
+            assert_eq!(next(&mut client), Err(violation), "{what}");
+            assert_eq!(next(&mut client), Err(violation), "{what}");
+            assert_eq!(done(client.close()).reason, violation, "{what}");
+            assert_eq!(server.take(), [Sent::Close(Some(code))], "{what}");
+        }
     }
 }
 

@@ -21,31 +21,34 @@ type States = Watch<NoopRawMutex, State, 2>;
 
 #[test]
 fn delays_grow_as_the_backoff_says_and_the_watch_shows_when() {
-    let _clock = fakes::clock();
-    let watch = States::new();
-    let mut states = watch.receiver().expect("a receiver");
-    let mut longest = || u32::MAX;
     let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10)).expect("valid");
-    let mut reconnect = Reconnect::new(backoff, &mut longest, watch.dyn_sender());
-    let attempts = Rc::new(RefCell::new(Vec::new()));
-    let task = Task::new();
-    let mut run = pin!(reconnect.run(async |attempt| {
-        attempts.borrow_mut().push(fakes::now() / 1_000);
-        attempt.report().connecting();
-        ControlFlow::<Infallible, _>::Continue(Loss::Unreachable)
-    }));
-    let mut at = 0;
-    for delay in [2_000, 4_000, 8_000, 10_000, 10_000] {
-        assert!(task.poll(run.as_mut()).is_pending());
-        assert_eq!(attempts.borrow().last(), Some(&at));
-        at += delay;
-        let until = embassy_time::Instant::from_millis(at);
-        assert_eq!(states.try_get(), Some(State::Waiting { until, after: Loss::Unreachable }));
-        fakes::advance(delay * 1_000 - 1);
-        assert!(task.poll(run.as_mut()).is_pending());
-        fakes::advance(1);
+    // The longest delays that can be drawn, and the shortest ones.
+    for (random, delays) in [(u32::MAX, [2_000, 4_000, 8_000, 10_000, 10_000]), (0, [1_000; 5])] {
+        let _clock = fakes::clock();
+        let watch = States::new();
+        let mut states = watch.receiver().expect("a receiver");
+        let mut draw = || random;
+        let mut reconnect = Reconnect::new(backoff.clone(), &mut draw, watch.dyn_sender());
+        let attempts = Rc::new(RefCell::new(Vec::new()));
+        let task = Task::new();
+        let mut run = pin!(reconnect.run(async |attempt| {
+            attempts.borrow_mut().push(fakes::now() / 1_000);
+            attempt.report().connecting();
+            ControlFlow::<Infallible, _>::Continue(Loss::Unreachable)
+        }));
+        let mut at = 0;
+        for delay in delays {
+            assert!(task.poll(run.as_mut()).is_pending());
+            assert_eq!(attempts.borrow().last(), Some(&at));
+            at += delay;
+            let until = embassy_time::Instant::from_millis(at);
+            assert_eq!(states.try_get(), Some(State::Waiting { until, after: Loss::Unreachable }));
+            fakes::advance(delay * 1_000 - 1);
+            assert!(task.poll(run.as_mut()).is_pending());
+            fakes::advance(1);
+        }
+        assert_eq!(attempts.borrow().len(), 5);
     }
-    assert_eq!(attempts.borrow().len(), 5);
 }
 
 #[test]

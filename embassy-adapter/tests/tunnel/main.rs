@@ -11,6 +11,8 @@
     reason = "a test that goes wrong may panic"
 )]
 
+#[path = "../client/bad_frames.rs"]
+mod bad_frames;
 #[path = "../client/binary.rs"]
 mod binary;
 #[path = "../client/cancel.rs"]

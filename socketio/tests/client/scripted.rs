@@ -58,6 +58,27 @@ async fn a_packet_that_cannot_be_read_ends_the_connection_and_the_client_comes_b
     }
 }
 
+#[tokio::test]
+async fn a_namespace_that_the_server_closes_is_not_answered() {
+    let url = serve(false, |mut socket| async move {
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        expect(&mut socket, "0/other,").await;
+        say(&socket, r#"0/other,{"sid":"two"}"#).await;
+        say(&socket, "1").await;
+        expect(&mut socket, r#"2/other,["next"]"#).await;
+        say(&socket, r#"2/other,["nothing came before"]"#).await;
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let client = quick(url).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    let mut other = soon(client.join("/other")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    other.emit("next", ()).unwrap();
+    assert_eq!(event(&mut other).await.0, "nothing came before");
+}
+
 /// The server has forgotten its question, and may have asked another one with the same number.
 #[tokio::test]
 async fn an_event_from_before_the_consent_is_not_answered_on_the_next_connection() {

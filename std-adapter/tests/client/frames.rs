@@ -2,6 +2,7 @@
 //! the last.
 
 use core::time::Duration;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use eio_core::DisconnectReason;
@@ -66,6 +67,31 @@ async fn control_frames_between_the_fragments_of_a_message_are_answered_at_once(
     let mut socket = connect(address).await;
     assert_eq!(socket.recv().await.unwrap(), Message::text("hello"));
     assert_eq!(*answers.lock().unwrap(), [Some((10, b"now".to_vec()))]);
+}
+
+#[tokio::test]
+async fn every_frame_has_a_key_of_its_own() {
+    const COUNT: usize = 100;
+    let (address, wires) = noting(|raw, noted| async move {
+        let mut raw = open(raw).await;
+        // A head of two bytes, a key of four, and `4same`.
+        let mut wire = [0; 11 * COUNT];
+        raw.0.read_exact(&mut wire).await.unwrap();
+        noted.lock().unwrap().push(wire);
+        while raw.frame().await.is_some() {}
+    })
+    .await;
+    let socket = connect(address).await;
+    for _ in 0..COUNT {
+        socket.send("same").await.unwrap();
+    }
+    while wires.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let wire = wires.lock().unwrap()[0];
+    let keys: HashSet<_> = wire.chunks(11).map(|frame| &frame[2..6]).collect();
+    // Two of them may be alike by chance.
+    assert!(keys.len() > COUNT - 5, "{keys:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! Frames that break a rule of RFC 6455. The tests of the client include this file as well.
+//! Frames that break a rule of RFC 6455. The tests of the client include this file as well, and so do
+//! those of `eio-embassy`.
 
 /// What is wrong, the bytes, and the code of the close frame that answers them.
 pub(crate) type BadFrame = (&'static str, Vec<u8>, u16);

@@ -1,0 +1,1 @@
+../../../std-adapter/tests/exact/support/bad_frames.rs
