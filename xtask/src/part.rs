@@ -8,7 +8,7 @@ use crate::parts::host::workspace_test;
 use crate::parts::{
     advisories, autobahn, bare_metal, coverage, deny, firmware, fuzz, host, instructions, interop, layers,
     lengths, linear, lints, long, miri, mutants, packages, page, panic_free, peers, planted, proof,
-    reproducible, schedules,
+    reproducible, schedules, specifications,
 };
 
 /// One thing that must hold.
@@ -475,6 +475,15 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::soak,
     },
     Part {
+        name: "specifications",
+        about: "the texts of the specifications have as many words that demand something as the lists in tests/conformance/data state",
+        verb: Verb::Prove,
+        load: Load::Measures,
+        needs: &[CURL],
+        limit_minutes: 20,
+        run: specifications::compare,
+    },
+    Part {
         name: "planted-faults",
         about: "tests find each of the faults that are planted in core, tokio, embassy and Socket.IO adapters, and in what tasks share",
         verb: Verb::Prove,
@@ -594,6 +603,7 @@ pub(crate) const EMULATED_BOARD: [Need; 3] = [
 ];
 
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
+const CURL: Need = Need::Program { name: "curl", package: "curl ca-certificates" };
 /// Says what belongs to the tree.
 const GIT: Need = Need::Program { name: "git", package: "git" };
 const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };

@@ -26,3 +26,4 @@ pub(crate) mod planted;
 pub(crate) mod proof;
 pub(crate) mod reproducible;
 pub(crate) mod schedules;
+pub(crate) mod specifications;

@@ -16,8 +16,9 @@ package fails when
 - a clause or a sentence stands twice,
 - the clauses of a section do not account for each of its words that demand something, such as MUST and SHOULD.
 
-So a demand that nobody has claimed is noticed. How many such words a section has is a number that the lists state. To
-count again in a text that you have:
+So a demand that nobody has claimed is noticed. How many such words a section has is a number that the lists state.
+`cargo xtask prove specifications` fetches the texts and counts again, without reading what they say. To count in a text that
+you have:
 
 ```sh
 cargo run --package eio-conformance -- compare rfc-6455 rfc6455.txt
