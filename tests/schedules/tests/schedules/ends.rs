@@ -6,7 +6,7 @@ use eio_schedules::explore;
 use eio_tokio::{Message, SendError, Server, Socket, TrySendError};
 use shuttle::{future, thread};
 
-use crate::running::{Running, WAYS};
+use crate::running::{Running, Tasks, WAYS};
 
 #[test]
 fn what_a_server_has_accepted_before_its_close_arrives_and_what_comes_later_is_refused() {
@@ -86,12 +86,16 @@ fn whoever_drops_a_socket_while_others_send_leaves_nobody_waiting() {
     for (way, transports, clock) in WAYS {
         let name = "whoever_drops_a_socket_while_others_send_leaves_nobody_waiting";
         explore(name, way, clock, || async {
+            let tasks = Tasks::default();
+            let sending = tasks.clone();
             let running = Running::start(
-                Server::builder(|mut socket: Socket| async move {
+                Server::builder(move |mut socket: Socket| {
                     let sender = socket.sender();
-                    future::spawn(async move { send_some(|| sender.send("one more")).await });
-                    let _ = socket.recv().await;
-                    // The application returns, and leaves messages unread.
+                    sending.spawn(async move { send_some(|| sender.send("one more")).await });
+                    async move {
+                        let _ = socket.recv().await;
+                        // The application returns, and leaves messages unread.
+                    }
                 })
                 .inbox(1, 1_000)
                 .outbox(1, 1_000),
@@ -104,6 +108,7 @@ fn whoever_drops_a_socket_while_others_send_leaves_nobody_waiting() {
             sending.await.unwrap();
             drop(socket);
             running.end().await;
+            tasks.end().await;
         });
     }
 }

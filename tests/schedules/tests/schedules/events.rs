@@ -12,6 +12,8 @@ use eio_tokio::{ClientSocket as Session, Transport};
 use shuttle::future::JoinHandle;
 use shuttle::{future, thread};
 
+use crate::running::Tasks;
+
 /// A server that serves.
 struct Running {
     server: Server,
@@ -131,11 +133,16 @@ fn a_socket_that_ends_from_both_sides_is_told_once_and_leaves_no_question_open()
             count.fetch_add(1, Ordering::SeqCst);
             async {}
         };
-        let ask = |socket: Socket| async move {
+        let tasks = Tasks::default();
+        let questions = tasks.clone();
+        let ask = move |socket: Socket| {
             let asking = socket.clone();
             // Nobody answers it: it ends with the socket.
-            future::spawn(async move { asking.emit_with_ack::<u32>("question", ()).await.unwrap_err() });
+            questions.spawn(async move {
+                asking.emit_with_ack::<u32>("question", ()).await.unwrap_err();
+            });
             thread::spawn(move || socket.disconnect());
+            async {}
         };
         let running = Running::start(Namespace::new().on_connect(ask).on_disconnect(ended));
         let client = running.client();
@@ -151,6 +158,7 @@ fn a_socket_that_ends_from_both_sides_is_told_once_and_leaves_no_question_open()
         }
         client.close().await;
         running.end().await;
+        tasks.end().await;
         assert_eq!(ends.load(Ordering::SeqCst), 1);
     });
 }

@@ -5,6 +5,7 @@
 mod ends;
 mod events;
 mod groups;
+mod limits;
 mod messages;
 mod nodes;
 mod pieces;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use eio_schedules::{explore, repeat};
 use eio_tokio::{Message, Server, Socket};
+use futures_util::SinkExt as _;
 use shuttle::{future, thread};
 
 use crate::running::{Running, WAYS};
@@ -151,10 +152,20 @@ fn whoever_flushes_is_woken_when_the_messages_are_passed_on() {
                     })
                 })
                 .collect();
+            let sender = socket.sender();
+            // Waits for nothing itself.
+            let sending = thread::spawn(move || {
+                for number in 4..8 {
+                    sender.try_send(Message::binary(vec![number])).unwrap();
+                }
+            });
+            let mut sink = socket.sender().sink();
+            sink.send(Message::binary(vec![3])).await.unwrap();
             for one in flushing {
                 one.await.unwrap();
             }
-            socket.close();
+            sending.join().unwrap();
+            sink.close().await.unwrap();
             socket.closed().await;
             running.end().await;
         });

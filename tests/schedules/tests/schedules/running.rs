@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use eio_schedules::Clock;
 use eio_tokio::test_util::Network;
 use eio_tokio::{
-    Client, ClientSocket, Disconnect, DisconnectReason, Observer, Sender, Server, ServerBuilder, SessionId,
-    Transport,
+    Client, ClientSocket, CutOff, Disconnect, DisconnectReason, Observer, Sender, Server, ServerBuilder,
+    SessionId, Transport,
 };
 use shuttle::future::JoinHandle;
 
@@ -56,6 +56,24 @@ impl Observer for Counting {
     }
 }
 
+/// Tasks that may outlive the one that starts them. Nobody notices a task that waits for ever unless somebody awaits it.
+#[derive(Clone, Default)]
+pub(crate) struct Tasks(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Tasks {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.lock().unwrap().push(shuttle::future::spawn(task));
+    }
+
+    /// Waits for the end of all of them.
+    pub(crate) async fn end(self) {
+        let tasks = core::mem::take(&mut *self.0.lock().unwrap());
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
 impl Running {
     pub(crate) fn start(builder: ServerBuilder) -> Self {
         let lives = Arc::<Lives>::default();
@@ -85,8 +103,13 @@ impl Running {
     /// Shuts the server down, without its limits, as the clock stands still. Each session has then opened, ended and been
     /// cleaned up after, once and in this order.
     pub(crate) async fn end(self) {
-        let cut_off = self.server.shutdown(Duration::from_secs(60)).await;
+        let cut_off = self.end_within(Duration::from_secs(60)).await;
         assert!(cut_off.is_empty(), "{cut_off:?}");
+    }
+
+    /// The same, with this limit. Returns what was cut off.
+    pub(crate) async fn end_within(self, limit: Duration) -> CutOff {
+        let cut_off = self.server.shutdown(limit).await;
         self.served.await.unwrap().unwrap();
         assert!(self.server.is_empty());
         let lives = core::mem::take(&mut *self.lives.0.lock().unwrap());
@@ -99,5 +122,6 @@ impl Running {
             // An application of a scenario panics where something is not as it must be.
             assert_ne!(reason, DisconnectReason::ApplicationPanicked);
         }
+        cut_off
     }
 }

@@ -1,5 +1,8 @@
 //! The server ends, or is full, while clients come.
 
+use core::future::pending;
+use core::time::Duration;
+
 use eio_schedules::{Clock, explore};
 use eio_tokio::{Server, Socket};
 use shuttle::future;
@@ -50,4 +53,22 @@ fn a_full_server_takes_the_next_connection_as_soon_as_one_ends() {
         }
         running.end().await;
     });
+}
+
+#[test]
+fn a_shutdown_cuts_an_application_off_that_never_returns_and_cleans_up_after_it() {
+    for (way, transports, _) in WAYS {
+        let name = "a_shutdown_cuts_an_application_off_that_never_returns_and_cleans_up_after_it";
+        explore(name, way, Clock::Moves, || async {
+            let running = Running::start(Server::builder(|socket: Socket| async move {
+                let _socket = socket;
+                pending::<()>().await;
+            }));
+            let mut socket = running.connect(transports).await;
+            let reading = future::spawn(async move { while socket.recv().await.is_ok() {} });
+            let cut_off = running.end_within(Duration::from_secs(1)).await;
+            assert_eq!((cut_off.sessions, cut_off.applications, cut_off.connections), (0, 1, 0));
+            reading.await.unwrap();
+        });
+    }
 }
