@@ -38,21 +38,25 @@ pub(crate) fn valid_len(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Puts `bytes` at each place of a text that is long enough for SIMD, and at its end.
-    fn at_each_place(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-        (0..200).map(move |at| [&[b'x'; 200][..at], bytes, &[b'y'; 200][at..]].concat()).chain([[
-            &[b'x'; 200][..],
-            bytes,
-        ]
-        .concat()])
+    /// Puts `bytes` at each place of a text that is long enough for SIMD, and behind texts of each shorter length.
+    fn texts(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        let long = (0..=200).map(move |at| [&[b'x'; 200][..at], bytes, &[b'y'; 200][at..]].concat());
+        let short = (0..SHORT + 8).map(move |len| [&[b'x'; SHORT + 8][..len], bytes].concat());
+        long.chain(short)
     }
 
     #[test]
     fn text_is_what_the_standard_library_says_it_is() {
-        for bytes in
-            [&b"\xf0\x9f\x91\x8b"[..], b"\xf0\x9f\x91", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xff", b"\x80"]
-        {
-            for text in at_each_place(bytes) {
+        for bytes in [
+            &b""[..],
+            b"\xf0\x9f\x91\x8b",
+            b"\xf0\x9f\x91",
+            b"\xe0\x80\x80",
+            b"\xed\xa0\x80",
+            b"\xff",
+            b"\x80",
+        ] {
+            for text in texts(bytes) {
                 let expected = core::str::from_utf8(&text);
                 assert_eq!(from_utf8(&text), expected.ok());
                 assert_eq!(checked(Bytes::from(text.clone())).as_deref(), expected.ok());
