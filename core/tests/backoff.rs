@@ -115,6 +115,7 @@ fn a_setting_is_displayed_by_its_name() {
 
 /// All lose their session at once; every tenth of the window then gets its tenth of them, give or take 15 %.
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn ten_thousand_clients_are_spread_over_the_window() {
     let mut random = Random(2);
     for failures in [0, 1, 3, 20] {

@@ -483,6 +483,7 @@ fn unescape_lines(text: &[u8]) -> Vec<u8> {
 // What comes out of the bodies of attacks. What they cost is counted by `cargo xtask test linear`.
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn cve_2020_36048_a_million_bytes_of_tiny_packets_are_linear_work() {
     let body = b"4\x1e".repeat(500_000);
     let body = &body[..body.len() - 1];
@@ -495,6 +496,7 @@ fn cve_2020_36048_a_million_bytes_of_tiny_packets_are_linear_work() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn cve_2020_36048_the_default_limit_ends_such_a_payload_early() {
     let cases = [
         (2, drain(payload::v4::decode(&b"4\x1e".repeat(500_000), DEFAULT_MAX_PACKETS))),
@@ -508,6 +510,7 @@ fn cve_2020_36048_the_default_limit_ends_such_a_payload_early() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn a_million_bytes_without_a_packet_are_linear_work() {
     let nothing = b"0:".repeat(500_000);
     assert_eq!(drain(payload::v3::decode(Framing::Text, &nothing, 0)), (Vec::new(), None));

@@ -225,6 +225,7 @@ fn errors_point_at_the_offending_byte() {
 
 /// A quadratic decoder would need hours for these.
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn a_megabyte_of_malice_is_read_in_linear_time() {
     const MEGABYTE: usize = 1 << 20;
     let of = |piece: &str| piece.repeat(MEGABYTE / piece.len());

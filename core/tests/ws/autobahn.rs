@@ -10,6 +10,7 @@ use super::support::{self, Event, Outcome, Role};
 const LIMIT: u32 = 1 << 20;
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn every_case_holds_in_both_roles_however_it_is_cut() {
     let mut played = 0;
     for case in &cases() {
@@ -32,6 +33,7 @@ fn every_case_holds_in_both_roles_however_it_is_cut() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn every_case_is_answered_as_it_expects() {
     for case in &cases() {
         for role in Role::BOTH {
@@ -45,6 +47,7 @@ fn every_case_is_answered_as_it_expects() {
 
 /// Fail fast: where the case pauses to look, and, for text, at the very byte that makes it invalid.
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn every_bad_stream_is_refused_at_the_earliest_byte() {
     for case in &cases() {
         for role in Role::BOTH {
