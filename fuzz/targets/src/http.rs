@@ -1,24 +1,50 @@
-//! A server on the in-memory network, and clients that write what they like.
+//! A server on the in-memory network, clients that write what they like, and one that keeps the rules.
+
+mod honest;
+mod seeds;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use core::time::Duration;
 
+use eio_core::handshake::Transport;
+use eio_core::{Heartbeat, Liveness, detect};
 use eio_tokio::test_util::{Link, Network, NetworkStream};
-use eio_tokio::{Cors, Server, Socket};
+use eio_tokio::{Cors, Sender, Server, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::{sleep, timeout};
 
-use crate::recordings;
-use crate::script::{Script, in_virtual_time, replace, step};
+use crate::reached;
+use crate::script::{Script, Steps, in_virtual_time, replace};
 
-/// More than a session lives without its peer: the default heartbeat takes 45 s, and what is slower has limits of 30 s.
-const LONG: Duration = Duration::from_mins(5);
+pub(crate) use seeds::seeds;
 
-/// The first byte chooses the server's settings. The rest are steps: connections open, write, read, break and wait.
-/// Whatever happens, each session whose application has started ends once, and the server is empty a while after the
-/// last connection has gone.
+/// How scripts are read.
+pub(crate) const STEPS: Steps = Steps { numbers: &[(b's', 1), (b't', 1), (b'i', 1)], bytes: b"wm" };
+
+/// What scripts reach.
+pub(crate) const MILESTONES: &[&str] = &[
+    "opened",
+    "a message",
+    "a message of 1 KiB",
+    "a WebSocket",
+    "compressed",
+    "allowed to another origin",
+    "welcomed",
+    "the honest client upgrades",
+    "shut down",
+];
+
+/// Intervals and timeouts of the server, in milliseconds.
+const HEARTBEATS: [(u32, u32); 4] = [(25_000, 20_000), (300, 200), (1_000, 4_000), (100, 100)];
+
+/// What takes longer than a heartbeat: requests and closing have 30 s each.
+const SLOW: Duration = Duration::from_secs(61);
+
+/// The first byte chooses the server's settings. The rest are steps: connections open, write, read, break and wait. Whatever
+/// happens, each session whose application has started ends once, the server is empty when a silent client must have been
+/// found out, and a client that keeps the rules gets its messages back.
 pub(crate) fn run(data: &[u8]) {
     in_virtual_time(story(data));
 }
@@ -27,52 +53,73 @@ async fn story(data: &[u8]) {
     let mut script = Script::new(data);
     let Some(settings) = script.byte() else { return };
     let (started, ended) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-    let server = server(settings, &started, &ended);
+    let (interval, timeout) = HEARTBEATS[usize::from(settings >> 6)];
+    let heartbeat = Heartbeat::from_millis(interval, timeout).expect("a valid pair");
+    let server = server(settings, heartbeat, &started, &ended);
     let network = Network::new();
     let listener = network.listen();
     let serving = tokio::spawn({
         let server = server.clone();
         async move { server.serve(listener).await }
     });
+    let honest = honest::Honest::open(&network).await;
     let link = network.link();
-    if cfg!(feature = "small-buffers") && settings & 0x80 != 0 {
+    if cfg!(feature = "small-buffers") && settings & 8 != 0 {
         link.set_buffer(64);
     }
-    let mut clients = Clients { link, open: Vec::new(), current: 0 };
+    let mut clients = Clients {
+        link,
+        open: Vec::new(),
+        current: 0,
+        honest: honest.sid.clone(),
+        known: Vec::new(),
+        chosen: 0,
+    };
+    let mut talking = Some(tokio::spawn(honest.talk()));
     while let Some(letter) = script.byte() {
-        match letter {
-            b'c' => clients.connect().await,
-            b's' => clients.current = script.byte().unwrap_or(0).into(),
-            b'w' => clients.write(&server, script.bytes()).await,
-            b'r' => clients.read().await,
-            b'e' => clients.hang_up().await,
-            b'd' => drop(clients.remove()),
-            b'x' => clients.link.reset(),
-            b'k' => clients.link.cut(),
-            b'l' => clients.link.mend(),
-            b't' => sleep(script.time()).await,
-            b'm' => drop(server.broadcast(String::from_utf8_lossy(script.bytes()).into_owned())),
-            b'q' => server.sessions().iter().for_each(eio_tokio::Sender::close),
-            _ => {}
+        clients.step(letter, &mut script, &server).await;
+        if letter == b'S' {
+            if let Some(talking) = talking.take() {
+                talking.await.expect("the honest client gets what it wants");
+            }
+            assert_eq!(server.shutdown(SLOW).await.applications, 0, "all are told of the end");
+            reached::note("shut down");
         }
+    }
+    if let Some(talking) = talking {
+        talking.await.expect("the honest client gets what it wants");
     }
     clients.link.mend();
     clients.open.clear();
-    sleep(LONG).await;
+    // The last packet of a client may put its end off once, and an application that waits for its client is stalled.
+    let silence = detect::eio4_server(heartbeat, Liveness::default()).after_heartbeat.expect("a bound");
+    sleep(silence + heartbeat.max_silence() + SLOW).await;
     assert!(server.is_empty(), "{} sessions have no end", server.len());
     assert_eq!(started.load(Ordering::Relaxed), ended.load(Ordering::Relaxed), "an end each");
-    assert!(!serving.is_finished());
+    assert!(server.shutdown(SLOW).await.is_empty(), "nothing is left of the sessions");
     serving.abort();
 }
 
 /// Sends each message back, and counts the sessions.
-fn server(settings: u8, started: &Arc<AtomicUsize>, ended: &Arc<AtomicUsize>) -> Server {
+fn server(
+    settings: u8,
+    heartbeat: Heartbeat,
+    started: &Arc<AtomicUsize>,
+    ended: &Arc<AtomicUsize>,
+) -> Server {
     let (started, ended) = (Arc::clone(started), Arc::clone(ended));
     let echo = move |mut socket: Socket| {
-        started.fetch_add(1, Ordering::Relaxed);
+        // The first session is that of the honest client.
+        let is_hostile = started.fetch_add(1, Ordering::Relaxed) > 0;
         let ended = Arc::clone(&ended);
         async move {
+            if is_hostile {
+                reached::note("opened");
+            }
             while let Ok(message) = socket.recv().await {
+                if is_hostile {
+                    note(&socket, message.len());
+                }
                 if socket.send(message).await.is_err() {
                     break;
                 }
@@ -82,7 +129,8 @@ fn server(settings: u8, started: &Arc<AtomicUsize>, ended: &Arc<AtomicUsize>) ->
         }
     };
     let is = |bit: u8| settings & 1 << bit != 0;
-    let mut builder = Server::builder(echo).eio3(is(0)).http2(is(1)).allow_upgrades(!is(2));
+    let mut builder =
+        Server::builder(echo).heartbeat(heartbeat).eio3(is(0)).http2(is(1)).allow_upgrades(!is(2));
     if is(3) {
         builder = builder.max_payload(300).inbox(2, 600).outbox(2, 600);
     }
@@ -90,12 +138,19 @@ fn server(settings: u8, started: &Arc<AtomicUsize>, ended: &Arc<AtomicUsize>) ->
         builder = builder.cors(Cors::any());
     }
     if is(5) {
-        builder = builder.compression(Some(8));
-    }
-    if is(6) {
-        builder = builder.initial_packet("welcome");
+        builder = builder.compression(Some(8)).initial_packet("welcome");
     }
     builder.build().expect("settings that fit")
+}
+
+fn note(socket: &Socket, len: usize) {
+    reached::note("a message");
+    if len >= 1 << 10 {
+        reached::note("a message of 1 KiB");
+    }
+    if socket.transport() == Transport::WebSocket {
+        reached::note("a WebSocket");
+    }
 }
 
 /// The connections of the clients. Steps concern the current one.
@@ -103,9 +158,33 @@ struct Clients {
     link: Link,
     open: Vec<(ReadHalf<NetworkStream>, WriteHalf<NetworkStream>)>,
     current: usize,
+    /// The session that they do not know of.
+    honest: String,
+    /// The sessions that they know of, in the order in which they opened, and which of them is meant.
+    known: Vec<String>,
+    chosen: usize,
 }
 
 impl Clients {
+    async fn step(&mut self, letter: u8, script: &mut Script<'_>, server: &Server) {
+        match letter {
+            b'c' => self.connect().await,
+            b's' => self.current = script.byte().unwrap_or(0).into(),
+            b'i' => self.chosen = script.byte().unwrap_or(0).into(),
+            b'w' => self.write(server, script.bytes()).await,
+            b'r' => self.read().await,
+            b'e' => self.hang_up().await,
+            b'd' => drop(self.remove()),
+            b'x' => self.link.reset(),
+            b'k' => self.link.cut(),
+            b'l' => self.link.mend(),
+            b't' => sleep(script.time()).await,
+            b'm' => drop(server.broadcast(String::from_utf8_lossy(script.bytes()).into_owned())),
+            b'q' => self.sessions(server).for_each(|session| session.close()),
+            _ => {}
+        }
+    }
+
     /// At most eight at once. Over a cut cable there is none.
     async fn connect(&mut self) {
         if self.open.len() < 8
@@ -121,19 +200,39 @@ impl Clients {
         self.open.get_mut(index)
     }
 
-    /// Writes as much as the connection takes. `{sid}` stands for a session that is open.
+    /// The sessions of hostile clients.
+    fn sessions(&self, server: &Server) -> impl Iterator<Item = Sender> {
+        server.sessions().into_iter().filter(|session| session.id().as_str() != self.honest)
+    }
+
+    /// Writes as much as the connection takes. `{sid}` stands for a session that is open, or was.
     async fn write(&mut self, server: &Server, bytes: &[u8]) {
-        let Some((_, writer)) = self.current() else { return };
-        let sessions = server.sessions();
-        let sid = sessions.first().map(|session| session.id().as_str().to_owned()).unwrap_or_default();
+        for session in self.sessions(server).collect::<Vec<_>>() {
+            let sid = session.id().as_str().to_owned();
+            if !self.known.contains(&sid) {
+                self.known.push(sid);
+            }
+        }
+        let sid = self.chosen.checked_rem(self.known.len()).map_or("", |chosen| &self.known[chosen]);
         let bytes = replace(bytes, b"{sid}", sid.as_bytes());
+        let Some((_, writer)) = self.current() else { return };
         let _ = timeout(Duration::from_millis(1), writer.write_all(&bytes)).await;
     }
 
     async fn read(&mut self) {
         let Some((reader, _)) = self.current() else { return };
         let mut bytes = vec![0; 1 << 16];
-        let _ = timeout(Duration::from_millis(1), reader.read(&mut bytes)).await;
+        let Ok(Ok(read)) = timeout(Duration::from_millis(1), reader.read(&mut bytes)).await else { return };
+        let has = |text: &[u8]| bytes[..read].windows(text.len()).any(|part| part.eq_ignore_ascii_case(text));
+        if has(b"content-encoding: ") {
+            reached::note("compressed");
+        }
+        if has(b"access-control-allow-origin: ") {
+            reached::note("allowed to another origin");
+        }
+        if has(b"4welcome") {
+            reached::note("welcomed");
+        }
     }
 
     async fn hang_up(&mut self) {
@@ -145,49 +244,4 @@ impl Clients {
         let index = self.current.checked_rem(self.open.len())?;
         Some(self.open.remove(index))
     }
-}
-
-/// The recorded requests, each on a connection of its own; and a WebSocket with a few frames.
-pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
-    for exchanges in recordings::exchanges() {
-        let mut seed = vec![1];
-        for exchange in exchanges.iter().take(6) {
-            let is_socket = exchange.method == "WS";
-            let method = if is_socket { "GET" } else { &exchange.method };
-            let mut head = format!("{method} {} HTTP/1.1\r\nhost: a\r\n", exchange.target);
-            if is_socket {
-                head.push_str(
-                    "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
-                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-                );
-            }
-            if let Some(content_type) = &exchange.content_type {
-                head = format!("{head}content-type: {content_type}\r\n");
-            }
-            let body = &exchange.body[..exchange.body.len().min(1_000)];
-            let request = [format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
-            seed.push(b'c');
-            seed.extend(step(b'w', &request));
-            seed.extend(b"rt\x06");
-            if is_socket {
-                // Masked with zeros: a probe, an upgrade, a message, a pong.
-                for frame in [
-                    &b"\x81\x86\0\0\0\x002probe"[..],
-                    b"\x81\x81\0\0\0\x005",
-                    b"\x81\x83\0\0\0\x004hi",
-                    b"\x81\x81\0\0\0\x003",
-                ] {
-                    seed.extend(step(b'w', frame));
-                    seed.extend(b"rt\x06");
-                }
-            }
-        }
-        if seed.len() < 3_000 {
-            seeds.push(seed);
-        }
-    }
-    seeds.sort();
-    seeds.dedup_by_key(|seed| seed.len() / 16);
-    seeds
 }

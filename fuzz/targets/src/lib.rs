@@ -80,7 +80,7 @@ pub const TARGETS: &[Target] = &[
     Target::new("upgrade", machines::run_upgrade, 15_000, life::seeds),
     Target::new("pair", machines::run_pair, 15_000, life::seeds),
     Target::new("transports", transports::run, 15_000, transports::seeds).reaching(transports::MILESTONES),
-    Target::new("http", http::run, 4_500, http::seeds),
+    Target::new("http", http::run, 4_500, http::seeds).of(http::STEPS, http::MILESTONES),
     Target::new("client", client::run, 4_500, client::seeds).of(client::STEPS, client::MILESTONES),
     Target::new("board", board::run, 15_000, board::seeds),
     Target::new("board_socketio", board_socketio::run, 15_000, board_socketio::seeds),
