@@ -21,6 +21,7 @@ pub struct Case {
     run: Run,
     ignored: Option<&'static str>,
     limit: Duration,
+    turn: Option<Arc<Mutex<()>>>,
 }
 
 impl Case {
@@ -30,7 +31,13 @@ impl Case {
         F: FnOnce(Log) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        Self { name: name.into(), run: Box::new(move |log| Box::pin(run(log))), ignored: None, limit: LIMIT }
+        Self {
+            name: name.into(),
+            run: Box::new(move |log| Box::pin(run(log))),
+            ignored: None,
+            limit: LIMIT,
+            turn: None,
+        }
     }
 
     /// Lists the case with the reason why it is not run.
@@ -45,18 +52,11 @@ impl Case {
         Self { limit, ..self }
     }
 
-    /// Returns this case, which waits for its turn: of those that share it, one runs at a time.
+    /// Returns this case, which waits for its turn: of those that share it, one runs at a time. The wait is no part of
+    /// the time that it may take.
     #[must_use]
     pub fn in_turn(self, turn: &Arc<Mutex<()>>) -> Self {
-        let turn = Arc::clone(turn);
-        let Self { name, run, ignored, limit } = self;
-        let waits = move |log| -> Pin<Box<dyn Future<Output = ()> + Send>> {
-            Box::pin(async move {
-                let _turn = turn.lock().await;
-                run(log).await;
-            })
-        };
-        Self { name, run: Box::new(waits), ignored, limit }
+        Self { turn: Some(Arc::clone(turn)), ..self }
     }
 }
 
@@ -97,8 +97,9 @@ pub fn run_in_turn(lists: impl IntoIterator<Item = (Vec<Case>, usize)>) -> ExitC
         arguments.test_threads.get_or_insert(at_once);
         let tests = cases.into_iter().map(|case| {
             let runtime = Arc::clone(&runtime);
-            let trial = Trial::test(case.name, move || runtime.block_on(hold(case.run, case.limit)));
-            match case.ignored {
+            let ignored = case.ignored;
+            let trial = Trial::test(case.name.clone(), move || runtime.block_on(hold(case)));
+            match ignored {
                 None => trial,
                 Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
             }
@@ -118,7 +119,12 @@ pub fn run_in_turn(lists: impl IntoIterator<Item = (Vec<Case>, usize)>) -> ExitC
 }
 
 /// Runs a case in a task of its own. Its log is the failure.
-async fn hold(run: Run, limit: Duration) -> Result<(), Failed> {
+async fn hold(case: Case) -> Result<(), Failed> {
+    let Case { run, limit, turn, .. } = case;
+    let _turn = match &turn {
+        Some(turn) => Some(turn.lock().await),
+        None => None,
+    };
     let log = Log::start();
     let mut task = tokio::spawn(LOG.scope(log.clone(), run(log.clone())));
     match tokio::time::timeout(limit, &mut task).await {
@@ -144,4 +150,19 @@ fn send_panics_to_logs() -> Arc<AtomicUsize> {
         }
     }));
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_for_its_turn_is_no_part_of_the_time_that_a_case_may_take() {
+        let turn = Arc::default();
+        let long = || Case::new("long", |_| tokio::time::sleep(LIMIT * 2 / 3)).in_turn(&turn);
+        let (first, second) = tokio::join!(hold(long()), hold(long()));
+        assert!(first.is_ok() && second.is_ok());
+        let endless = Case::new("endless", |_| core::future::pending()).in_turn(&turn);
+        assert!(hold(endless).await.is_err());
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use eio_tests::built;
-use eio_tests::interop::Case;
+use eio_tests::interop::{Case, free_port};
 use eio_tokio::{Client, ClientSocket};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
@@ -113,9 +113,8 @@ const TICK: Duration = Duration::from_millis(20);
 
 const NOT_WRITTEN: &str = "eio: cannot write to standard output: No space left on device (os error 28)";
 
-/// A port that was free a moment ago.
 fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_port())
 }
 
 /// Connects as soon as somebody listens.

@@ -21,6 +21,12 @@ use crate::tcp;
 /// The variable that names the role: its words, separated by spaces.
 pub(crate) const ROLE: &str = "EIO_FAULTS_ROLE";
 
+/// What opens a session on a WebSocket.
+const WEBSOCKET: &str = "EIO=4&transport=websocket";
+
+/// What opens that of a client that reads nothing, so that the application knows it.
+pub(crate) const READS_NOTHING: &str = "EIO=4&transport=websocket&reads=nothing";
+
 /// How many clients connect at a time.
 const CONNECTING: usize = 100;
 
@@ -32,8 +38,8 @@ pub(crate) fn play() -> bool {
     match *words {
         ["websockets", address, count] => runtime.block_on(fleet(address, count, Transport::WebSocket)),
         ["polling", address, count] => runtime.block_on(fleet(address, count, Transport::Polling)),
-        ["reads-nothing", address] => runtime.block_on(hang(address, "")),
-        ["half-a-frame", address] => runtime.block_on(hang(address, "half a frame")),
+        ["reads-nothing", address] => runtime.block_on(hang(address, READS_NOTHING, "")),
+        ["half-a-frame", address] => runtime.block_on(hang(address, WEBSOCKET, "half a frame")),
         ["server", interval, timeout] => serve(interval, timeout),
         ["hears", address, count] => runtime.block_on(tcp::hear(address, count)),
         _ => panic!("no such role: {role}"),
@@ -58,7 +64,7 @@ struct Orders {
     lost: AtomicUsize,
 }
 
-/// `count` sessions that answer every ping. Says `open` when all are, `ponged` when all have answered what was held
+/// `count` sessions that answer every ping. Says `open` when all are, and have a poll under way if they poll, `ponged` when all have answered what was held
 /// back, and `lost` for every session that ends.
 async fn fleet(address: &str, count: &str, transport: Transport) {
     let count: usize = count.parse().unwrap();
@@ -115,10 +121,10 @@ impl Orders {
 }
 
 /// Connects, and reads up to the end of the 101 response. What came behind it is returned.
-async fn open_websocket(address: SocketAddr) -> Option<(TcpStream, Vec<u8>)> {
+async fn open_websocket(address: SocketAddr, query: &str) -> Option<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.set_nodelay(true).ok()?;
-    stream.write_all(raw::upgrade_request("EIO=4&transport=websocket").as_bytes()).await.ok()?;
+    stream.write_all(raw::upgrade_request(query).as_bytes()).await.ok()?;
     let mut received = Vec::new();
     loop {
         if stream.read_buf(&mut received).await.ok()? == 0 {
@@ -132,7 +138,7 @@ async fn open_websocket(address: SocketAddr) -> Option<(TcpStream, Vec<u8>)> {
 }
 
 async fn websocket(orders: &Orders, count: usize, opened: impl FnOnce()) {
-    let Some((mut stream, mut received)) = open_websocket(orders.address).await else { return };
+    let Some((mut stream, mut received)) = open_websocket(orders.address, WEBSOCKET).await else { return };
     let mut decoder = Decoder::client(1_000_000);
     let mut opened = Some(opened);
     loop {
@@ -177,9 +183,10 @@ async fn polling(orders: &Orders, count: usize, opened: impl FnOnce()) {
 
 async fn poll_until_lost(orders: &Orders, count: usize, opened: impl FnOnce()) -> io::Result<()> {
     let KeptSockets { mut polls, mut data, query, .. } = KeptSockets::open(orders.address).await?;
+    polls.send("GET", &query, "").await?;
     opened();
     loop {
-        let answer = polls.request("GET", &query, "").await?;
+        let answer = polls.answer().await?;
         if answer.split('\u{1e}').any(|packet| packet == "1") {
             return Ok(());
         }
@@ -189,12 +196,13 @@ async fn poll_until_lost(orders: &Orders, count: usize, opened: impl FnOnce()) -
             orders.ponged(count);
             data.answer().await?;
         }
+        polls.send("GET", &query, "").await?;
     }
 }
 
 /// Opens a WebSocket and never reads again. Says `open` when there is an `open` packet to read.
-async fn hang(address: &str, then: &str) {
-    let (mut stream, _) = open_websocket(address.parse().unwrap()).await.unwrap();
+async fn hang(address: &str, query: &str, then: &str) {
+    let (mut stream, _) = open_websocket(address.parse().unwrap(), query).await.unwrap();
     if !then.is_empty() {
         let frame = raw::text(&format!("4{then}"));
         stream.write_all(&frame[..frame.len() / 2]).await.unwrap();

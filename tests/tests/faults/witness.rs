@@ -1,5 +1,6 @@
 //! What a server said of its sessions, and when.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 pub(crate) const I: Duration = Duration::from_millis(700);
 pub(crate) const T: Duration = Duration::from_millis(500);
 
-/// How late a machine that has other things to do may be.
+/// How late a machine that has other things to do may be. It is far below the default interval.
 const LATE: Duration = Duration::from_secs(3);
 
 /// A server of which every ping and every end is known.
@@ -21,26 +22,33 @@ pub(crate) struct Witness {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
-    ends: mpsc::UnboundedReceiver<(Instant, Disconnect)>,
+    ends: mpsc::UnboundedReceiver<End>,
+}
+
+/// The end of a session.
+pub(crate) struct End {
+    session: SessionId,
+    at: Instant,
+    disconnect: Disconnect,
 }
 
 #[derive(Default)]
 struct Shared {
-    last_ping: Mutex<Option<Instant>>,
+    last_pings: Mutex<HashMap<SessionId, Instant>>,
 }
 
 struct Watch {
     shared: Arc<Shared>,
-    ends: mpsc::UnboundedSender<(Instant, Disconnect)>,
+    ends: mpsc::UnboundedSender<End>,
 }
 
 impl Observer for Watch {
-    fn ping(&self, _: SessionId) {
-        *self.shared.last_ping.lock().unwrap() = Some(Instant::now());
+    fn ping(&self, session: SessionId) {
+        self.shared.last_pings.lock().unwrap().insert(session, Instant::now());
     }
 
-    fn closed(&self, _: SessionId, disconnect: &Disconnect) {
-        let _ = self.ends.send((Instant::now(), disconnect.clone()));
+    fn closed(&self, session: SessionId, disconnect: &Disconnect) {
+        let _ = self.ends.send(End { session, at: Instant::now(), disconnect: disconnect.clone() });
     }
 }
 
@@ -63,47 +71,46 @@ impl Witness {
     }
 
     /// The next end of a session.
-    pub(crate) async fn end(&mut self) -> (Instant, Disconnect) {
+    pub(crate) async fn end(&mut self) -> End {
         tokio::time::timeout(Duration::from_secs(30), self.ends.recv()).await.expect("no end").unwrap()
     }
 
     /// Nothing has ended.
     pub(crate) fn assert_no_end(&mut self) {
-        if let Ok((_, disconnect)) = self.ends.try_recv() {
+        if let Ok(End { disconnect, .. }) = self.ends.try_recv() {
             panic!("{disconnect} ({} sessions are left)", self.server.len());
         }
     }
 
-    /// The only session ends for silence: the timeout after its last ping, not earlier and hardly later.
-    pub(crate) async fn assert_ping_timeout(&mut self) -> Disconnect {
-        let (at, disconnect) = self.end().await;
-        assert_eq!(disconnect.reason, DisconnectReason::PingTimeout, "{disconnect}");
-        let last_ping = self.shared.last_ping.lock().unwrap().expect("no ping was sent");
+    /// A session ends for silence: interval plus timeout after its client has died, at the latest, and the timeout after
+    /// its last ping, not earlier.
+    pub(crate) async fn assert_ping_timeout(&mut self, died: Instant) {
+        let End { session, at, disconnect } = self.assert_silence(died).await;
+        let last_ping = *self.shared.last_pings.lock().unwrap().get(&session).expect("no ping was sent");
         let waited = at - last_ping;
         // The ping was reported just after it was due.
-        assert!(
-            waited + Duration::from_millis(5) >= T && waited <= T + LATE,
-            "{waited:?} after the last ping"
-        );
-        disconnect
+        assert!(waited + Duration::from_millis(5) >= T, "{disconnect}: {waited:?} after the last ping");
     }
 
-    /// The same, when the ping could not leave either: counted from the opening.
-    pub(crate) async fn assert_ping_timeout_without_ping(&mut self) -> Disconnect {
-        let opened = Instant::now();
-        let (at, disconnect) = self.end().await;
-        assert_eq!(disconnect.reason, DisconnectReason::PingTimeout, "{disconnect}");
-        let waited = at.saturating_duration_since(opened);
-        assert!(waited <= I + T + LATE, "{waited:?} after it opened");
+    /// The same, when the ping could not leave either.
+    pub(crate) async fn assert_ping_timeout_without_ping(&mut self, died: Instant) -> Disconnect {
+        let disconnect = self.assert_silence(died).await.disconnect;
         assert!(disconnect.silent_for >= I + T, "{disconnect}");
         disconnect
     }
 
-    /// The only session ends at once, for this reason.
-    pub(crate) async fn assert_ends_soon(&mut self, reason: DisconnectReason) {
-        let began = Instant::now();
-        let (at, disconnect) = self.end().await;
+    async fn assert_silence(&mut self, died: Instant) -> End {
+        let end = self.end().await;
+        assert_eq!(end.disconnect.reason, DisconnectReason::PingTimeout, "{}", end.disconnect);
+        let noticed = end.at - died;
+        assert!(noticed <= I + T + LATE, "{noticed:?} after its client died");
+        end
+    }
+
+    /// A session ends at once, for this reason.
+    pub(crate) async fn assert_ends_soon(&mut self, died: Instant, reason: DisconnectReason) {
+        let End { at, disconnect, .. } = self.end().await;
         assert_eq!(disconnect.reason, reason, "{disconnect}");
-        assert!(at.saturating_duration_since(began) < LATE);
+        assert!(at - died < LATE, "{:?} after its client died", at - died);
     }
 }
