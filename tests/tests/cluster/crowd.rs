@@ -47,8 +47,8 @@ impl Crowd {
     }
 
     /// Waits until all are in the room, and lets the first one tell it something. All others get it, once.
-    pub(crate) async fn all_hear(&self) {
-        assert_eq!(self.tasks.len(), self.clients.len());
+    pub(crate) async fn all_hear(&mut self) {
+        assert!(self.tasks.try_join_next().is_none(), "a client has ended");
         self.until("all clients are in the room", |client, _| client.is_in.load(Ordering::Relaxed)).await;
         let got = |client: &Member| client.got.load(Ordering::Relaxed);
         let expected: Vec<_> =

@@ -2,6 +2,7 @@
 //! cable fails.
 
 use eio_tests::interop::{Cable, Case, Log, Network};
+use tokio::time::Instant;
 
 use crate::cases;
 use crate::crowd::Crowd;
@@ -39,13 +40,14 @@ async fn act_as_one(kind: Kind, log: Log) {
     // Requests went to all nodes in turn, and no session has ended.
     assert!(clients.look().await.iter().all(|client| client.connects == 1), "{:?}", clients.look().await);
 
+    let died = Instant::now();
     nodes.each[1].kill().await;
     clients
         .until("all clients are back", |all| all.iter().all(|client| client.joined && client.node != "b"))
         .await;
     clients.all_hear(&["a", "c"]).await;
     for at in [0, 2] {
-        nodes.each[at].sees("b", "gone").await;
+        nodes.each[at].sees_gone("b", died).await;
     }
     let after = clients.look().await;
     assert!(after.iter().all(|client| client.connects <= 2), "nobody came back more than once: {after:?}");
@@ -88,10 +90,11 @@ async fn a_node_that_alone_loses_the_bus_keeps_its_clients(log: Log) {
     let cable = Cable::start(([127, 0, 0, 1], bus.port).into()).await;
     let mut nodes = Nodes::start_with(bus, format!("redis://127.0.0.1:{}", cable.port()), "1s", &log).await;
     let mut clients = Clients::open(&nodes.url(), 4, &EACH, &log).await;
+    let cut = Instant::now();
     cable.cut_until_mended();
     nodes.each[2].event("bus", &[("up", false.into())]).await;
     for at in [0, 1] {
-        nodes.each[at].sees("c", "gone").await;
+        nodes.each[at].sees_gone("c", cut).await;
     }
     // Requests still find it, by way of each node.
     two_periods().await;
@@ -113,12 +116,13 @@ async fn a_node_that_alone_loses_the_bus_keeps_its_clients(log: Log) {
 async fn a_node_that_stands_still_is_gone_and_comes_back(log: Log) {
     let mut nodes = Nodes::start(Server::start(Kind::Nats, "", &log).await, &log).await;
     let mut clients = Clients::open(&nodes.url(), 4, &EACH, &log).await;
+    let stopped = Instant::now();
     nodes.each[2].signal("STOP");
     clients
         .until("all clients are back", |all| all.iter().all(|client| client.joined && client.node != "c"))
         .await;
     for at in [0, 1] {
-        nodes.each[at].sees("c", "gone").await;
+        nodes.each[at].sees_gone("c", stopped).await;
     }
     clients.all_hear(&["a", "b"]).await;
     nodes.each[2].signal("CONT");
@@ -164,9 +168,10 @@ async fn a_node_whose_cable_is_pulled_is_gone_and_comes_back(log: Log) {
     .await;
     nodes.each[0].sees("d", "joined").await;
     away.sees("a", "joined").await;
+    let pulled = Instant::now();
     network.pull_cable();
     away.event("bus", &[("up", false.into())]).await;
-    nodes.each[0].sees("d", "gone").await;
+    nodes.each[0].sees_gone("d", pulled).await;
     network.plug_in();
     away.event("bus", &[("up", true.into()), ("cause", ().into())]).await;
     nodes.each[0].sees("d", "joined").await;
@@ -176,11 +181,12 @@ async fn five_thousand_clients_hear_each_message_once_before_and_after_a_node_di
     let bus = Server::start(Kind::Redis, "", &log).await;
     let url = bus.url_with("");
     let mut nodes = Nodes::start_with(bus, url, "15s", &log).await;
-    let crowd = Crowd::gather(&nodes.url(), 5_000).await;
+    let mut crowd = Crowd::gather(&nodes.url(), 5_000).await;
     crowd.all_hear().await;
     let before = crowd.joins();
+    let died = Instant::now();
     nodes.each[1].kill().await;
-    nodes.each[0].sees("b", "gone").await;
+    nodes.each[0].sees_gone("b", died).await;
     crowd.all_hear().await;
     let came_back = crowd.joins() - before;
     log.line("test", &format!("{came_back} clients came back"));

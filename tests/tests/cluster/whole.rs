@@ -1,5 +1,6 @@
 //! Whole nodes: three `eio serve` over a bus, behind HAProxy, which sends each request to the next node.
 
+use core::ops::RangeInclusive;
 use core::pin::Pin;
 use core::time::Duration;
 use std::process::Stdio;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::Instant;
 
 use crate::servers::Server;
 
@@ -20,10 +22,15 @@ pub(crate) const NAMES: [&str; 3] = ["a", "b", "c"];
 /// The configuration of HAProxy that users copy.
 const HAPROXY: &str = include_str!("../../../docs/several-nodes/haproxy.cfg");
 
+/// When a node that falls silent is gone for the others: 10 s after its last sign of life, which may be 4 s old by then, and
+/// another second on a busy machine.
+const GONE: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(10).saturating_add(LATE);
+
 /// A running `eio serve`. Dropping it kills the program.
 pub(crate) struct Node {
     child: tokio::process::Child,
-    events: UnboundedReceiver<Value>,
+    /// What it says, and when.
+    events: UnboundedReceiver<(Instant, Value)>,
 }
 
 impl Node {
@@ -70,7 +77,7 @@ impl Node {
                     .any(|kind| event["event"] == *kind)
                 {
                     log.line(name, &line);
-                    let _ = tell.send(event);
+                    let _ = tell.send((Instant::now(), event));
                 }
             }
         });
@@ -79,20 +86,29 @@ impl Node {
         node
     }
 
-    /// Waits for an event of this kind with these members.
-    pub(crate) async fn event(&mut self, kind: &str, members: &[(&str, Value)]) {
+    /// Waits for an event of this kind with these members. Returns when it came.
+    pub(crate) async fn event(&mut self, kind: &str, members: &[(&str, Value)]) -> Instant {
         let what = format!("{kind} {members:?}");
-        loop {
-            let event = soon(&what, self.events.recv()).await.unwrap_or_else(|| panic!("no {what} came"));
-            if event["event"] == kind && members.iter().all(|(name, value)| event[*name] == *value) {
-                return;
+        let looking = async {
+            loop {
+                let (at, event) = self.events.recv().await.unwrap_or_else(|| panic!("no {what} came"));
+                if event["event"] == kind && members.iter().all(|(name, value)| event[*name] == *value) {
+                    return at;
+                }
             }
-        }
+        };
+        soon(&what, looking).await
     }
 
-    /// Waits until another node has this change.
-    pub(crate) async fn sees(&mut self, other: &str, change: &str) {
-        self.event("node", &[("node", other.into()), ("change", change.into())]).await;
+    /// Waits until another node has this change. Returns when it had it.
+    pub(crate) async fn sees(&mut self, other: &str, change: &str) -> Instant {
+        self.event("node", &[("node", other.into()), ("change", change.into())]).await
+    }
+
+    /// Waits until another node, which has been silent since then, is gone. It must be so in time, and not earlier.
+    pub(crate) async fn sees_gone(&mut self, other: &str, silent_since: Instant) {
+        let after = self.sees(other, "gone").await - silent_since;
+        assert!(GONE.contains(&after), "{other} was gone after {after:?}: expected {GONE:?}");
     }
 
     pub(crate) async fn kill(&mut self) {
@@ -158,7 +174,7 @@ impl Nodes {
             // They come in any order.
             let mut missing: Vec<_> = NAMES.into_iter().filter(|name| *name != own).collect();
             while !missing.is_empty() {
-                let event = soon("a node that joins", node.events.recv()).await.expect("it runs");
+                let (_, event) = soon("a node that joins", node.events.recv()).await.expect("it runs");
                 missing.retain(|name| event["event"] != "node" || event["node"] != *name);
             }
         }
