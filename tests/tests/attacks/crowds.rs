@@ -179,6 +179,7 @@ async fn surplus_websockets(target: Target, size: usize) -> io::Result<()> {
         }
     })
     .await;
+    assert!(!alive.is_finished(), "the session has ended");
     alive.abort();
     attacked
 }

@@ -9,7 +9,8 @@
 //! - the server's sessions are gone again, what it has allocated returns to within [`attack::HEAP`] of what it was
 //!   before the attack, and its resident memory, some of which the allocator keeps for later, to within
 //!   [`attack::RESIDENT`];
-//! - the processor time of the large attempt is less than [`attack::LINEAR`] times that of the small one.
+//! - the processor time of the large attempt is less than [`attack::LINEAR`] times that of the small one, and
+//!   [`attack::SLACK`].
 
 mod attack;
 mod bystander;

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io;
 
 use eio_core::payload::DEFAULT_MAX_PACKETS;
-use eio_tests::interop::Case;
+use eio_tests::interop::{Case, soon};
 
 use crate::attack::{Target, case};
 use crate::connection::Connection;
@@ -12,8 +12,8 @@ use crate::connection::Connection;
 const TEXT: &str = "text/plain;charset=UTF-8";
 const BINARY: &str = "application/octet-stream";
 
-/// After how long a request is given up.
-const GIVEN_UP: Duration = Duration::from_millis(20);
+/// After how long a request is given up. One that the server takes is answered sooner.
+const GIVEN_UP: Duration = Duration::from_millis(500);
 
 pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case(
@@ -27,8 +27,9 @@ pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case("given-up requests: data for a session whose application does not read", 2, given_up));
 }
 
-/// Requests with as much data as one may have, each of which is given up before it is answered. The application sends
-/// everything back, and nobody polls, so that it soon reads no more.
+/// Requests with as much data as one may have, each of which is given up if it is not answered. The application sends
+/// everything back, and nobody polls, so that it soon reads no more. A request that is given up before the server has taken
+/// its data ends the session.
 async fn given_up(target: Target, size: usize) -> io::Result<()> {
     /// More than what fills the outbox and the inbox.
     const REQUESTS: usize = 60;
@@ -41,13 +42,28 @@ async fn given_up(target: Target, size: usize) -> io::Result<()> {
             let mut connection = Connection::open(target.address).await?;
             format!("EIO=4&transport=polling&sid={}", connection.open_polling(4).await?)
         };
+        let (mut most, mut given_up) = (0, 0);
         for _ in 0..REQUESTS {
             let mut connection = Connection::open(target.address).await?;
-            // A server that does not read lets the rest wait.
-            let _ = tokio::time::timeout(GIVEN_UP, connection.post(&query, TEXT, &body)).await;
+            match tokio::time::timeout(GIVEN_UP, connection.post(&query, TEXT, &body)).await {
+                Ok(answer) => {
+                    if answer?.status != 200 {
+                        break;
+                    }
+                }
+                Err(_) => given_up += 1,
+            }
+            most = most.max(target.server.state().await.heap.saturating_sub(before));
+            assert!(most < HELD, "{most} bytes for one session");
         }
-        let held = target.server.state().await.heap.saturating_sub(before);
-        assert!(held < HELD, "{held} bytes for one session");
+        assert!(given_up > 0, "every request was answered");
+        assert!(most >= body.len() as u64, "{most} bytes at most: the server took no data");
+        let freed = async {
+            while target.server.state().await.heap >= before + body.len() as u64 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon("the session's end", freed).await;
     }
     Ok(())
 }

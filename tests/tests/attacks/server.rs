@@ -51,6 +51,8 @@ pub(crate) fn serve() -> ExitCode {
             .close_timeout(Duration::from_secs(1))
             .max_sessions(MAX_SESSIONS as usize)
             .max_payload(MAX_PAYLOAD)
+            // What it remembers of ended sessions is not left behind by attacks.
+            .remember_ended(100)
             .eio3(true)
             .allow_request(|parts| {
                 let stranger = parts.uri.query().is_some_and(|query| query.contains("token=wrong"));
