@@ -13,14 +13,10 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use crate::forward::dial::Link;
 use crate::forward::question::{Asking, LOOK_AGAIN, Question};
 use crate::forward::tunnels::{Phase, Tunnel};
-use crate::forward::way::Way;
+use crate::forward::way::{Receiver, Way};
 
 /// How long the last bytes of TLS may take behind the end.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Close frames with status 1001, going away: to the client, and masked to the node.
-const CLOSE_TO_CLIENT: &[u8] = &[0x88, 2, 0x03, 0xe9];
-const CLOSE_TO_NODE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
 /// How a forwarded WebSocket ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +49,8 @@ pub(super) async fn relay(
     let mut relay = Relay {
         client,
         node,
-        up: Way::new(&[], CLOSE_TO_NODE),
-        down: Way::new(received, CLOSE_TO_CLIENT),
+        up: Way::new(&[], Receiver::Node),
+        down: Way::new(received, Receiver::Client),
         silence,
         moved_at: Instant::now(),
         doubt: Doubt::None,

@@ -20,7 +20,33 @@ pub(super) struct Way {
     needs_flush: bool,
     frames: Frames,
     stage: Stage,
-    close: &'static [u8],
+    receiver: Receiver,
+}
+
+/// To whom a direction leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Receiver {
+    Client,
+    Node,
+}
+
+impl Receiver {
+    /// Returns a close frame with status 1001, going away. A node gets it as from a client: masked with a random key (RFC 6455
+    /// section 5.3).
+    fn close_frame(self) -> io::Result<Vec<u8>> {
+        let mut status = [0x03, 0xe9];
+        let mut frame = match self {
+            Self::Client => vec![0x88, 2],
+            Self::Node => {
+                let mut key = [0; 4];
+                getrandom::fill(&mut key).map_err(io::Error::other)?;
+                eio_core::ws::mask(&mut status, key, 0);
+                [&[0x88, 0x82], &key[..]].concat()
+            }
+        };
+        frame.extend(status);
+        Ok(frame)
+    }
 }
 
 /// What a direction does.
@@ -37,11 +63,18 @@ enum Stage {
 }
 
 impl Way {
-    /// Begins with bytes that have been received. `close` is the frame for the receiver if this node leaves.
-    pub(super) fn new(received: &[u8], close: &'static [u8]) -> Self {
+    /// Begins with bytes that have been received. The receiver gets a close frame if this node leaves.
+    pub(super) fn new(received: &[u8], to: Receiver) -> Self {
         let mut frames = Frames::default();
         frames.follow(received);
-        Self { pending: received.to_vec(), written: 0, needs_flush: false, frames, stage: Stage::Open, close }
+        Self {
+            pending: received.to_vec(),
+            written: 0,
+            needs_flush: false,
+            frames,
+            stage: Stage::Open,
+            receiver: to,
+        }
     }
 
     pub(super) fn leave(&mut self) {
@@ -91,7 +124,7 @@ impl Way {
                 }
                 Stage::Leaving if self.frames.is_between() => {
                     self.stage = Stage::Left;
-                    self.pending.extend_from_slice(self.close);
+                    self.pending.extend(self.receiver.close_frame()?);
                     continue;
                 }
                 Stage::Open | Stage::Leaving | Stage::Left => {}
@@ -158,5 +191,26 @@ impl Way {
             self.pending.extend_from_slice(bytes.get(taken..).unwrap_or_default());
         }
         Ok(Poll::Ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_node_gets_its_close_frame_under_a_new_key_each_time() {
+        assert_eq!(Receiver::Client.close_frame().unwrap(), [0x88, 2, 0x03, 0xe9]);
+        let mut keys = HashSet::new();
+        for _ in 0..100 {
+            let frame = Receiver::Node.close_frame().unwrap();
+            let [0x88, 0x82, a, b, c, d, high, low] = frame[..] else { panic!("{frame:?}") };
+            assert_eq!([high ^ a, low ^ b], 1001_u16.to_be_bytes());
+            keys.insert([a, b, c, d]);
+        }
+        // Two of them may be alike by chance.
+        assert!(keys.len() > 95, "{keys:?}");
     }
 }
