@@ -73,7 +73,10 @@ impl Connection {
         };
         // What an application missed in its sleep is due when it wakes up.
         let mut program = deadline.min(peer.next_send).max(now);
-        if incoming.unread().is_some() || peer.lost != Lost::No {
+        if peer.paused_until > 0 {
+            program = program.min(peer.paused_until.max(now));
+        }
+        if (peer.paused_until <= now && incoming.unread().is_some()) || peer.lost != Lost::No {
             program = now;
         }
         if kernel <= program { kernel } else { kernel.min(peer.runs_at(host, program)) }

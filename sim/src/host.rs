@@ -126,6 +126,11 @@ impl Host {
         }
     }
 
+    /// How long it has slept before `now`.
+    pub(crate) fn slept(&self, now: Micros) -> Micros {
+        self.sleeps.total(now)
+    }
+
     /// How long it has not run programs before `now`, as far as its clock counts that.
     pub(crate) fn away(&self, now: Micros) -> Micros {
         let asleep = if self.stops_in_sleep { 0 } else { self.sleeps.total(now) };

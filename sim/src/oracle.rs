@@ -46,6 +46,7 @@ pub enum Wrong {
     /// - it is open, and the time [`after_packet`](Detection::after_packet) has gone by since the peer's last packet, or
     ///   [`after_heartbeat`](Detection::after_heartbeat) since its last heartbeat;
     /// - it is opening, and the [open timeout](Plan::open_timeout) has gone by since the client connected;
+    /// - its application does not read, and I + T have gone by since it stopped;
     /// - it is closing, and [`CLOSE_TIMEOUT`](eio_core::session::CLOSE_TIMEOUT) has gone by since it was closed.
     ///
     /// Time in which the program did not run since then does not count.
@@ -61,7 +62,9 @@ pub enum Wrong {
     /// - a side that waits for pings has heard one less than [`after_packet`](Detection::after_packet) ago;
     /// - a side for which any packet counts has heard one less than `after_packet` ago, and after its ping if it pings.
     ///
-    /// Or a client has waited for its handshake for less than its open timeout.
+    /// Or a client has waited for its handshake for less than its open timeout, a session for its application for less than
+    /// I + T, or a session has ended for silence while its application did not read. Once it reads again, silence counts from
+    /// then.
     Early {
         /// How much was missing.
         by: Duration,
@@ -79,6 +82,7 @@ pub enum Wrong {
     /// - for `PeerClose`, `TransportClosed` and `TransportReset`, the peer has ended or died, or the server has given up the
     ///   upgrade that the client believes complete;
     /// - for `TransportError`, this side's kernel has lost the connection;
+    /// - for `ApplicationStalled`, this side's application does not read;
     /// - for `OpenTimeout`, the server has died, the client did not run, or something has held up the handshake, as under
     ///   [`Groundless`](Self::Groundless).
     ///

@@ -17,6 +17,8 @@ pub(crate) struct Peer {
     pub(crate) socket: Socket,
     pub(crate) lost: Lost,
     pub(crate) stalled_until: Micros,
+    /// When its application reads again; 0 while it reads.
+    pub(crate) paused_until: Micros,
     /// The latest sleep that was not planned, and the sum of those before it.
     pub(crate) asleep_from: Micros,
     pub(crate) asleep_until: Micros,
@@ -58,6 +60,7 @@ impl Peer {
             socket: Socket::Open,
             lost: Lost::No,
             stalled_until: 0,
+            paused_until: 0,
             asleep_from: 0,
             asleep_until: 0,
             slept: 0,
@@ -92,23 +95,26 @@ impl Peer {
         at
     }
 
-    fn slept_by(&self, now: Micros) -> Micros {
-        self.slept + now.min(self.asleep_until).saturating_sub(self.asleep_from)
+    /// How long it has slept, besides the sleep that its host knows of.
+    fn slept_by(&self, host: &Host, now: Micros) -> Micros {
+        let until = now.min(self.asleep_until);
+        let planned = host.slept(until).saturating_sub(host.slept(self.asleep_from));
+        self.slept + until.saturating_sub(self.asleep_from).saturating_sub(planned)
     }
 
-    pub(crate) fn sleep(&mut self, from: Micros, until: Micros) {
-        self.slept = self.slept_by(from);
+    pub(crate) fn sleep(&mut self, host: &Host, from: Micros, until: Micros) {
+        self.slept = self.slept_by(host, from);
         (self.asleep_from, self.asleep_until) = (from, until.max(self.asleep_until));
     }
 
     /// What its clock shows at the true time `now`.
     pub(crate) fn reading(&self, host: &Host, now: Micros) -> Instant {
-        host.reading(host.run(now, self.slept_by(now)))
+        host.reading(host.run(now, self.slept_by(host, now)))
     }
 
     /// When its clock shows `reading`, in true time, if it does not sleep before.
     pub(crate) fn shows_at(&self, host: &Host, now: Micros, reading: Instant) -> Micros {
-        let run = host.run(now, self.slept_by(now));
+        let run = host.run(now, self.slept_by(host, now));
         now.saturating_add(host.run_until(reading).saturating_sub(run))
     }
 
@@ -123,5 +129,28 @@ impl Peer {
     pub(crate) fn end(&self) -> Option<End> {
         let end = self.session.as_ref()?.end()?;
         (self.ended_at != NEVER).then(|| End::new(self.ended_at, end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::spells::Spells;
+
+    #[test]
+    fn a_clock_that_stands_still_in_sleep_does_so_once_where_two_sleeps_overlap() {
+        const SECOND: Micros = 1_000_000;
+        let planned = Spells::once(Duration::from_secs(10), Duration::from_secs(20));
+        let host = Host::new().sleeps(planned).clock_runs_in_sleep(false);
+        let mut peer = Peer::new(HostId::PERFECT);
+        peer.sleep(&host, 5 * SECOND, 12 * SECOND);
+        let before = peer.reading(&host, 25 * SECOND);
+        peer.sleep(&host, 25 * SECOND, 40 * SECOND);
+        let readings: Vec<_> =
+            [25, 30, 35, 40, 50].map(|at| peer.reading(&host, at * SECOND).as_micros() / SECOND).into();
+        assert_eq!(readings, [5, 5, 5, 5, 15]);
+        assert_eq!(before.as_micros() / SECOND, 5);
     }
 }

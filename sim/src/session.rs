@@ -83,6 +83,14 @@ impl Session {
         either!(self, session => session.handle_ping_sent(now));
     }
 
+    pub(crate) fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
+        either!(self, session => session.handle_reading_paused(now, stall_timeout));
+    }
+
+    pub(crate) fn handle_reading_resumed(&mut self, now: Instant) {
+        either!(self, session => session.handle_reading_resumed(now));
+    }
+
     pub(crate) fn poll_transmit(&mut self) -> Option<Control> {
         either!(self, session => session.poll_transmit())
     }

@@ -56,6 +56,26 @@ fn a_dead_side_is_noticed_by_the_other_on_time() {
 }
 
 #[test]
+fn a_side_that_does_not_read_judges_nobody_and_is_silent_for_its_peer() {
+    for side in Side::BOTH {
+        let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+        world.run_until(ms(25_025));
+        // On the server, the pong to the ping of 25 s is read only after the timeout.
+        world.pause_reading(session, side, secs(44));
+        assert_eq!(world.send(session, side, "it still sends"), Ok(()));
+        world.run_until(secs(200));
+        world.assert_open(session);
+    }
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.run_until(secs(26));
+    world.pause_reading(session, Side::Client, secs(60));
+    world.run_until(secs(200));
+    let end = world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+    assert_eq!(end.at, ms(70_040));
+    world.assert_ended(session, Side::Client, DisconnectReason::TransportReset);
+}
+
+#[test]
 fn a_killed_program_is_noticed_at_once() {
     let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
     world.run_until(secs(51));

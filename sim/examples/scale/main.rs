@@ -13,7 +13,8 @@
 //! | `small` | 400 | an hour |
 //!
 //! Both transports and upgrades between them, both revisions, many heartbeats; clocks that are ahead and drift; links that
-//! lose, delay and are cut; programs that stall, machines that sleep, die or are unplugged, programs that are killed.
+//! lose, delay and are cut; programs that stall or do not read, machines that sleep, die or are unplugged, programs that are
+//! killed.
 //! A place has one session after the other. The first one begins within 10 minutes, or an hour where there are months, and
 //! the next one within twice that after an end: the summary says how many were open at a time, on average. All processors
 //! take part, each with a world of its own.
@@ -103,7 +104,7 @@ mod tests {
     fn a_world_in_which_nothing_happens_says_so() {
         let empty = options("small --sessions 0");
         let report = run(&empty).unwrap_or_else(|failure| panic!("{failure}"));
-        let lacks = "ping timeout, transport, forced close, open timeout, judged silence, upgrade";
+        let lacks = "ping timeout, transport, forced close, open timeout, application stalled, judged silence, upgrade";
         assert_eq!(report.lacks().as_deref(), Some(lacks));
         assert!(report.to_string().contains("margins are none to the latest"), "{report}");
         assert!(options("small").is_whole && !empty.is_whole && !options("small --place 1").is_whole);

@@ -166,17 +166,18 @@ impl Place {
         let some_time = Duration::from_secs(pick(&mut self.random, lengths));
         let some_time = self.random.up_to(some_time);
         let upgrades = core::mem::take(&mut self.upgrades);
-        match self.random.below(if self.is_gentle { 9 } else { 16 }) {
+        match self.random.below(if self.is_gentle { 10 } else { 17 }) {
             0 | 1 => world.stall(session, side, some_time),
             2 => world.sleep(session, side, some_time),
             3 => {
                 let _ = world.send(session, side, Message::Bytes(200_000));
             }
             4..9 if !upgrades => self.upgrades = world.upgrade(session) && self.random.one_in(2),
-            9 => self.lose(world, side, World::die),
-            10 => self.lose(world, side, World::kill),
-            11 => world.close(session, side),
-            12 if upgrades => self.lose(world, side, World::die),
+            9 => world.pause_reading(session, side, some_time),
+            10 => self.lose(world, side, World::die),
+            11 => self.lose(world, side, World::kill),
+            12 => world.close(session, side),
+            13 if upgrades => self.lose(world, side, World::die),
             _ => {}
         }
     }

@@ -15,7 +15,7 @@ use crate::options::Options;
 const PERIOD: Duration = Duration::from_secs(30);
 
 /// How sessions of a whole world end, among others.
-const KINDS: [&str; 4] = ["ping timeout", "transport", "forced close", "open timeout"];
+const KINDS: [&str; 5] = ["ping timeout", "transport", "forced close", "open timeout", "application stalled"];
 
 /// A world at work.
 pub(crate) struct Progress<'a> {

@@ -110,7 +110,7 @@ fn a_client_waits_for_its_handshake_for_its_open_timeout() {
     let mut watch = Watch::CLOSED;
     watch.connect(at(1_000), 2_000_000);
     let excuse = Excuse { away: 5_000, steps: 2 };
-    let judged = |reading| watch.check_opening(reading, excuse, &bounds);
+    let judged = |reading| watch.check_limit(reading, excuse, &bounds);
     let by = Duration::from_micros(1);
     assert_eq!(judged(2_999_999), Some(Wrong::Early { by }));
     assert_eq!([judged(3_000_000), judged(3_005_002)], [None, None]);
@@ -128,6 +128,24 @@ fn a_session_that_is_closed_twice_has_closed_in_time_for_the_first() {
     watch.close(at(14_000), 3_000_000);
     assert_eq!(watch.check_alive(15_999_999, RAN, &bounds), None);
     assert_eq!(watch.check_alive(16_000_000, RAN, &bounds), Some(0));
+}
+
+#[test]
+fn silence_counts_from_when_an_application_reads_again() {
+    let bounds = bounds(Side::Server, Revision::V4, Liveness::ExtendOnce);
+    let mut watch = opened(&bounds);
+    watch.ask(at(10_000));
+    watch.hear(at(11_000), PacketType::Message, &bounds);
+    watch.pause(at(12_000), 14_000_000);
+    let paused = watch;
+    let by = Duration::from_micros(1);
+    assert_eq!(paused.check_limit(25_999_999, RAN, &bounds), Some(Wrong::Early { by }));
+    assert_eq!(paused.check_limit(26_000_000, RAN, &bounds), None);
+    let silence = paused.check_end(20_000_000, RAN, &bounds, &mut Margins::default());
+    assert!(matches!(silence, Some(Wrong::Early { .. })), "{silence:?}");
+    watch.resume(at(20_000), &bounds);
+    watch.hear(at(21_000), PacketType::Message, &bounds);
+    assert_may_end(&watch, RAN, &bounds, 24_000, 35_000);
 }
 
 #[test]

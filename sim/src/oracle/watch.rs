@@ -30,7 +30,8 @@ pub(crate) struct Excuse {
 /// What one side of a session has seen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
-    /// The peer's last heartbeat, or the opening; before that, when the client connected.
+    /// The peer's last heartbeat, or the opening, or when the application read again; before the opening, when the client
+    /// connected.
     beat: Moment,
     /// Its last packet.
     heard: Micros,
@@ -42,7 +43,7 @@ pub(crate) struct Watch {
     kept: Micros,
     /// When anything of the peer was last read, also what is no packet of the session, in true time.
     read: Micros,
-    /// When the opening or the closing must be over; [`NEVER`] while the session is open.
+    /// When the opening, the closing or a pause of reading must be over; [`NEVER`] while silence is judged.
     until: Micros,
     /// When the session must have ended.
     latest: Micros,
@@ -71,6 +72,24 @@ impl Watch {
     pub(crate) fn close(&mut self, now: Moment, close_timeout: Micros) {
         self.until = self.until.min(now.reading.saturating_add(close_timeout));
         self.latest = self.until;
+    }
+
+    /// The application does not read, for at most so long.
+    pub(crate) fn pause(&mut self, now: Moment, stall_timeout: Micros) {
+        self.close(now, stall_timeout);
+    }
+
+    /// The application reads again: silence counts from now.
+    pub(crate) fn resume(&mut self, now: Moment, bounds: &Bounds) {
+        (self.beat, self.heard, self.until) = (now, now.reading, NEVER);
+        self.kept = 0;
+        if self.asked.at != NEVER {
+            self.asked = now;
+        }
+        if self.counted != NEVER {
+            self.counted = now.reading;
+        }
+        self.latest = self.bound(bounds);
     }
 
     pub(crate) fn open(&mut self, now: Moment, bounds: &Bounds) {
@@ -136,7 +155,8 @@ impl Watch {
         self.latest
     }
 
-    /// The peer's last heartbeat, or the opening; before that, when the client connected.
+    /// The peer's last heartbeat, or the opening, or when the application read again; before the opening, when the client
+    /// connected.
     pub(crate) const fn beat(&self) -> Moment {
         self.beat
     }
@@ -178,8 +198,8 @@ impl Watch {
         None
     }
 
-    /// The client has given up waiting for its handshake at `reading`.
-    pub(crate) fn check_opening(&self, reading: Micros, excuse: Excuse, bounds: &Bounds) -> Option<Wrong> {
+    /// The client has given up waiting for its handshake at `reading`, or the session waiting for its application.
+    pub(crate) fn check_limit(&self, reading: Micros, excuse: Excuse, bounds: &Bounds) -> Option<Wrong> {
         let latest = self.latest_with(excuse, bounds);
         if reading > latest {
             return Some(Wrong::Late { by: Duration::from_micros(reading - latest) });
@@ -201,8 +221,11 @@ impl Watch {
         by_packet.min(self.beat.reading.saturating_add(bounds.after_heartbeat))
     }
 
-    /// When the session may end for silence; [`NEVER`] while its peer owes nothing.
+    /// When the session may end for silence; [`NEVER`] while its peer owes nothing, or silence is not judged.
     fn earliest(&self, bounds: &Bounds) -> Micros {
+        if self.until != NEVER {
+            return NEVER;
+        }
         match (bounds.counts, self.counted) {
             (_, NEVER) if bounds.pings => self.asked.reading.saturating_add(bounds.after_death_min),
             (_, NEVER) => self.beat.reading.saturating_add(bounds.after_packet),

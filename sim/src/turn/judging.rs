@@ -35,8 +35,8 @@ impl<'a> Turn<'a> {
         if reason == DisconnectReason::PingTimeout {
             return self.judge_silence(side);
         }
-        if reason == DisconnectReason::OpenTimeout {
-            self.judge_opening(side);
+        if matches!(reason, DisconnectReason::OpenTimeout | DisconnectReason::ApplicationStalled) {
+            self.judge_limit(side);
         }
         if !self.has_happened(side, reason) {
             self.report(side, Wrong::Unfounded(reason));
@@ -59,10 +59,9 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn judge_opening(&mut self, side: Side) {
+    fn judge_limit(&mut self, side: Side) {
         let reading = self.reading(side).as_micros();
-        if let Some(wrong) =
-            self.peer(side).watch.check_opening(reading, self.excuse(side), self.bounds(side))
+        if let Some(wrong) = self.peer(side).watch.check_limit(reading, self.excuse(side), self.bounds(side))
         {
             self.report(side, wrong);
         }
@@ -83,6 +82,7 @@ impl<'a> Turn<'a> {
                 peer.socket != Socket::Open || !peer.is_open() || parted
             }
             DisconnectReason::TransportError => self.peer(side).socket == Socket::Closed,
+            DisconnectReason::ApplicationStalled => self.peer(side).paused_until > 0,
             DisconnectReason::OpenTimeout => {
                 let since = self.peer(side).watch.beat().at;
                 // A client that does not run sends no request.

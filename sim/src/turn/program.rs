@@ -10,7 +10,7 @@ use crate::message::{Message, Parcel, open_packet};
 use crate::peer::{Lost, Socket};
 use crate::session::Session;
 use crate::side::Side;
-use crate::time::{NEVER, micros};
+use crate::time::{Micros, NEVER, micros};
 use crate::timetable::{Note, Word};
 
 impl Turn<'_> {
@@ -21,13 +21,19 @@ impl Turn<'_> {
             return;
         }
         let reading = self.reading(side);
-        let has_news = peer.lost != Lost::No || self.connection.streams[side.index()].unread().is_some();
+        let reads = peer.paused_until <= now;
+        let resumes = reads && peer.paused_until > 0;
+        let has_unread = self.connection.streams[side.index()].unread().is_some();
+        let has_news = resumes || peer.lost != Lost::No || (reads && has_unread);
         let has_work = has_news || peer.next_send <= now || self.connection.is_due(side, reading);
         if !has_work || self.runs_at(side) > now {
             return;
         }
+        if resumes {
+            self.resume_reading(side);
+        }
         // All that is ready comes before the clock.
-        while let Some(parcel) = self.connection.streams[side.index()].read() {
+        while reads && let Some(parcel) = self.connection.streams[side.index()].read() {
             self.hear(side, parcel);
         }
         match core::mem::replace(&mut self.peer_mut(side).lost, Lost::No) {
@@ -196,6 +202,34 @@ impl Turn<'_> {
             peer.watch.close(now, micros(CLOSE_TIMEOUT));
         }
         self.write(side);
+    }
+
+    /// The application takes no messages for so long, so its adapter stops reading.
+    pub(crate) fn pause_reading(&mut self, side: Side, time: Micros) {
+        if time == 0 || !self.peer(side).is_open() {
+            return;
+        }
+        self.note(side, Note::StopsReading(time));
+        let moment = self.moment(side);
+        let stall_timeout = self.scenery.plan(self.connection.plan).plan.heartbeat.max_silence();
+        let until = self.ledger.now.saturating_add(time);
+        let peer = self.peer_mut(side);
+        if peer.paused_until == 0 {
+            peer.watch.pause(moment, micros(stall_timeout));
+            if let Some(session) = &mut peer.session {
+                session.handle_reading_paused(Instant::from_micros(moment.reading), stall_timeout);
+            }
+        }
+        peer.paused_until = peer.paused_until.max(until);
+        self.connection.disturb(until);
+    }
+
+    fn resume_reading(&mut self, side: Side) {
+        let (moment, bounds) = (self.moment(side), self.bounds(side));
+        self.on_session(side, Session::handle_reading_resumed);
+        let peer = self.peer_mut(side);
+        peer.paused_until = 0;
+        peer.watch.resume(moment, bounds);
     }
 
     /// The program is killed: its kernel ends the connection.

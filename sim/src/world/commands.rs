@@ -99,6 +99,37 @@ impl World {
         });
     }
 
+    /// Lets the application of this side take no messages for so long, if its session is open. Its adapter stops reading: what
+    /// arrives waits in the kernel, and the peer's silence is not judged. After I + T, the session ends with
+    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::{DisconnectReason, Heartbeat};
+    /// use eio_sim::{Plan, Side, World};
+    ///
+    /// let seconds = Duration::from_secs;
+    /// let mut world = World::new(1);
+    /// let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT));
+    /// let session = world.open(plan);
+    /// world.run_until(seconds(10));
+    /// world.pause_reading(session, Side::Client, seconds(30));
+    /// world.run_until(seconds(44));
+    /// world.assert_open(session);
+    ///
+    /// world.pause_reading(session, Side::Server, seconds(60));
+    /// world.run_until(seconds(100));
+    /// let end = world.assert_ended(session, Side::Server, DisconnectReason::ApplicationStalled);
+    /// assert_eq!(end.at, seconds(89));
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn pause_reading(&mut self, session: SessionId, side: Side, time: Duration) {
+        self.with(session, |turn| turn.pause_reading(side, micros(time)));
+    }
+
     /// Lets the machine of this side sleep for so long, as far as this session is concerned: nothing is received, nothing
     /// runs, and TCP's timers stand still. Whether the clock runs on is a setting of its
     /// [`Host`](crate::Host::clock_runs_in_sleep).
@@ -110,10 +141,11 @@ impl World {
         self.with(session, |turn| {
             turn.note(side, Note::Sleeps(micros(time)));
             let now = turn.ledger.now;
-            let stops = turn.connection.host(turn.scenery, side).stops_in_sleep();
+            let scenery = turn.scenery;
+            let host = &scenery.hosts[turn.peer(side).host.0 as usize];
             let peer = turn.peer_mut(side);
-            peer.sleep(now, now + micros(time));
-            if !stops {
+            peer.sleep(host, now, now + micros(time));
+            if !host.stops_in_sleep() {
                 peer.watch.keep(micros(time));
             }
             turn.connection.disturb(now + micros(time));
