@@ -56,7 +56,7 @@ pub enum Body {
         args: RawArgs,
     },
     /// Refuses a client. Carries one object, which has a `message`, or one string. Servers send clients of Socket.IO 2
-    /// a string.
+    /// a string. One that arrives may carry nothing.
     ConnectError(RawArgs),
 }
 
