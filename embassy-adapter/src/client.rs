@@ -192,6 +192,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// the piece were taken: at least one, unless the piece is empty. Call it again with the rest of the piece. Set
     /// `first` to false there if any bytes were taken.
     ///
+    /// The pieces of a text must together be UTF-8. They are not checked.
+    ///
     /// A future that is dropped has taken no bytes. Until the piece marked `last` has been taken completely, no other
     /// message can be sent, and the heartbeat has to wait as for a long message in [`send`](Self::send). With
     /// [`Protocol::V3`](crate::Protocol::V3), a ping that has waited has its whole timeout from when it leaves, so a server that

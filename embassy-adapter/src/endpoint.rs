@@ -44,6 +44,9 @@ pub struct Endpoint<'a> {
     /// The rest of the query, after `EIO=4&transport=websocket`: percent-encoded, without a leading `&`, often empty.
     pub query: &'a str,
     /// Further headers, as pairs of name and value. [`BasicAuth`] is one.
+    ///
+    /// `Host`, `Upgrade`, `Connection` and those that begin with `Sec-WebSocket-` are the client's own, and must not be among
+    /// them. This is not checked.
     pub headers: &'a [(&'a str, &'a str)],
 }
 

@@ -37,7 +37,10 @@ pub struct ClientRequest<'a> {
     pub revision: Revision,
     /// The rest of the query, after `EIO=4&transport=websocket`: percent-encoded, without a leading `&`, often empty.
     pub query: &'a str,
-    /// Further headers, as pairs of name and value. `Sec-WebSocket-Protocol` offers subprotocols.
+    /// Further headers, as pairs of name and value. `Sec-WebSocket-Protocol` offers subprotocols: tokens, each of them once.
+    ///
+    /// `Host`, `Upgrade`, `Connection`, `Sec-WebSocket-Version` and `Sec-WebSocket-Key` are in the request already, and must
+    /// not come again. These two rules are not checked.
     pub headers: &'a [(&'a str, &'a str)],
 }
 

@@ -63,6 +63,9 @@ impl ServerBuilder {
 
     /// Adds a header to every answer, including errors and the switch to WebSocket. It replaces the server's own header
     /// of that name, except that values of `Set-Cookie` and `Vary` are sent beside the server's. Default: none.
+    ///
+    /// This is so for headers of the WebSocket's opening handshake, too: a client refuses an answer that names a subprotocol
+    /// or an extension that it has not offered.
     #[must_use]
     pub fn response_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.http.headers.append(name, value);
