@@ -173,6 +173,39 @@ def gives_up_a_peer_when_it_closes(machine, now, close_timeout):
     return closing._replace(timer=pick(model.is_running(machine), closing.clock, closing.timer))
 
 
+def extends_one_ping_alone(machine, now):
+    return machine._replace(phase=model.AWAITING, mark=now), model.WRITE_PING
+
+
+def takes_a_late_ping_for_one_in_time(machine, now):
+    return TRUE["handle_ping_sent"](machine, now)._replace(mark=machine.mark)
+
+
+def blames_the_peer_for_a_close_timeout(machine, now):
+    after, due = TRUE["expire"](machine, now)
+    return after, pick(due == model.CLOSE_TIMEOUT, model.PING_TIMEOUT, due)
+
+
+def expires_when_a_ping_is_due(machine, now):
+    return both(machine.phase != model.ENDED, negate(machine.stalled), machine.timer <= now)
+
+
+def expires_only_while_it_awaits_a_pong(machine, now):
+    return both(machine.phase == model.AWAITING, negate(machine.stalled), machine.timer <= now)
+
+
+def sees_no_life_in_a_part(machine, now):
+    return TRUE["handle_activity"](machine, now)._replace(last_seen=machine.last_seen)
+
+
+def pings_first_when_it_likes(machine, delay):
+    return machine
+
+
+def takes_no_cap(machine, limit):
+    return machine
+
+
 # The function that each fault stands in for, and the property that must notice it.
 FAULTS = [
     ("advance", obeys_the_callers_clock, "waking makes progress"),
@@ -188,7 +221,7 @@ FAULTS = [
     ("expire", asks_nothing_of_a_stalled_machine, "waking makes progress"),
     ("handle_ping_sent", shortens_what_a_packet_has_allowed, "waiting is not shorter"),
     ("handle_ping_sent", forgets_what_a_packet_has_allowed, "late loses nothing"),
-    ("handle_ping_sent", keeps_the_extension_of_a_ping_that_leaves_in_a_pause, "late is extended"),
+    ("handle_ping_sent", keeps_the_extension_of_a_ping_that_leaves_in_a_pause, "each ping is extended"),
     ("answered_server4", schedules_by_the_pong_alone, "next ping"),
     ("handle_reading_paused", keeps_the_pings_own_deadline_when_stalled, "invariant"),
     ("client4_packet", listens_for_the_timeout_alone, "listens whole"),
@@ -201,4 +234,12 @@ FAULTS = [
     ("server4_packet", forgets_that_it_has_extended, "extends once"),
     ("server4_packet", postpones_its_ping_for_an_unasked_pong, "unasked moves nothing"),
     ("begin_close", gives_up_a_peer_when_it_closes, "closing keeps silence"),
+    ("ping", extends_one_ping_alone, "each ping is extended"),
+    ("handle_ping_sent", takes_a_late_ping_for_one_in_time, "late is sent late"),
+    ("expire", blames_the_peer_for_a_close_timeout, "names its cause"),
+    ("is_expired", expires_when_a_ping_is_due, "expired ends"),
+    ("is_expired", expires_only_while_it_awaits_a_pong, "expired ends"),
+    ("handle_activity", sees_no_life_in_a_part, "sign of life"),
+    ("with_first_ping_after", pings_first_when_it_likes, "first ping"),
+    ("cap_timeout", takes_no_cap, "capped timeout"),
 ]

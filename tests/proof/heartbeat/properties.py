@@ -4,7 +4,7 @@ import z3
 
 from heartbeat import machine as model
 from heartbeat.invariant import invariant
-from logic import LAST_SAFE, both, either, implies, larger, lasting, negate, pick, same, smaller
+from logic import LAST_SAFE, U32_MAX, both, either, implies, larger, lasting, negate, pick, same, smaller
 from rules import WAKING, deadline, has_ended, is_due, only_the_clock, rules_of
 from subject import Property
 
@@ -92,6 +92,14 @@ def awaits_once(machine):
     """Whether the machine awaits a pong, and one other packet may extend its timeout."""
     once = both(machine.role == model.SERVER4, machine.liveness == model.EXTEND_ONCE)
     return both(once, machine.phase == model.AWAITING)
+
+
+def cause(machine):
+    """Why a machine ends whose deadline has passed."""
+    closes = both(machine.phase == model.CLOSING, machine.mark < machine.timer)
+    of_peer = pick(closes, model.CLOSE_TIMEOUT, model.PING_TIMEOUT)
+    of_session = pick(machine.phase == model.OPENING, model.OPEN_TIMEOUT, of_peer)
+    return pick(machine.stalled, model.APPLICATION_STALLED, of_session)
 
 
 def silence_of_a_closing(step):
@@ -197,18 +205,73 @@ PROPERTIES = [
         given=may_allow_more,
     ),
     Property(
-        "late is extended",
-        13,
-        "With `ExtendOnce`, the first packet after a ping that leaves late restarts T, whatever came before the ping left.",
-        lambda step: first_packet_since(step) == AGAIN + step.before.timeout * 1_000,
+        "late is sent late",
+        11,
+        "A ping that leaves late awaits its pong, and measures its round trip, from then.",
+        lambda step: step.after.mark == step.time,
         calls=("handle_ping_sent",),
+        given=lambda step: step.before.phase == model.AWAITING,
+    ),
+    Property(
+        "each ping is extended",
+        13,
+        "With `ExtendOnce`, the first packet after a ping is due, and after it leaves late, restarts T, whatever came before.",
+        lambda step: first_packet_since(step) == AGAIN + step.before.timeout * 1_000,
+        calls=(*WAKING, "handle_ping_sent"),
         given=lambda step: both(
-            step.before.role == model.SERVER4,
-            step.before.liveness == model.EXTEND_ONCE,
-            step.before.phase == model.AWAITING,
+            awaits_once(step.after),
+            either(step.outcome == model.WRITE_PING, step.call.name == "handle_ping_sent"),
             step.time <= AGAIN,
             AGAIN <= LAST_SAFE,
         ),
+    ),
+    Property(
+        "names its cause",
+        7,
+        "A machine that ends by itself says why: the application, the handshake, the close timeout, or else the silence.",
+        lambda step: step.outcome == cause(step.before),
+        calls=WAKING,
+        given=lambda step: step.outcome >= model.PING_TIMEOUT,
+    ),
+    Property(
+        "expired ends",
+        10,
+        "A machine that has expired ends when it is woken, and only one that has expired ends for the peer's silence.",
+        lambda step: pick(
+            model.is_expired(step.before, step.now),
+            has_ended(step, step.after),
+            both(step.outcome != model.PING_TIMEOUT, step.outcome != model.OPEN_TIMEOUT),
+        ),
+        calls=WAKING,
+    ),
+    Property(
+        "sign of life",
+        0,
+        "The handshake, every packet of an open or closing session, and every part of one are signs of life.",
+        lambda step: step.after.last_seen == step.time,
+        calls=("open", "handle_packet", "handle_activity"),
+        given=lambda step: either(step.before.phase <= model.CLOSING, step.call.name == "open"),
+    ),
+    Property(
+        "first ping",
+        0,
+        "The first ping is due when the caller says, but no later than without that.",
+        lambda step: step.after.timer
+        == smaller(step.before.timer, lasting(step.before.clock, *step.arguments)),
+        calls=("with_first_ping_after",),
+        given=lambda step: step.before.phase == model.PING_DUE,
+    ),
+    Property(
+        "capped timeout",
+        0,
+        "A cap that is set before the handshake is rounded up to whole milliseconds, of which there is at least one.",
+        lambda step: both(
+            step.after.timeout >= 1,
+            step.after.timeout * 1_000 >= smaller(step.arguments[0], U32_MAX * 1_000),
+            (step.after.timeout - 1) * 1_000 <= larger(step.arguments[0] - 1, 0),
+        ),
+        calls=("cap_timeout",),
+        given=lambda step: step.before.phase == model.OPENING,
     ),
     Property(
         "no early timeout",
