@@ -10,9 +10,18 @@ use eio_core::ws::{MessageKind, Piece};
 use eio_embassy::{Buffers, Client, ClientSettings, Endpoint, IncomingMessage, LongMessages, Protocol};
 
 use crate::fakes::{self, OPEN, Server, Task};
+use crate::reached;
 use crate::recordings;
-use crate::script::{Script, step};
+use crate::script::{Script, Steps, step};
 use crate::stream::{Reader, Writer};
+
+/// How scripts are read.
+pub(crate) const STEPS: Steps =
+    Steps { numbers: &[(b'p', 1), (b'n', 1), (b'o', 1), (b't', 1)], bytes: b"spwfb" };
+
+/// What scripts reach.
+pub(crate) const MILESTONES: &[&str] =
+    &["a whole message", "a piece of a message", "a piece is sent", "the last piece is sent"];
 
 /// The bytes of messages that are not whole at most.
 const LONGEST: u32 = 2_000;
@@ -67,9 +76,12 @@ impl Board<'_> {
                 let _ = Task::new().poll(pin!(self.client.send(WebSocketMessage::Text(&text)))).map(drop);
             }
             b'p' => {
-                let last = script.byte().unwrap_or(0) & 1 == 0;
-                let piece = Piece { kind: MessageKind::Binary, bytes: script.bytes(), first: true, last };
-                let _ = Task::new().poll(pin!(self.client.send_piece(piece))).map(drop);
+                let ends = script.byte().unwrap_or(0);
+                let (last, first) = (ends & 1 == 0, ends & 2 == 0);
+                let piece = Piece { kind: MessageKind::Binary, bytes: script.bytes(), first, last };
+                if let Poll::Ready(Ok(_)) = Task::new().poll(pin!(self.client.send_piece(piece))) {
+                    reached::note(if last { "the last piece is sent" } else { "a piece is sent" });
+                }
             }
             b'k' => _ = Task::new().poll(pin!(self.client.close())).map(drop),
             b'm' => self.client.measure_rtt(),
@@ -103,8 +115,12 @@ impl Board<'_> {
             let mut recv = pin!(self.client.recv());
             let Poll::Ready(Ok(message)) = Task::new().poll(recv.as_mut()) else { return };
             match message {
-                IncomingMessage::Whole(Data::Text(_) | Data::Binary(_)) => assert_eq!(self.message, None),
+                IncomingMessage::Whole(Data::Text(_) | Data::Binary(_)) => {
+                    reached::note("a whole message");
+                    assert_eq!(self.message, None);
+                }
                 IncomingMessage::Piece(piece) => {
+                    reached::note("a piece of a message");
                     assert_eq!(piece.first, self.message.is_none());
                     let (kind, before) = self.message.unwrap_or((piece.kind, 0));
                     assert_eq!(kind, piece.kind);
@@ -140,6 +156,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             seed.extend(b"rt\x10");
         }
         seed.extend(step(b's', b"a message"));
+        // A message in three pieces.
+        for (ends, piece) in [(1, b"one"), (3, b"two"), (2, b"six")] {
+            seed.extend([&[b'p', ends][..], &step(0, piece)[1..]].concat());
+        }
         seed
     };
     let mut seeds: Vec<_> = frames.chunks(4).take(48).enumerate().map(seed).collect();

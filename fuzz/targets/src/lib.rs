@@ -82,9 +82,10 @@ pub const TARGETS: &[Target] = &[
     Target::new("transports", transports::run, 15_000, transports::seeds).reaching(transports::MILESTONES),
     Target::new("http", http::run, 4_500, http::seeds).of(http::STEPS, http::MILESTONES),
     Target::new("client", client::run, 4_500, client::seeds).of(client::STEPS, client::MILESTONES),
-    Target::new("board", board::run, 15_000, board::seeds),
+    Target::new("board", board::run, 15_000, board::seeds).of(board::STEPS, board::MILESTONES),
     Target::new("board_socketio", board_socketio::run, 15_000, board_socketio::seeds),
-    Target::new("socketio_sessions", sessions::run, 1_500, sessions::seeds),
+    Target::new("socketio_sessions", sessions::run, 1_500, sessions::seeds)
+        .of(sessions::STEPS, sessions::MILESTONES),
 ];
 
 impl Target {

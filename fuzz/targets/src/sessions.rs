@@ -5,7 +5,14 @@ mod peer;
 mod server;
 
 use crate::recordings;
-use crate::script::{Script, in_virtual_time, step};
+use crate::script::{Script, Steps, in_virtual_time, step};
+
+/// How scripts are read: letters of clients and of servers, which share most.
+pub(crate) const STEPS: Steps =
+    Steps { numbers: &[(b'h', 1), (b't', 1), (b'u', 1), (b'd', 1), (b'e', 1), (b'y', 3)], bytes: b"fbw" };
+
+/// What scripts reach.
+pub(crate) const MILESTONES: &[&str] = &["joined", "recovered"];
 
 /// How many bytes a connection holds in each direction.
 const BUFFER: usize = 2_048;
@@ -51,6 +58,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     for settings in (0..32).step_by(2) {
         seeds.extend(of_clients(settings));
         seeds.push(of_servers(settings | 1));
+        seeds.push(of_one_that_comes_back(settings));
     }
     seeds
 }
@@ -100,6 +108,32 @@ fn of_clients(settings: u8) -> [Vec<u8>; 2] {
     ]
     .concat();
     [all, ends]
+}
+
+/// A client that misses something of what another one causes, and comes back; and once more, with a place that is none.
+fn of_one_that_comes_back(settings: u8) -> Vec<u8> {
+    let join = said(&[b"2[\"join\",\"room\"]"]);
+    let back = said(&[b"0{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}"]);
+    let wrong = said(&[b"0{\"pid\":\"{pid}\",\"offset\":\"x\"}"]);
+    [
+        &[settings][..],
+        b"c",
+        &said(&[b"0"]),
+        b"r",
+        &join,
+        b"rc",
+        &said(&[b"0"]),
+        b"r",
+        &join,
+        b"ru\x00rgt\x01u\x01",
+        &join,
+        b"rc",
+        &back,
+        b"rt\x06xc",
+        &wrong,
+        b"r",
+    ]
+    .concat()
 }
 
 /// A story of a hostile server: consent, events, answers, a pause of the application, a flood, a disconnect, another session.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 
 use eio_core::packet::WebSocketMessage;
-use eio_core::socketio::{Body, Decoder, Packet, Received};
+use eio_core::socketio::{Body, Decoder, Packet, Received, member};
 use eio_core::ws::{self, FrameHeader, Item};
 use eio_tokio::test_util::NetworkStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -49,6 +49,13 @@ pub(super) struct Said {
     pub(super) is_unexpected: bool,
 }
 
+/// What a client says of itself when it comes back.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pid: String,
+    offset: String,
+}
+
 /// One end of a connection.
 pub(super) struct Peer {
     stream: NetworkStream,
@@ -65,6 +72,10 @@ pub(super) struct Peer {
     /// Whether the other side has ended the session.
     pub(super) has_ended: bool,
     pub(super) sid: String,
+    /// What the other side has called it in the last namespace that it has joined, in case it comes back.
+    pid: String,
+    /// The place of the last event in the history of the other side, and who has received it.
+    pub(super) place: Option<Place>,
     unsent: Vec<u8>,
     ws: ws::Decoder,
     unread: Vec<u8>,
@@ -86,6 +97,8 @@ impl Peer {
             answered: HashMap::new(),
             has_ended: false,
             sid: String::new(),
+            pid: String::new(),
+            place: None,
             unsent: Vec::new(),
             ws: if is_client { ws::Decoder::client(most) } else { ws::Decoder::server(most) },
             unread,
@@ -97,7 +110,14 @@ impl Peer {
     /// Does what a letter of a script stands for at either end of a connection, if it is one of those.
     pub(super) async fn step(&mut self, letter: u8, script: &mut Script<'_>) {
         match letter {
-            b'f' => self.say(&String::from_utf8_lossy(script.bytes())).await,
+            b'f' => {
+                let text = String::from_utf8_lossy(script.bytes()).into_owned();
+                let text = match &self.place {
+                    Some(place) => text.replace("{pid}", &place.pid).replace("{offset}", &place.offset),
+                    None => text,
+                };
+                self.say(&text).await;
+            }
             b'b' => self.attach(script.bytes()).await,
             b'w' => self.raw(script.bytes()).await,
             b'i' => {
@@ -234,6 +254,7 @@ impl Peer {
         let Received::Packet(packet) = received else { unreachable!("text is no attachment") };
         let namespace = packet.namespace().to_owned();
         self.said.note_heard(&namespace, packet.body());
+        self.note_place(packet.body());
         let kind = match packet.body() {
             Body::Event(event) => Kind::Event { id: packet.id(), args: event.args().as_str().to_owned() },
             Body::Ack(_) => {
@@ -251,6 +272,24 @@ impl Peer {
             Body::Connect(_) | Body::Disconnect | Body::ConnectError(_) => Kind::Other,
         };
         heard.push(Heard { namespace, kind });
+    }
+
+    /// Takes note of what the other side says for the case that it loses this peer.
+    fn note_place(&mut self, body: Body<'_>) {
+        let string = |json: &str| serde_json::from_str::<String>(json).ok();
+        match body {
+            Body::Connect(data) => {
+                self.pid = member(data, "pid").and_then(string).unwrap_or_default();
+            }
+            Body::Event(event) => {
+                if let Some(offset) = event.args().iter().last().and_then(string)
+                    && !self.pid.is_empty()
+                {
+                    self.place = Some(Place { pid: self.pid.clone(), offset });
+                }
+            }
+            Body::Ack(_) | Body::Disconnect | Body::ConnectError(_) => {}
+        }
     }
 
     fn hear_binary(&mut self, bytes: &[u8]) {

@@ -12,8 +12,9 @@ use eio_tokio::test_util::{Link, Network};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::peer::{Kind, Peer, are_in_order};
+use super::peer::{self, Kind, Peer, are_in_order};
 use super::{BUFFER, FLOOD};
+use crate::reached;
 use crate::script::Script;
 
 /// Longer than a session lives without its peer, and than everything that its handlers wait for.
@@ -100,6 +101,7 @@ fn namespace(seen: &Shared) -> Namespace {
 
 /// Asks a client that has joined a question.
 async fn connected(seen: Shared, socket: Socket) {
+    reached::note(if socket.is_recovered() { "recovered" } else { "joined" });
     let number = {
         let mut seen = seen.lock().expect("no panic");
         seen.lives.entry(socket.id().to_string()).or_default().0 += 1;
@@ -167,6 +169,7 @@ pub(super) async fn story(settings: u8, script: &mut Script<'_>) {
         current: 0,
         connected: Instant::now(),
         may_end: settings & 4 != 0,
+        place: None,
         questions: HashMap::new(),
     };
     while let Some(letter) = script.byte() {
@@ -199,6 +202,8 @@ struct Clients {
     connected: Instant,
     /// Whether something else than a client's packets may have ended a session.
     may_end: bool,
+    /// Where the last event that has a place in the history has arrived.
+    place: Option<peer::Place>,
     /// Where each question of the server has arrived, and with which number to answer.
     questions: HashMap<u64, (usize, String, u64)>,
 }
@@ -216,6 +221,9 @@ impl Clients {
             _ => {}
         }
         let Some(index) = self.current.checked_rem(self.all.len()) else { return };
+        if let Some(place) = &self.place {
+            self.all[index].place = Some(place.clone());
+        }
         self.all[index].step(letter, script).await;
         match letter {
             b'g' => self.may_end = true,
@@ -279,7 +287,11 @@ impl Clients {
     }
 
     async fn hear(&mut self, index: usize) {
-        for heard in self.all[index].hear().await {
+        let all = self.all[index].hear().await;
+        if self.all[index].place.is_some() {
+            self.place.clone_from(&self.all[index].place);
+        }
+        for heard in all {
             if let Kind::Event { id: Some(id), args } = heard.kind
                 && let Ok(number) = args.parse()
             {
