@@ -18,13 +18,22 @@ pub(crate) fn workspace_test(arguments: &str) -> Command {
 
 /// Runs tests, and returns what they printed. The part fails also if no test ran, as when none has the name that is looked for.
 pub(crate) fn run_tests(job: &mut Job<'_>, tests: &mut Command) -> Result<String, Stop> {
-    let printed = job.run(tests)?;
-    if has_run(&printed) { Ok(printed) } else { failed(format!("no test ran: {}", spelled(tests))) }
+    run_programs(job, tests, 1)
 }
 
-/// Whether a runner of tests says that one has passed.
-fn has_run(printed: &str) -> bool {
-    printed.lines().filter_map(record::passed).any(|count| count > 0)
+/// The same for several test programs of one name. The part fails also if fewer of them ran a test.
+pub(crate) fn run_programs(job: &mut Job<'_>, tests: &mut Command, programs: usize) -> Result<String, Stop> {
+    let printed = job.run(tests)?;
+    let ran = programs_run(&printed);
+    if ran >= programs {
+        return Ok(printed);
+    }
+    failed(format!("tests ran in {ran} programs: expected {programs}: {}", spelled(tests)))
+}
+
+/// How many runners of tests say that one has passed.
+fn programs_run(printed: &str) -> usize {
+    printed.lines().filter_map(record::passed).filter(|count| *count > 0).count()
 }
 
 /// `cargo build` with these arguments and the features of [`workspace_test`].
@@ -74,7 +83,7 @@ mod tests {
         let none =
             "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out\n";
         let one = "test a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored\n";
-        assert!(!has_run("") && !has_run(none));
-        assert!(has_run(one) && has_run(&format!("{none}{one}{none}")));
+        assert_eq!((programs_run(""), programs_run(none)), (0, 0));
+        assert_eq!((programs_run(one), programs_run(&format!("{one}{none}{one}"))), (1, 2));
     }
 }

@@ -7,7 +7,7 @@ use crate::bench;
 use crate::install;
 use crate::job::{Job, Stop};
 use crate::part::WEB_ASSEMBLY;
-use crate::parts::host::{build_tool, run_tests, workspace_build, workspace_test};
+use crate::parts::host::{build_tool, run_programs, run_tests, workspace_build, workspace_test};
 use crate::parts::nest;
 
 /// Where other people's programs are described.
@@ -60,7 +60,8 @@ pub(crate) fn cluster(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     install::from_npm(job, FOLDER)?;
     build_tool(job)?;
-    run_tests(job, &mut test("cluster")).map(drop)
+    // Socket.IO over a bus in memory, and whole nodes.
+    run_programs(job, &mut test("cluster"), 2).map(drop)
 }
 
 /// The client for boards over networks that this machine can be.
