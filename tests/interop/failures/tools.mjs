@@ -58,7 +58,8 @@ export const endProcesses = () => processes.forEach((child) => child.kill("SIGKI
 export class Program {
   static async start(command, ...args) {
     const program = new Program(command, args);
-    program.port = (await program.next("listening"))?.port;
+    // One that refuses to listen says so, and ends.
+    program.port = (await program.next("listening").catch(() => undefined))?.port;
     program.refused = program.all("refused")[0]?.detail;
     need(program.port || program.refused, `a port: ${program.complaint}`);
     return program;
@@ -103,16 +104,19 @@ export class Program {
     return this.events.filter((told) => told.event === event);
   }
 
-  // The first event of this kind, or `undefined` if there is none in time.
+  // The first event of this kind, or `undefined` if there is none in time. A program that ends without it has shown nothing.
   async next(event, ms = PATIENCE) {
     const found = () => this.all(event)[0];
     if (found()) return found();
     let look;
+    const ended = this.exited.then(() => {
+      if (!found()) throw new Error(`in vain: the program ended: ${this.complaint || "it gave no reason"}`);
+    });
     const told = new Promise((resolve) => {
       look = () => found() && resolve(found());
       this.waiting.add(look);
     });
-    return within(ms, Promise.race([told, this.exited])).then(found).finally(() => this.waiting.delete(look));
+    return within(ms, Promise.race([told, ended])).then(found).finally(() => this.waiting.delete(look));
   }
 }
 

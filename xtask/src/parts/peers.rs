@@ -92,9 +92,12 @@ pub(crate) fn table(job: &mut Job<'_>) -> Result<(), Stop> {
 
     let rows = page::rows(&lines);
     let results = Results { failures: &failures, rows: &rows, outcomes: &outcomes };
-    write(&job.workspace.root.join(PAGE), &results.page(&job.today()?))?;
     results.sentences().into_iter().for_each(|sentence| job.note(sentence));
-    let wrong = results.wrong();
+    let (wrong, untried) = (results.wrong(), results.untried());
+    if wrong.is_empty() && !untried.is_empty() {
+        return clean.and(Err(Stop::NotRun(format!("peers were not tried: {}", untried.join(", ")))));
+    }
+    write(&job.workspace.root.join(PAGE), &results.page(&job.today()?))?;
     if wrong.is_empty() { clean } else { failed(wrong.join("; ")) }
 }
 

@@ -12,6 +12,9 @@ use super::ours::Outcome;
 /// cannot be installed, so nothing provokes them.
 const UNTRIED: [&str; 5] = ["B7", "B19", "B23", "B24", "B25"];
 
+/// The outcome of a probe that could not say anything.
+const NOT_RUN: &str = "not run";
+
 /// What a failure's program has seen.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -105,6 +108,11 @@ impl Results<'_> {
             if here.outcome != "not seen" && !may_be_untried {
                 wrong.push(format!("{failure} at eio: {here}"));
             }
+            for seen in [Some(there), older.as_ref()].into_iter().flatten() {
+                if seen.outcome == NOT_RUN && !seen.version.is_empty() {
+                    wrong.push(format!("{failure} at {peer} {}: {seen}", seen.version));
+                }
+            }
             match older {
                 Some(Seen { version, outcome, .. }) if outcome == "mended" => {
                     wrong.push(format!("the probe of {failure} does not fire at {peer} {version}"));
@@ -125,6 +133,12 @@ impl Results<'_> {
         wrong
     }
 
+    /// The failures whose peers could not be tried: they are not installed.
+    pub(super) fn untried(&self) -> Vec<&str> {
+        let rows = self.rows.iter().filter(|row| row.there.outcome == NOT_RUN);
+        rows.map(|row| row.failure.as_str()).collect()
+    }
+
     /// The page, with the date of the run.
     pub(super) fn page(&self, date: &str) -> String {
         let sentences = self.sentences().map(|sentence| format!("- {sentence}\n")).concat();
@@ -135,8 +149,9 @@ impl Results<'_> {
 Each failure that [peers.md](peers.md) lists, provoked on the newest version of its peer, and in the same way on eio. `cargo
 xtask prove peers-table` installs these versions from npm, PyPI and crates.io, runs the programs of `tests/interop/failures`
 and the tests that peers.md names, and writes this page. It fails if eio shows a failure or ends otherwise than expected, if a
-probe that can be pointed at eio is not, and if one of the tests fails or does not run. Failures that peers.md does not list
-are not looked for.
+probe says nothing at a version that is installed, if one that can be pointed at eio is not, and if one of the tests fails or
+does not run. If a version cannot be installed, this page stays as it was. Failures that peers.md does not list are not looked
+for.
 
 *Still so* means that the failure was seen again. *Mended* means that it was provoked in the same way and did not come; the
 same probe then has to fire on an older version, which the row names. For eio, the same program is pointed at eio's server or
@@ -271,15 +286,32 @@ mod tests {
         let (fires, wrong) = older("still so");
         assert!(fires.contains("| a 1.0 | mended: x; 0.9: still so: y | not seen: fine |"), "{fires}");
         assert!(wrong.is_empty(), "{wrong:?}");
-        // It does not count as a failure of this part that a registry cannot be reached.
         let (not_run, wrong) = older("not run");
         assert!(not_run.contains(never), "{not_run}");
-        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(wrong, ["B2 at a 0.9: not run: y"]);
         let (mended, wrong) = older("mended");
         assert!(mended.contains(never), "{mended}");
         assert_eq!(wrong, ["the probe of B2 does not fire at a 0.9"]);
         let rows = rows(&[line("peer", "mended", "x"), line("eio", "not seen", "fine")]);
         let wrong = Results { failures: &[], rows: &rows, outcomes: &BTreeMap::new() }.wrong();
         assert_eq!(wrong, ["a has mended B2: name an older version at which its probe fires"]);
+    }
+
+    #[test]
+    fn a_probe_that_says_nothing_is_wrong_if_its_peer_is_installed_and_untried_otherwise() {
+        let results = |version: &str| {
+            let mut line = line("peer", "not run", "in vain: the program ended");
+            line["version"] = version.into();
+            let rows = rows(&[line, self::line("eio", "not seen", "fine")]);
+            let results = Results { failures: &[], rows: &rows, outcomes: &BTreeMap::new() };
+            (results.wrong(), results.untried().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let (wrong, untried) = results("1.0");
+        assert_eq!(wrong, ["B2 at a 1.0: not run: in vain: the program ended"]);
+        assert_eq!(untried, ["B2"]);
+        // It does not count as a failure of this part that a registry cannot be reached.
+        let (wrong, untried) = results("");
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(untried, ["B2"]);
     }
 }
