@@ -15,6 +15,7 @@ TRUE = {
         "handle_ping_sent",
         "handle_reading_paused",
         "listen",
+        "measure",
         "open",
         "server3_packet",
         "server4_packet",
@@ -194,6 +195,14 @@ def expires_only_while_it_awaits_a_pong(machine, now):
     return both(machine.phase == model.AWAITING, negate(machine.stalled), machine.timer <= now)
 
 
+def answers_pongs(machine, now, packet):
+    return TRUE["client4_packet"](machine, now, pick(packet == model.PONG, model.PING, packet))
+
+
+def measures_nothing(machine, now):
+    return machine, TRUE["measure"](machine, now)[1]
+
+
 def sees_no_life_in_a_part(machine, now):
     return TRUE["handle_activity"](machine, now)._replace(last_seen=machine.last_seen)
 
@@ -239,6 +248,8 @@ FAULTS = [
     ("expire", blames_the_peer_for_a_close_timeout, "names its cause"),
     ("is_expired", expires_when_a_ping_is_due, "expired ends"),
     ("is_expired", expires_only_while_it_awaits_a_pong, "expired ends"),
+    ("client4_packet", answers_pongs, "answers pings"),
+    ("measure", measures_nothing, "measured"),
     ("handle_activity", sees_no_life_in_a_part, "sign of life"),
     ("with_first_ping_after", pings_first_when_it_likes, "first ping"),
     ("cap_timeout", takes_no_cap, "capped timeout"),
