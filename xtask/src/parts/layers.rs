@@ -1,5 +1,6 @@
 //! The layers of the tokio adapter: its modules import downwards only, and no files of one layer import each other in a
-//! circle. `cargo modules --acyclic` finds circles as well, but it takes minutes to build and knows no layers.
+//! circle. `cargo modules --acyclic` finds circles as well, but it takes minutes to build and knows no layers. What tasks
+//! share comes from `wire::sync`, so that `tests/schedules` can choose who goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,6 +18,19 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("client", &["wire", "carrier", "web", "session", "test_util"]),
 ];
 
+/// What only `wire::sync` may name, because the scheduler of `tests/schedules` sees it nowhere else, and what begins with `ATOMIC`.
+const UNSEEN: [&str; 8] = [
+    "std::sync::Mutex",
+    "std::sync::RwLock",
+    "std::sync::Condvar",
+    "tokio::spawn",
+    "tokio::task::spawn",
+    "tokio::sync::Mutex",
+    "tokio::sync::RwLock",
+    "tokio::sync::Notify",
+];
+const ATOMIC: &str = "std::sync::atomic::Atomic";
+
 /// Files by the path of their module, such as `server::accept`.
 type Files = BTreeMap<String, String>;
 
@@ -29,6 +43,7 @@ pub(crate) fn check(job: &mut Job<'_>) -> Result<(), Stop> {
     files.remove("guide");
     let mut found = upward(&files);
     found.extend(circles(&files));
+    found.extend(unseen(&files));
     if found.is_empty() { Ok(()) } else { failed(found.join("\n")) }
 }
 
@@ -64,6 +79,24 @@ fn upward(files: &Files) -> Vec<String> {
             found.push(format!(
                 "std-adapter/src/{file}.rs:{line}: the layer {layer} imports `{path}` of {other}: {rule}"
             ));
+        }
+    }
+    found
+}
+
+/// What tasks share past `wire::sync`, as sentences. The in-memory network may, because it acts as a kernel does.
+fn unseen(files: &Files) -> Vec<String> {
+    let mut found = Vec::new();
+    for (module, text) in files {
+        if module == "wire::sync" || first(module) == "test_util" || module.ends_with("::tests") {
+            continue;
+        }
+        for (line, path) in named(text, &[("std::", "std"), ("core::", "std"), ("tokio::", "tokio")]) {
+            if UNSEEN.contains(&&*path) || path.starts_with(ATOMIC) {
+                let file = module.replace("::", "/");
+                found
+                    .push(format!("std-adapter/src/{file}.rs:{line}: `{path}`: expected that of wire::sync"));
+            }
         }
     }
     found
@@ -119,13 +152,19 @@ fn first(path: &str) -> &str {
 }
 
 /// What the code of `module` names of its own crate, with the lines: paths that begin with `crate::`, `super::` or
-/// `self::`, groups taken apart. Comments and unit tests do not count.
+/// `self::`.
 fn imports(module: &str, text: &str) -> Vec<(usize, String)> {
+    named(text, &[("crate::", ""), ("self::", module), ("super::", parent(module))])
+}
+
+/// The paths in code that have one of these beginnings, each with what it stands for, and with the lines. Groups are taken
+/// apart. Comments and unit tests do not count.
+fn named(text: &str, beginnings: &[(&str, &str)]) -> Vec<(usize, String)> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let code: Vec<&str> = code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
     let mut found = Vec::new();
     for (index, line) in code.iter().enumerate() {
-        for (start, base) in [("crate::", ""), ("self::", module), ("super::", parent(module))] {
+        for (start, base) in beginnings {
             for (at, _) in line.match_indices(start) {
                 let is_whole =
                     !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == ':');
@@ -191,6 +230,26 @@ mod tests {
         assert!(upward(&files(&[("server", "use super::client::Client;")]))[0].contains("of client"));
         assert!(upward(&files(&[("web::cors", "use crate::Server;")]))[0].contains("`Server`"));
         assert!(upward(&files(&[("stray", "use crate::wire::clock;")]))[0].contains("belongs to a layer"));
+    }
+
+    #[test]
+    fn what_tasks_share_past_the_scheduler_is_found() {
+        let text = "use core::sync::atomic::{AtomicBool, Ordering};\nuse std::sync::{Arc, Mutex};\n\
+            fn f() { tokio::spawn(g()) }\n// std::sync::RwLock\n#[cfg(test)]\nmod tests {\nuse std::sync::Mutex;";
+        let found = unseen(&files(&[("web::limits", text)]));
+        assert_eq!(
+            found,
+            [(1, "std::sync::atomic::AtomicBool"), (2, "std::sync::Mutex"), (3, "tokio::spawn")].map(
+                |(line, path)| format!(
+                    "std-adapter/src/web/limits.rs:{line}: `{path}`: expected that of wire::sync"
+                )
+            )
+        );
+        for module in ["wire::sync", "test_util::pipe", "session::mailbox::tests"] {
+            assert_eq!(unseen(&files(&[(module, text)])), [""; 0]);
+        }
+        let seen = "use std::sync::{Arc, PoisonError};\nuse crate::wire::sync::{AtomicBool, Mutex};";
+        assert_eq!(unseen(&files(&[("web::limits", seen)])), [""; 0]);
     }
 
     #[test]

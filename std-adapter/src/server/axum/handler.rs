@@ -1,6 +1,6 @@
 //! Applications that take axum's extractors beside their socket.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +12,7 @@ use crate::server::Server;
 use crate::server::builder::ServerBuilder;
 use crate::server::socket::Socket;
 use crate::web::rejection::Rejection;
+use crate::wire::sync::Mutex;
 use crate::wire::targets;
 
 /// The largest body of a rejection, in bytes.
