@@ -43,6 +43,7 @@ fn with_member(key: &str, value: &str) -> (String, usize) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
 fn the_packets_of_recorded_reference_servers_are_read_and_written_byte_by_byte() {
     let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/transcripts"));
     let mut seen = 0;
