@@ -75,12 +75,29 @@ fn plant(
         return failed(format!("{}: expected once, to plant a fault there: {}", fault.place, fault.sound));
     }
     fs::write(&path, sound.replacen(fault.sound, fault.faulty, 1)).map_err(broken)?;
-    let compiled = job.run(tests(job, tree, suite).arg("--no-run"));
-    let finding = compiled.and_then(|_| job.outcome_within(&mut tests(job, tree, suite), patience));
+    let finding = run_planted(job, tree, suite, patience);
     fs::write(&path, sound).map_err(broken)?;
-    let (ended, printed) = finding?;
-    finders(ended.ok().map(|status| status.success()), &printed)
-        .map_err(|why| Stop::Failed(format!("{}: {}: {why}", fault.place, fault.effect)))
+    finding?.map_err(|why| Stop::Failed(format!("{}: {}: {why}", fault.place, fault.effect)))
+}
+
+/// Runs the tests that must find a fault, and those that must not. Returns the names of those that fail or do not end, or why
+/// they say nothing of the fault.
+fn run_planted(
+    job: &mut Job<'_>,
+    tree: &Path,
+    suite: Suite,
+    patience: Duration,
+) -> Result<Result<Vec<String>, &'static str>, Stop> {
+    job.run(tests(job, tree, suite).arg("--no-run"))?;
+    if let Some(arguments) = suite.passing() {
+        job.run(cargo(job, tree, arguments, "").arg("--no-run"))?;
+        let (ended, _) = job.outcome_within(&mut cargo(job, tree, arguments, ""), patience)?;
+        if !ended.is_ok_and(|status| status.success()) {
+            return Ok(Err("it is no fault of order alone: unit tests do not pass"));
+        }
+    }
+    let (ended, printed) = job.outcome_within(&mut tests(job, tree, suite), patience)?;
+    Ok(finders(ended.ok().map(|status| status.success()), &printed))
 }
 
 /// Returns the tests that have found a fault. `passed` is `None` if the runner was stopped: a machine that is slow, or out of
@@ -99,8 +116,7 @@ fn finders(passed: Option<bool>, printed: &str) -> Result<Vec<String>, &'static 
 }
 
 fn tests(job: &Job<'_>, tree: &Path, suite: Suite) -> Command {
-    let mut test = command(&format!("cargo {}", suite.arguments()));
-    test.arg("--target-dir").arg(build_folder(&job.workspace.target, suite)).current_dir(tree);
+    let mut test = cargo(job, tree, suite.arguments(), suite.folder());
     if suite == Suite::Schedules {
         // They would take the place of those that its tests need.
         test.env_remove("RUSTFLAGS");
@@ -108,10 +124,16 @@ fn tests(job: &Job<'_>, tree: &Path, suite: Suite) -> Command {
     test
 }
 
+fn cargo(job: &Job<'_>, tree: &Path, arguments: &str, folder: &str) -> Command {
+    let mut cargo = command(&format!("cargo {arguments}"));
+    cargo.arg("--target-dir").arg(build_folder(&job.workspace.target, folder)).current_dir(tree);
+    cargo
+}
+
 /// Where cargo puts what it builds with a fault. Cargo tells a copy of the workspace from the workspace by the times of its
 /// files alone, so in the workspace's own folder it would take what has a fault for newer than the sound source.
-fn build_folder(target: &Path, suite: Suite) -> PathBuf {
-    target.join("planted-build").join(suite.folder())
+fn build_folder(target: &Path, folder: &str) -> PathBuf {
+    target.join("planted-build").join(folder)
 }
 
 fn failing_tests(printed: &str) -> Vec<String> {
@@ -135,7 +157,7 @@ mod tests {
     fn nothing_is_built_with_a_fault_where_other_parts_build() {
         let target = Path::new("/target");
         for (suite, _) in FAULTS {
-            let folder = build_folder(target, *suite);
+            let folder = build_folder(target, suite.folder());
             assert!(folder != target && folder != target.join("shuttle"), "{}", folder.display());
         }
     }
