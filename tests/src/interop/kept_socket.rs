@@ -29,13 +29,14 @@ pub struct KeptSockets {
 }
 
 impl KeptSockets {
-    /// Opens both connections, and a session by the first.
+    /// Opens both connections, and a session by the one for data: a server does not keep a connection for long on which no
+    /// request has ever come.
     ///
     /// # Errors
     /// Returns an error if there is no server, or if the server opens no session.
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
-        let (mut polls, data) = (KeptSocket::open(address).await?, KeptSocket::open(address).await?);
-        let open = polls.request("GET", "EIO=4&transport=polling", "").await?;
+        let (polls, mut data) = (KeptSocket::open(address).await?, KeptSocket::open(address).await?);
+        let open = data.request("GET", "EIO=4&transport=polling", "").await?;
         let sid = raw::sid(&open).ok_or_else(|| io::Error::other(format!("no handshake: {open}")))?;
         Ok(Self { polls, data, query: format!("EIO=4&transport=polling&sid={sid}") })
     }
