@@ -64,8 +64,8 @@ struct Orders {
     lost: AtomicUsize,
 }
 
-/// `count` sessions that answer every ping. Says `open` when all are, and have a poll under way if they poll, `ponged` when all have answered what was held
-/// back, and `lost` for every session that ends.
+/// `count` sessions that answer every ping. Says `open` when all are, and have a poll under way if they poll, `ponged`
+/// when all have answered what was held back, and `lost` for every session that ends.
 async fn fleet(address: &str, count: &str, transport: Transport) {
     let count: usize = count.parse().unwrap();
     let (holding, hold) = watch::channel(false);
