@@ -1,4 +1,4 @@
-//! A client of polling whose sockets are kept for ever, whatever the server says about them: one of them meets the
+//! A client of polling that keeps its sockets, whatever the server says about them: one of them meets the
 //! server's end of an idle connection, and no second one hides it.
 
 use core::net::SocketAddr;

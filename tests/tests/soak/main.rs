@@ -3,7 +3,7 @@
 //!
 //! A server that closes a connection just when a client sends the next heartbeat on it loses the session. It therefore
 //! keeps the connections of a session for longer than the interval, whatever its idle limit is. Some of the clients use
-//! the same two connections for ever, so that none of them misses a connection that is closed too early; a link's delay
+//! the same two connections to the end, so that none of them misses a connection that is closed too early; a link's delay
 //! lets its end and the heartbeat cross. `cargo xtask test idle-limits` runs a short plan, intervals of 1 to 6 s against
 //! limits of 1 to 3 s. `cargo xtask prove soak` sets `EIO_SOAK_MINUTES` and runs the long one: intervals of 30 to 90 s
 //! against the limit that a server has unless set otherwise, 75 s.

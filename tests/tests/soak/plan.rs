@@ -51,7 +51,7 @@ impl Group {
 pub(crate) enum Kind {
     /// Our client on polling. It opens another connection before the server's promise to keep one is over.
     Polling,
-    /// A client on polling that uses the same two connections for ever: it meets every end of an idle connection.
+    /// A client on polling that uses the same two connections to the end: it meets every end of an idle connection.
     KeptSockets,
     /// Our client on a WebSocket.
     WebSocket,
