@@ -5,24 +5,37 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_socketio::EmitError;
-use eio_socketio::client::{Credentials, Incoming, JoinError, RecvError};
+use eio_socketio::client::{ClientBuilder, Credentials, Incoming, JoinError, RecvError};
+use eio_socketio::engine::{self, test_util::Network};
 use tokio::sync::Notify;
 
-use crate::scripted::{expect, quick, say, serve};
+use crate::scripted::{expect, quick, say};
 use crate::support::{args, next, soon};
 
-#[tokio::test]
+/// A client, and a server in memory that serves its sessions by a script.
+fn client_of<F, R>(script: F) -> ClientBuilder
+where
+    F: Fn(engine::Socket) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let server = engine::Server::builder(script).path("/socket.io/").build().unwrap();
+    let network = Network::new();
+    let (listener, link) = (network.listen(), network.link());
+    tokio::spawn(async move { server.serve(listener).await });
+    quick("http://server.test".to_owned()).engine(move |engine| engine.link(&link))
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_waits_for_a_rejoin_is_refused_when_nobody_answers_it() {
-    let url = serve(false, |mut socket| async move {
+    let client = client_of(|mut socket| async move {
         expect(&mut socket, "0/other,").await;
         say(&socket, r#"0/other,{"sid":"other"}"#).await;
         expect(&mut socket, "0").await;
         say(&socket, r#"0{"sid":"one"}"#).await;
         say(&socket, "1").await;
         while socket.recv().await.is_ok() {}
-    })
-    .await;
-    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    });
+    let client = client.connect_timeout(Duration::from_millis(300)).build().unwrap();
     // It keeps the connection.
     let _other = soon(client.join("/other")).await.unwrap();
     let mut socket = soon(client.join("/")).await.unwrap();
@@ -38,11 +51,11 @@ async fn an_event_that_waits_for_a_rejoin_is_refused_when_nobody_answers_it() {
     assert_eq!(sent, Err(EmitError::Disconnected));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_to_join_after_a_reconnect_is_given_up_in_time() {
     let (sessions, late) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let answers = Arc::clone(&late);
-    let url = serve(false, move |mut socket| {
+    let client = client_of(move |mut socket| {
         let (session, late) = (sessions.fetch_add(1, Ordering::Relaxed), Arc::clone(&late));
         async move {
             expect(&mut socket, "0/other,").await;
@@ -59,9 +72,8 @@ async fn a_request_to_join_after_a_reconnect_is_given_up_in_time() {
             say(&socket, r#"0{"sid":"again"}"#).await;
             while socket.recv().await.is_ok() {}
         }
-    })
-    .await;
-    let client = quick(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    });
+    let client = client.connect_timeout(Duration::from_millis(300)).build().unwrap();
     let _other = soon(client.join("/other")).await.unwrap();
     let mut socket = soon(client.join("/")).await.unwrap();
     assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
@@ -72,10 +84,10 @@ async fn a_request_to_join_after_a_reconnect_is_given_up_in_time() {
     assert_eq!(socket.id().as_deref(), Some("again"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
     let sessions = AtomicUsize::new(0);
-    let url = serve(false, move |mut socket| {
+    let client = client_of(move |mut socket| {
         let session = sessions.fetch_add(1, Ordering::Relaxed);
         async move {
             expect(&mut socket, "0").await;
@@ -89,9 +101,8 @@ async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
                 while socket.recv().await.is_ok() {}
             }
         }
-    })
-    .await;
-    let client = quick(url).inbox(3, 1_000).connect_timeout(Duration::from_millis(100)).build().unwrap();
+    });
+    let client = client.inbox(3, 1_000).connect_timeout(Duration::from_millis(100)).build().unwrap();
     let mut socket = soon(client.join("/")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
@@ -101,11 +112,11 @@ async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
     assert!(matches!(found, Incoming::Connected { .. }), "{found:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn credentials_that_take_longer_than_a_connection_are_sent_on_the_next_one() {
     let sessions = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sessions);
-    let url = serve(false, move |mut socket| {
+    let client = client_of(move |mut socket| {
         let session = count.fetch_add(1, Ordering::Relaxed);
         async move {
             match session {
@@ -122,8 +133,7 @@ async fn credentials_that_take_longer_than_a_connection_are_sent_on_the_next_one
                 }
             }
         }
-    })
-    .await;
+    });
     let (asked, waiting) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let token_service = Arc::clone(&waiting);
     let credentials = Credentials::asked(move || {
@@ -135,12 +145,14 @@ async fn credentials_that_take_longer_than_a_connection_are_sent_on_the_next_one
             Ok::<_, std::io::Error>(serde_json::json!({ "asked": number }))
         }
     });
-    let client = quick(url).auth(credentials).build().unwrap();
+    let client = client.auth(credentials).build().unwrap();
     let mut socket = soon(client.join("/")).await.unwrap();
     assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
     while sessions.load(Ordering::Relaxed) < 4 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    // The clock moves when the client knows of it, too.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     token_service.notify_one();
     assert!(matches!(next(&mut socket).await, Incoming::Connected { .. }));
     assert_eq!(socket.id().as_deref(), Some("two"));
