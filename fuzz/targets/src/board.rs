@@ -156,9 +156,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             seed.extend(b"rt\x10");
         }
         seed.extend(step(b's', b"a message"));
-        // A message in three pieces.
+        // A message in three pieces. A number stands between the letter and the bytes.
         for (ends, piece) in [(1, b"one"), (3, b"two"), (2, b"six")] {
-            seed.extend([&[b'p', ends][..], &step(0, piece)[1..]].concat());
+            seed.push(b'p');
+            seed.extend(step(ends, piece));
         }
         seed
     };

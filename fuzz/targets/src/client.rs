@@ -9,7 +9,7 @@ use eio_core::DisconnectReason;
 use eio_core::packet::WebSocketMessage;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::opening::{Opening, RequestHead};
-use eio_core::ws::{self, FrameHeader};
+use eio_core::ws::{self, FrameHeader, OpCode};
 use eio_tokio::test_util::{Network, NetworkListener, NetworkStream};
 use eio_tokio::{Client, ClientEvent, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -40,6 +40,16 @@ pub(crate) const MILESTONES: &[&str] = &[
     "the end of a session that nobody reads",
 ];
 
+/// The bits of the settings.
+const EIO3: u8 = 1;
+const NO_UPGRADE: u8 = 1 << 1;
+const WEBSOCKET: u8 = 1 << 2;
+const LIMITS: u8 = 1 << 3;
+const TRY_ALL: u8 = 1 << 4;
+const FOLLOW: u8 = 1 << 5;
+const SMALL_BUFFER: u8 = 1 << 6;
+const SLEEPS: u8 = 1 << 7;
+
 /// How long the application sleeps in some settings: longer than the server may wait for it.
 const SLEEP: Duration = Duration::from_mins(1);
 
@@ -54,28 +64,29 @@ async fn story(data: &[u8]) {
     let Some(settings) = script.byte() else { return };
     let network = Network::new();
     let listener = network.listen();
-    let is = move |bit: u8| settings & 1 << bit != 0;
+    let is = move |bit: u8| settings & bit != 0;
     let link = network.link();
-    if is(6) {
+    if is(SMALL_BUFFER) {
         link.set_buffer(512);
     }
-    let mut builder = Client::builder("http://server.test").link(&link).eio3(is(0)).upgrade(!is(1));
-    if is(2) {
+    let mut builder =
+        Client::builder("http://server.test").link(&link).eio3(is(EIO3)).upgrade(!is(NO_UPGRADE));
+    if is(WEBSOCKET) {
         builder = builder.transports([Transport::WebSocket]);
     }
-    if is(3) {
+    if is(LIMITS) {
         builder = builder.max_payload(300).inbox(2, 600).outbox(2, 600);
     }
-    if is(4) {
+    if is(TRY_ALL) {
         builder = builder.try_all_transports(true);
     }
-    if is(5) {
+    if is(FOLLOW) {
         builder = builder.cookies(true).follow_redirects(3);
     }
     let client = builder.on_event(observer()).build().expect("settings that fit");
     let session = tokio::spawn(async move {
         let Ok(mut socket) = client.connect().await else { return };
-        if is(7) {
+        if is(SLEEPS) {
             sleep(SLEEP).await;
         }
         while let Ok(message) = socket.recv().await {
@@ -203,16 +214,14 @@ impl Answers {
         self.write(&out[..len]).await;
     }
 
-    /// A frame with this first byte, and so many times 512 bytes.
+    /// A frame with this first byte, and this number of times 512 bytes. Its length has the shortest form, as both sides must
+    /// write it.
     async fn large(&mut self, first: u8, times: u8) {
         let payload = vec![b'4'; usize::from(times) * 512];
-        let mut frame = vec![first];
-        // The length in its shortest form, as both sides must write it.
-        match u16::try_from(payload.len()) {
-            Ok(len) => frame.extend([&[126][..], &len.to_be_bytes()].concat()),
-            Err(_) => frame.extend([&[127][..], &(payload.len() as u64).to_be_bytes()].concat()),
-        }
-        self.write(&[&frame[..], &payload].concat()).await;
+        let mut head = [0; FrameHeader::MAX_LEN];
+        let len = FrameHeader::new(OpCode::Text, payload.len()).encode(&mut head).expect("room");
+        head[0] = first;
+        self.write(&[&head[..len], &payload].concat()).await;
     }
 
     async fn write(&mut self, bytes: &[u8]) {

@@ -36,6 +36,17 @@ pub(crate) const MILESTONES: &[&str] = &[
     "shut down",
 ];
 
+/// The bits of the settings. The highest two are the number of the heartbeat.
+const EIO3: u8 = 1;
+const HTTP2: u8 = 1 << 1;
+const NO_UPGRADE: u8 = 1 << 2;
+/// Of messages, and of what connections hold with the feature `small-buffers`.
+const LIMITS: u8 = 1 << 3;
+const CORS: u8 = 1 << 4;
+const COMPRESSION: u8 = 1 << 5;
+/// The second one of [`HEARTBEATS`].
+const FAST: u8 = 1 << 6;
+
 /// Intervals and timeouts of the server, in milliseconds.
 const HEARTBEATS: [(u32, u32); 4] = [(25_000, 20_000), (300, 200), (1_000, 4_000), (100, 100)];
 
@@ -53,7 +64,7 @@ async fn story(data: &[u8]) {
     let mut script = Script::new(data);
     let Some(settings) = script.byte() else { return };
     let (started, ended) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-    let (interval, timeout) = HEARTBEATS[usize::from(settings >> 6)];
+    let (interval, timeout) = HEARTBEATS[usize::from(settings / FAST)];
     let heartbeat = Heartbeat::from_millis(interval, timeout).expect("a valid pair");
     let server = server(settings, heartbeat, &started, &ended);
     let network = Network::new();
@@ -64,7 +75,7 @@ async fn story(data: &[u8]) {
     });
     let honest = honest::Honest::open(&network).await;
     let link = network.link();
-    if cfg!(feature = "small-buffers") && settings & 8 != 0 {
+    if cfg!(feature = "small-buffers") && settings & LIMITS != 0 {
         link.set_buffer(64);
     }
     let mut clients = Clients {
@@ -128,16 +139,19 @@ fn server(
             ended.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let is = |bit: u8| settings & 1 << bit != 0;
-    let mut builder =
-        Server::builder(echo).heartbeat(heartbeat).eio3(is(0)).http2(is(1)).allow_upgrades(!is(2));
-    if is(3) {
+    let is = |bit: u8| settings & bit != 0;
+    let mut builder = Server::builder(echo)
+        .heartbeat(heartbeat)
+        .eio3(is(EIO3))
+        .http2(is(HTTP2))
+        .allow_upgrades(!is(NO_UPGRADE));
+    if is(LIMITS) {
         builder = builder.max_payload(300).inbox(2, 600).outbox(2, 600);
     }
-    if is(4) {
+    if is(CORS) {
         builder = builder.cors(Cors::any());
     }
-    if is(5) {
+    if is(COMPRESSION) {
         builder = builder.compression(Some(8)).initial_packet("welcome");
     }
     builder.build().expect("settings that fit")

@@ -28,9 +28,6 @@ pub(crate) const MILESTONES: &[&str] = &[
     "a client that waits for the application",
 ];
 
-/// The steps, by their numbers.
-const STEPS: u8 = 20;
-
 /// A session of the core, and everything that may happen to it, each step chosen by a byte. The rules that every session
 /// keeps hold after each step.
 pub(crate) fn run(data: &[u8]) {
@@ -109,7 +106,7 @@ impl Life {
     fn step(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
         let Self { transports, now, input, queue, .. } = self;
         let now = *now;
-        match bytes.int_in_range(0..=STEPS - 1)? {
+        match bytes.int_in_range(0..=19_u8)? {
             0 => self.now = now.saturating_add(Duration::from_micros(1 << bytes.int_in_range(0..=25)?)),
             1 => {
                 // The deadline, or the microsecond before or after it.
@@ -296,8 +293,7 @@ impl Life {
         }
         if self.end.is_some() {
             assert_eq!(end, self.end, "the first cause wins");
-        }
-        if let (None, Some(end)) = (self.end, end) {
+        } else if let Some(end) = end {
             self.note_end(end.reason);
         }
         self.end = end;
@@ -318,20 +314,15 @@ impl Life {
     }
 
     fn follow_upgrade(&mut self) {
-        match self.upgrade {
-            Upgrade::Started | Upgrade::Probed if self.transports.is_on_websocket() => {
-                let is_probed = self.upgrade == Upgrade::Probed;
-                self.upgrade = Upgrade::None;
-                reached::note(if is_probed {
-                    "an upgrade behind a probe"
-                } else {
-                    "an upgrade without a probe"
-                });
-            }
-            Upgrade::Started | Upgrade::Probed if !self.transports.has_websocket() => {
-                self.upgrade = Upgrade::Failed;
-            }
-            _ => {}
+        if !self.is_upgrading() {
+            return;
+        }
+        if self.transports.is_on_websocket() {
+            let is_probed = self.upgrade == Upgrade::Probed;
+            self.upgrade = Upgrade::None;
+            reached::note(if is_probed { "an upgrade behind a probe" } else { "an upgrade without a probe" });
+        } else if !self.transports.has_websocket() {
+            self.upgrade = Upgrade::Failed;
         }
     }
 }

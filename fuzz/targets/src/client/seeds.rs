@@ -1,17 +1,8 @@
 //! What servers say to the client: what they have said in the recordings, and stories of what else may happen.
 
+use super::{EIO3, FOLLOW, LIMITS, NO_UPGRADE, SLEEPS, SMALL_BUFFER, TRY_ALL, WEBSOCKET};
 use crate::recordings;
 use crate::script::step;
-
-/// The bits of the settings.
-const EIO3: u8 = 1;
-const NO_UPGRADE: u8 = 1 << 1;
-const WEBSOCKET: u8 = 1 << 2;
-const LIMITS: u8 = 1 << 3;
-const TRY_ALL: u8 = 1 << 4;
-const FOLLOW: u8 = 1 << 5;
-const SMALL_BUFFER: u8 = 1 << 6;
-const SLEEP: u8 = 1 << 7;
 
 const OPEN: &str =
     r#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000}"#;
@@ -115,7 +106,7 @@ fn posts(settings: u8) -> Vec<u8> {
 fn limits() -> Vec<Vec<u8>> {
     let many = frames(&["4a", "4b", "4c", "4d", "4e", "2"]);
     let mut seeds = Vec::new();
-    for settings in [LIMITS, LIMITS | SMALL_BUFFER, LIMITS | SLEEP, SMALL_BUFFER | SLEEP] {
+    for settings in [LIMITS, LIMITS | SMALL_BUFFER, LIMITS | SLEEPS, SMALL_BUFFER | SLEEPS] {
         seeds.push([&on_websocket(settings, SLOW)[..], &many, b"t\x10", &many, b"t\x10"].concat());
         seeds.push([&on_websocket(settings, SLOW)[..], b"B\x82\x01B\x82\x7fB\x82\x01t\x0f"].concat());
         let long = format!("4{}", "x".repeat(400));

@@ -1,16 +1,8 @@
 //! What clients have asked in the recordings, with settings that it wakes, and stories of what else may happen.
 
+use super::{COMPRESSION, CORS, EIO3, FAST, HTTP2, LIMITS, NO_UPGRADE};
 use crate::recordings::{self, Exchange};
 use crate::script::step;
-
-/// The bits of the settings.
-const EIO3: u8 = 1;
-const HTTP2: u8 = 1 << 1;
-const NO_UPGRADE: u8 = 1 << 2;
-const LIMITS: u8 = 1 << 3;
-const CORS: u8 = 1 << 4;
-const COMPRESSION: u8 = 1 << 5;
-const FAST: u8 = 1 << 6;
 
 /// What makes a server of each setting answer otherwise than others.
 const HEADERS: &str = "origin: http://b.test\r\naccept-encoding: gzip\r\n";
@@ -84,12 +76,16 @@ fn websocket(target: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nhost: a\r\n{headers}\r\n").into_bytes()
 }
 
+fn target(settings: u8, transport: &str, sid: &str) -> String {
+    let revision = if settings & EIO3 == 0 { 4 } else { 3 };
+    format!("/engine.io/?EIO={revision}&transport={transport}{sid}")
+}
+
 /// Writes a request of a session, or one that opens it, and reads the answer.
 fn asks(method: &str, settings: u8, sid: &str, body: &[u8]) -> Vec<u8> {
-    let revision = if settings & EIO3 == 0 { 4 } else { 3 };
-    let target = format!("/engine.io/?EIO={revision}&transport=polling{sid}");
     let content_type = if body.is_empty() { "" } else { "content-type: text/plain\r\n" };
-    [step(b'w', &request(method, &target, content_type, body)), b"r".to_vec()].concat()
+    let request = request(method, &target(settings, "polling", sid), content_type, body);
+    [step(b'w', &request), b"r".to_vec()].concat()
 }
 
 const SID: &str = "&sid={sid}";
@@ -124,11 +120,9 @@ fn polling(settings: u8) -> [Vec<u8>; 3] {
 
 /// A session that moves to a WebSocket while a poll waits.
 fn upgrade(settings: u8) -> Vec<u8> {
-    let revision = if settings & EIO3 == 0 { 4 } else { 3 };
-    let target = format!("/engine.io/?EIO={revision}&transport=websocket{SID}");
     let open = [&[settings, b'c'][..], &asks("GET", settings, "", b"")].concat();
     let poll = asks("GET", settings, SID, b"");
     let [probe, done, hello, pong] = FRAMES.map(|frame| [step(b'w', frame), b"r".to_vec()].concat());
-    let socket = [b"c", &step(b'w', &websocket(&target))[..], b"r"].concat();
+    let socket = [b"c", &step(b'w', &websocket(&target(settings, "websocket", SID)))[..], b"r"].concat();
     [&open[..], &poll, &socket, &probe, b"t\x07s\x00rs\x01", &done, &hello, &pong, b"t\x08", &hello].concat()
 }

@@ -213,7 +213,7 @@ impl Servers {
             _ => {}
         }
         let Some(index) = self.current.checked_rem(self.all.len()) else { return };
-        self.all[index].step(letter, script).await;
+        self.all[index].step(letter, script, None).await;
         match letter {
             b'r' => self.hear(index).await,
             b'c' => self.say_on(index, script, '0', "{\"sid\":\"s\",\"pid\":\"p\"}").await,

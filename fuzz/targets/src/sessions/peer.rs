@@ -74,7 +74,7 @@ pub(super) struct Peer {
     pub(super) sid: String,
     /// What the other side has called it in the last namespace that it has joined, in case it comes back.
     pid: String,
-    /// The place of the last event in the history of the other side, and who has received it.
+    /// The place of the last event in the history of the other side, and who has received it, until it is taken.
     pub(super) place: Option<Place>,
     unsent: Vec<u8>,
     ws: ws::Decoder,
@@ -107,16 +107,18 @@ impl Peer {
         }
     }
 
-    /// Does what a letter of a script stands for at either end of a connection, if it is one of those.
-    pub(super) async fn step(&mut self, letter: u8, script: &mut Script<'_>) {
+    /// Does what a letter of a script stands for at either end of a connection, if it is one of those. In texts, `{pid}` and
+    /// `{offset}` stand for the place.
+    pub(super) async fn step(&mut self, letter: u8, script: &mut Script<'_>, place: Option<&Place>) {
         match letter {
             b'f' => {
-                let text = String::from_utf8_lossy(script.bytes()).into_owned();
-                let text = match &self.place {
-                    Some(place) => text.replace("{pid}", &place.pid).replace("{offset}", &place.offset),
-                    None => text,
-                };
-                self.say(&text).await;
+                let text = String::from_utf8_lossy(script.bytes());
+                match place {
+                    Some(Place { pid, offset }) => {
+                        self.say(&text.replace("{pid}", pid).replace("{offset}", offset)).await;
+                    }
+                    None => self.say(&text).await,
+                }
             }
             b'b' => self.attach(script.bytes()).await,
             b'w' => self.raw(script.bytes()).await,

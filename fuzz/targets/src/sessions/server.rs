@@ -221,10 +221,7 @@ impl Clients {
             _ => {}
         }
         let Some(index) = self.current.checked_rem(self.all.len()) else { return };
-        if let Some(place) = &self.place {
-            self.all[index].place = Some(place.clone());
-        }
-        self.all[index].step(letter, script).await;
+        self.all[index].step(letter, script, self.place.as_ref()).await;
         match letter {
             b'g' => self.may_end = true,
             b'r' => self.hear(index).await,
@@ -288,9 +285,7 @@ impl Clients {
 
     async fn hear(&mut self, index: usize) {
         let all = self.all[index].hear().await;
-        if self.all[index].place.is_some() {
-            self.place.clone_from(&self.all[index].place);
-        }
+        self.place = self.all[index].place.take().or(self.place.take());
         for heard in all {
             if let Kind::Event { id: Some(id), args } = heard.kind
                 && let Ok(number) = args.parse()

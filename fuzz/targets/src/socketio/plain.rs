@@ -15,9 +15,10 @@ pub(super) struct Plain<'a> {
     data: &'a str,
 }
 
-/// Compares what was read of a text, or why it was not, with the other opinion.
-pub(super) fn judge(text: &str, verdict: Result<&Packet<'_>, &PacketError>) {
-    match (Plain::read(text), verdict) {
+/// Compares what was read of a text, or why it was not, with the other opinion. Returns that, if the text is a packet.
+pub(super) fn judge<'a>(text: &'a str, verdict: Result<&Packet<'_>, &PacketError>) -> Option<Plain<'a>> {
+    let plain = Plain::read(text);
+    match (&plain, verdict) {
         (Some(plain), Ok(packet)) => plain.compare(packet),
         // Rules beyond the form of a packet.
         (Some(plain), Err(error)) => assert!(
@@ -33,23 +34,7 @@ pub(super) fn judge(text: &str, verdict: Result<&Packet<'_>, &PacketError>) {
         (None, Ok(packet)) => panic!("{text:?} is no packet: {packet:?}"),
         (None, Err(_)) => {}
     }
-}
-
-/// Compares a packet of the default parser with its text.
-pub(super) fn judge_parsed(text: &str, parsed: &Parsed) {
-    let plain = Plain::read(text).expect("a packet");
-    assert_eq!(&*parsed.namespace, plain.namespace);
-    let (kind, id) = match &parsed.body {
-        eio_socketio::Body::Connect(_) => ('0', None),
-        eio_socketio::Body::Disconnect => ('1', None),
-        eio_socketio::Body::Event { id, .. } => ('2', *id),
-        eio_socketio::Body::Ack { id, .. } => ('3', Some(*id).filter(|id| *id != u64::MAX)),
-        _ => ('4', None),
-    };
-    assert_eq!(kind, plain.kind);
-    if matches!(kind, '2' | '3') {
-        assert_eq!(id, plain.id);
-    }
+    plain
 }
 
 impl<'a> Plain<'a> {
@@ -87,16 +72,34 @@ impl<'a> Plain<'a> {
         is_right.then_some(Self { kind, attachments, namespace, id, data })
     }
 
+    /// Compares a packet of the default parser with its text.
+    pub(super) fn compare_parsed(&self, parsed: &Parsed) {
+        assert_eq!(&*parsed.namespace, self.namespace);
+        let (kind, id) = match &parsed.body {
+            eio_socketio::Body::Connect(_) => ('0', None),
+            eio_socketio::Body::Disconnect => ('1', None),
+            eio_socketio::Body::Event { id, .. } => ('2', *id),
+            eio_socketio::Body::Ack { id, .. } => ('3', Some(*id).filter(|id| *id != u64::MAX)),
+            _ => ('4', None),
+        };
+        assert_eq!(kind, self.kind);
+        if matches!(kind, '2' | '3') {
+            assert_eq!(id, self.id);
+        }
+    }
+
     fn compare(&self, packet: &Packet<'_>) {
         assert_eq!(packet.attachments(), self.attachments);
         assert_eq!(packet.namespace(), self.namespace);
         assert_eq!(packet.id(), self.id);
+        // `Value` cannot hold halves of pairs and numbers beyond doubles.
+        let theirs = serde_json::from_str::<Value>(self.data).ok();
         let (kind, ours) = match packet.body() {
             Body::Connect(data) => ('0', data.to_owned()),
             Body::Disconnect => ('1', String::new()),
             Body::Event(event) => {
                 assert_eq!(Some(event.args().iter().count() + 1), list(self.data));
-                if let Some(Value::String(name)) = values(self.data).first() {
+                if let Some(name) = theirs.as_ref().and_then(|values| values.get(0)?.as_str()) {
                     assert!(event.is(name), "{event:?} is not called {name:?}");
                 }
                 ('2', format!("[{}]", event.args().as_str()))
@@ -107,7 +110,7 @@ impl<'a> Plain<'a> {
         assert_eq!(kind, self.kind);
         assert_eq!(ours.is_empty(), self.data.is_empty());
         let skipped = usize::from(kind == '2');
-        if let Ok(theirs) = serde_json::from_str::<Value>(self.data) {
+        if let Some(theirs) = theirs {
             let theirs = match theirs {
                 Value::Array(values) => Value::from(values[skipped..].to_vec()),
                 other => other,
@@ -133,11 +136,6 @@ fn is_string(data: &str) -> bool {
 /// How many values there are in a list.
 fn list(data: &str) -> Option<usize> {
     Some(serde_json::from_str::<Vec<IgnoredAny>>(data).ok()?.len())
-}
-
-/// The values of a list. There are none if it has halves of pairs, or numbers beyond doubles, which `Value` cannot hold.
-fn values(data: &str) -> Vec<Value> {
-    serde_json::from_str(data).unwrap_or_default()
 }
 
 /// A list whose first value is a string or a number.
