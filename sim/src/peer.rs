@@ -98,8 +98,12 @@ impl Peer {
     /// How long it has slept, besides the sleep that its host knows of.
     fn slept_by(&self, host: &Host, now: Micros) -> Micros {
         let until = now.min(self.asleep_until);
+        // This is asked at each look at a clock, and most peers never sleep by themselves.
+        if until <= self.asleep_from {
+            return self.slept;
+        }
         let planned = host.slept(until).saturating_sub(host.slept(self.asleep_from));
-        self.slept + until.saturating_sub(self.asleep_from).saturating_sub(planned)
+        self.slept + (until - self.asleep_from).saturating_sub(planned)
     }
 
     pub(crate) fn sleep(&mut self, host: &Host, from: Micros, until: Micros) {

@@ -64,8 +64,8 @@ fn every_failure_of_a_peer_names_tests_that_exist() {
 
 /// The rows of the table of attacks.
 fn attacks(document: &str) -> Vec<&str> {
-    let (_, section) = document.split_once("\n## Attacks\n").expect("a section");
-    section.lines().filter_map(|line| line.strip_prefix("| ")).skip(1).collect()
+    let rows = section(document, "\n## Attacks\n").lines().filter_map(|line| line.strip_prefix("| "));
+    rows.skip(1).collect()
 }
 
 /// Panics unless each test of the cell exists, and there is one.

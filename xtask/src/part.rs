@@ -569,28 +569,21 @@ const HOST_TEST_NEEDS: [Need; 5] = [
     Need::Program { name: "script", package: "bsdutils" },
 ];
 
-const PLANTED_NEEDS: [Need; 6] =
-    [HOST_TEST_NEEDS[0], HOST_TEST_NEEDS[1], HOST_TEST_NEEDS[2], HOST_TEST_NEEDS[3], HOST_TEST_NEEDS[4], GIT];
+const PLANTED_NEEDS: [Need; HOST_TEST_NEEDS.len() + 1] = host_tests_and(&[GIT]);
 
-const COVERAGE_NEEDS: [Need; 7] = [
-    HOST_TEST_NEEDS[0],
-    HOST_TEST_NEEDS[1],
-    HOST_TEST_NEEDS[2],
-    HOST_TEST_NEEDS[3],
-    HOST_TEST_NEEDS[4],
-    Need::Component("llvm-tools"),
-    Need::CargoTool { name: "llvm-cov", version: "0.9.1" },
-];
+const COVERAGE_NEEDS: [Need; HOST_TEST_NEEDS.len() + 2] =
+    host_tests_and(&[Need::Component("llvm-tools"), Need::CargoTool { name: "llvm-cov", version: "0.9.1" }]);
 
-const MUTANTS_NEEDS: [Need; 7] = [
-    HOST_TEST_NEEDS[0],
-    HOST_TEST_NEEDS[1],
-    HOST_TEST_NEEDS[2],
-    HOST_TEST_NEEDS[3],
-    HOST_TEST_NEEDS[4],
-    CARGO_MUTANTS,
-    GIT,
-];
+const MUTANTS_NEEDS: [Need; HOST_TEST_NEEDS.len() + 2] = host_tests_and(&[CARGO_MUTANTS, GIT]);
+
+/// What the tests of the workspace start, and these.
+const fn host_tests_and<const ALL: usize>(more: &[Need]) -> [Need; ALL] {
+    let mut all = [CC; ALL];
+    let (host_tests, others) = all.split_at_mut(HOST_TEST_NEEDS.len());
+    host_tests.copy_from_slice(&HOST_TEST_NEEDS);
+    others.copy_from_slice(more);
+    all
+}
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
 const CARGO_FUZZ: Need = Need::CargoTool { name: "fuzz", version: "0.13.2" };

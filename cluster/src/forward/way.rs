@@ -5,6 +5,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 
+use eio_core::ws::{Close, CloseCode, ControlFrame};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::forward::frames::Frames;
@@ -34,17 +35,14 @@ impl Receiver {
     /// Returns a close frame with status 1001, going away. A node gets it as from a client: masked with a random key (RFC 6455
     /// section 5.3).
     fn close_frame(self) -> io::Result<Vec<u8>> {
-        let mut status = [0x03, 0xe9];
-        let mut frame = match self {
-            Self::Client => vec![0x88, 2],
-            Self::Node => {
-                let mut key = [0; 4];
-                getrandom::fill(&mut key).map_err(io::Error::other)?;
-                eio_core::ws::mask(&mut status, key, 0);
-                [&[0x88, 0x82], &key[..]].concat()
-            }
+        let key = match self {
+            Self::Client => None,
+            Self::Node => Some(getrandom::u32().map_err(io::Error::other)?.to_ne_bytes()),
         };
-        frame.extend(status);
+        let close = Close::new(CloseCode::GOING_AWAY, "").map_err(io::Error::other)?;
+        let mut frame = vec![0; ControlFrame::MAX_LEN];
+        let len = ControlFrame::Close(Some(close)).encode(key, &mut frame).map_err(io::Error::other)?;
+        frame.truncate(len);
         Ok(frame)
     }
 }

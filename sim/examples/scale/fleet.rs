@@ -82,29 +82,25 @@ impl Draw {
     }
 
     fn server(&mut self) -> Host {
-        let mut host = self.clock(100);
-        if self.random.one_in(3) {
-            let stalls = self.spells(&[1, 2, 5, 15, 40]);
-            host = host.stalls(stalls);
-        }
-        // A virtual machine that is moved or suspended.
-        if self.random.one_in(6) {
-            let sleeps = self.spells(&[1, 3, 10, 30, 600]);
-            host = host.sleeps(sleeps).clock_runs_in_sleep(self.random.one_in(2));
-        }
-        host
+        let host = self.clock(100);
+        // Those that sleep are virtual machines that are moved or suspended.
+        self.interrupted(host, (3, &[1, 2, 5, 15, 40]), (6, &[1, 3, 10, 30, 600]))
     }
 
     fn client(&mut self) -> Host {
         let ppm = pick(&mut self.random, &[100, 100, 20_000]);
-        let mut host = self.clock(ppm);
-        if self.random.one_in(4) {
-            let stalls = self.spells(&[1, 5, 20, 60]);
-            host = host.stalls(stalls);
+        let host = self.clock(ppm);
+        self.interrupted(host, (4, &[1, 5, 20, 60]), (4, &[2, 20, 50, 600, 28_800]))
+    }
+
+    /// This machine. One of a number of machines stalls, and one of another number sleeps, for one of these lengths in
+    /// seconds.
+    fn interrupted(&mut self, mut host: Host, stalls: (u64, &[u64]), sleeps: (u64, &[u64])) -> Host {
+        if self.random.one_in(stalls.0) {
+            host = host.stalls(self.spells(stalls.1));
         }
-        if self.random.one_in(4) {
-            let sleeps = self.spells(&[2, 20, 50, 600, 28_800]);
-            host = host.sleeps(sleeps).clock_runs_in_sleep(self.random.one_in(2));
+        if self.random.one_in(sleeps.0) {
+            host = host.sleeps(self.spells(sleeps.1)).clock_runs_in_sleep(self.random.one_in(2));
         }
         host
     }

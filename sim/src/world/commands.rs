@@ -141,8 +141,7 @@ impl World {
         self.with(session, |turn| {
             turn.note(side, Note::Sleeps(micros(time)));
             let now = turn.ledger.now;
-            let scenery = turn.scenery;
-            let host = &scenery.hosts[turn.peer(side).host.0 as usize];
+            let host = turn.connection.host(turn.scenery, side);
             let peer = turn.peer_mut(side);
             peer.sleep(host, now, now + micros(time));
             if !host.stops_in_sleep() {

@@ -50,10 +50,9 @@ impl Unanswered {
 
     /// Returns whether all of them have been answered or given up, or their namespaces were left.
     pub(super) fn is_over(&self, state: &mut State) -> bool {
-        let mut waits = |(key, taken): &(Key, u64)| {
-            state.get(key).is_some_and(|namespace| namespace.parcels.over < *taken)
-        };
-        !self.0.iter().any(&mut waits)
+        self.0
+            .iter()
+            .all(|(key, taken)| state.get(key).is_none_or(|namespace| namespace.parcels.over >= *taken))
     }
 }
 

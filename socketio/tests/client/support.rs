@@ -37,12 +37,12 @@ pub(crate) async fn serve(server: &Server) -> String {
     url
 }
 
-/// Waits for something that should happen at once.
 /// A runtime on one thread, which ends when it is dropped.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// Waits for something that should happen at once.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), what).await.expect("it happens soon")
 }

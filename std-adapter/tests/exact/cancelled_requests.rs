@@ -177,8 +177,7 @@ async fn poll_being_compressed()
     let mut poll = harness.server.service().call(compressed);
     for _ in 0..2 {
         // First it asks the session, then it is being compressed.
-        assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut poll).poll(cx).is_pending())).await);
-        settle().await;
+        poll = begin(poll).await;
     }
     (harness, polling, socket, poll)
 }

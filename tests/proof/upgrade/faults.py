@@ -93,12 +93,9 @@ def starts_the_timeout_anew(upgrade, now):
 
 
 def takes_an_answer_before_its_probe(upgrade, now, packet):
-    asked = upgrade._replace(pending=pick(packet == PONG_PACKET, client.NOTHING, upgrade.pending))
-    return choose(
-        upgrade.outcome == RUNNING,
-        lambda: CLIENT["handle_packet"](asked, now, packet),
-        lambda: CLIENT["handle_packet"](upgrade, now, packet),
-    )
+    early = both(upgrade.outcome == RUNNING, packet == PONG_PACKET)
+    asked = upgrade._replace(pending=pick(early, client.NOTHING, upgrade.pending))
+    return CLIENT["handle_packet"](asked, now, packet)
 
 
 def forgets_its_five(upgrade, now):

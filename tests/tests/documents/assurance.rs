@@ -120,8 +120,8 @@ fn numbers_of_rows(page: &str, begins: &str) -> Vec<Vec<u64>> {
 /// What a part has recorded, each line with its numbers. Limits stand in parentheses, and so not alone.
 fn recorded(part: &str) -> Vec<(String, Vec<u64>)> {
     let page = read("docs/proofs.md");
-    let lines = section(&page, &format!("\n## {part}\n")).lines();
-    let lines = lines.filter_map(|line| line.strip_prefix("- "));
+    let section = recorded_section(&page, part).unwrap_or_else(|| panic!("{part:?} was not recorded"));
+    let lines = section.lines().filter_map(|line| line.strip_prefix("- "));
     lines.map(|line| (line.to_owned(), numbers(line.split(' ')))).collect()
 }
 

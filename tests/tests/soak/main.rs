@@ -26,8 +26,9 @@ async fn no_session_is_lost_where_heartbeats_meet_idle_limits() {
             Plan::long(Duration::from_mins(minutes.into()))
         }
     };
-    let idle = plan.groups.iter().find(|group| group.expected(plan.lasts) == 0);
-    assert!(idle.is_none(), "{:?} is too short for a heartbeat: {}", plan.lasts, idle.expect("there is one"));
+    for group in &plan.groups {
+        assert!(group.expected(plan.lasts) > 0, "{:?} is too short for a heartbeat: {group}", plan.lasts);
+    }
     let tally = fleet::run(&plan).await;
     assert_eq!(tally.summarize(), 0, "failures, which are listed above");
 }

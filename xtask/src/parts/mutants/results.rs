@@ -84,8 +84,8 @@ impl Results {
     }
 
     /// When a file was tried last. Sorts before all dates if it never was.
-    pub(crate) fn tried_on(&self, file: &str) -> Option<String> {
-        self.0.get(file)?.row.as_ref().map(|row| row.date.clone())
+    pub(crate) fn tried_on(&self, file: &str) -> Option<&str> {
+        self.0.get(file)?.row.as_ref().map(|row| row.date.as_str())
     }
 
     pub(crate) fn set(&mut self, file: &str, row: Row) {

@@ -35,10 +35,14 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// What was seen at the peer: at its newest version, and at an older one if that was tried.
+    fn at_versions(&self) -> impl Iterator<Item = &Seen> {
+        [Some(&self.there), self.older.as_ref()].into_iter().flatten()
+    }
+
     /// Whether there is a probe, and no version has shown that it sees what it looks for.
     pub(super) fn never_fired(&self) -> bool {
-        let seen = [Some(&self.there), self.older.as_ref()].into_iter().flatten();
-        let mut outcomes = seen.map(|seen| seen.outcome.as_str());
+        let mut outcomes = self.at_versions().map(|seen| seen.outcome.as_str());
         !outcomes.any(|outcome| ["still so", "cannot be installed"].contains(&outcome))
     }
 
@@ -103,12 +107,13 @@ impl Results<'_> {
                 wrong.push(format!("no test is named for {name}"));
             }
         }
-        for Row { failure, peer, there, older, here, .. } in self.rows {
+        for row in self.rows {
+            let Row { failure, peer, there, older, here } = row;
             let may_be_untried = here.outcome == "not tried" && UNTRIED.contains(&failure.as_str());
             if here.outcome != "not seen" && !may_be_untried {
                 wrong.push(format!("{failure} at eio: {here}"));
             }
-            for seen in [Some(there), older.as_ref()].into_iter().flatten() {
+            for seen in row.at_versions() {
                 if seen.outcome == NOT_RUN && !seen.version.is_empty() {
                     wrong.push(format!("{failure} at {peer} {}: {seen}", seen.version));
                 }
