@@ -171,7 +171,12 @@ impl Laboratory<'_, '_> {
             let Some(programs) = stage.programs.of(&file.path) else { continue };
             self.tree.leave_out(self.job, file.subject.manifest, stage.left_out)?;
             let patience = self.patience(file.subject, stage, programs)?;
-            let mut mutants = file.try_with(stage, programs, patience, &self.tree, &folder);
+            let left = file
+                .mutants
+                .iter()
+                .filter(|(_, name)| outcomes.get(name).is_none_or(|outcome| *outcome == Outcome::Survived));
+            let left = left.map(|(line, _)| line.as_str());
+            let mut mutants = file.try_with(stage, programs, left, patience, &self.tree, &folder);
             let watch = Stopwatch::start();
             let (status, _) = self.job.outcome_telling(&mut mutants, |printed| {
                 let (progress, took) = (progress(printed), Spoken(watch.elapsed()));
@@ -214,21 +219,23 @@ impl Laboratory<'_, '_> {
 }
 
 impl File {
-    /// Tries those of its mutants that no run before has found, with the tests of a stage.
-    fn try_with(
+    /// Tries these of its mutants with the tests of a stage.
+    fn try_with<'m>(
         &self,
         stage: &Stage,
         programs: Arguments,
+        lines: impl Iterator<Item = &'m str>,
         patience: Duration,
         tree: &Tree,
         folder: &Path,
     ) -> Command {
         let mut mutants = tree.command(
-            "cargo mutants --no-config --in-place --baseline skip --iterate --caught --unviable --colors never",
+            "cargo mutants --no-config --in-place --baseline skip --caught --unviable --colors never",
         );
         let Subject { package, features, .. } = self.subject;
         mutants.args(["--package", package, "--features", features, "--file", &self.path]);
         mutants.args(["--timeout", &patience.as_secs().to_string()]).arg("--output").arg(folder);
+        mutants.args(lines.map(|line| format!("--re={}", name::pattern(line))));
         mutants.args(programs.iter().map(|argument| format!("--cargo-arg={argument}")));
         mutants.arg("--");
         stage.limit(&mut mutants);

@@ -51,9 +51,27 @@ fn without_place(line: &str) -> Option<String> {
     (row.parse::<u32>().is_ok() && column.parse::<u32>().is_ok()).then(|| format!("{file}: {change}"))
 }
 
+/// A regular expression that matches only this line.
+pub(crate) fn pattern(line: &str) -> String {
+    let escape = |character: char| match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => character.to_string(),
+        // In the syntax of the crate regex, a backslash before some other characters is no escape.
+        _ => format!("\\x{{{:x}}}", u32::from(character)),
+    };
+    format!("^{}$", line.chars().map(escape).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_has_no_operators_but_those_at_its_ends() {
+        assert_eq!(
+            pattern("a.rs:1:2: < ü"),
+            "^a\\x{2e}rs\\x{3a}1\\x{3a}2\\x{3a}\\x{20}\\x{3c}\\x{20}\\x{fc}$"
+        );
+    }
 
     #[test]
     fn a_name_has_no_line_and_tells_equal_changes_apart() {
