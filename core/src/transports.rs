@@ -271,7 +271,13 @@ impl ServerTransports {
 
     /// Passes on what the upgrade has decided.
     fn settle(&mut self) {
-        let Some(upgrade) = &mut self.upgrade else { return };
+        let Some(upgrade) = &mut self.upgrade else {
+            // A client that has sent a `close` packet gets none, but its WebSocket must close, too.
+            if self.is_on_websocket() && self.session.has_ended() {
+                self.close_websocket();
+            }
+            return;
+        };
         if self.session.has_ended() {
             upgrade.handle_session_ended();
         }
@@ -521,6 +527,64 @@ mod tests {
         receive(&mut transports, at(1), b"\x88\x82\0\0\0\0\x03\xe9".to_vec());
         assert_eq!(transports.session.end().unwrap().reason, DisconnectReason::TransportClosed);
         assert_eq!(written(&mut transports, at(1)), b"\x88\x02\x03\xe9");
+    }
+
+    #[test]
+    fn a_websocket_closes_however_its_session_has_ended() {
+        // The client's `close` needs no answer of its own kind.
+        let mut transports = on_websocket();
+        receive(&mut transports, at(1), frames(&["1"]));
+        assert_eq!(transports.session.end().unwrap().reason, DisconnectReason::PeerClose);
+        assert_eq!(written(&mut transports, at(1)), CLOSE);
+        assert_eq!(written(&mut transports, at(2)), b"", "only once");
+
+        // The session has ended by a post, and nobody has passed that on yet.
+        let mut transports = upgrading();
+        transports.session.handle_packet(at(1), Ok(Packet::CLOSE));
+        receive(&mut transports, at(1), frames(&["5"]));
+        assert_eq!(written(&mut transports, at(1)), CLOSE);
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_called_so() {
+        let mut transports = on_websocket();
+        receive(&mut transports, at(1), b"\x81\xe5\0\0\0\0".to_vec());
+        let reason = transports.session.end().unwrap().reason;
+        assert_eq!(reason, DisconnectReason::Violation(Violation::PayloadTooLarge));
+        assert_eq!(written(&mut transports, at(1)), b"\x88\x02\x03\xf1");
+    }
+
+    #[test]
+    fn the_answer_to_a_candidate_that_is_gone_does_not_go_to_the_next_one() {
+        let mut transports = upgrading();
+        receive(&mut transports, at(1), frames(&["2probe"]));
+        transports.handle_websocket_end(at(1), SocketEnd::Closed);
+        transports.add_websocket(at(2), UPGRADE_TIMEOUT, MAX).unwrap();
+        assert_eq!(written(&mut transports, at(2)), b"");
+        receive(&mut transports, at(3), frames(&["2probe"]));
+        assert_eq!(written(&mut transports, at(3)), b"\x81\x063probe");
+    }
+
+    #[test]
+    fn nothing_is_collected_or_answered_on_a_websocket_that_closes() {
+        let ended = || {
+            let mut transports = on_websocket();
+            receive(&mut transports, at(1), frames(&["1"]));
+            transports
+        };
+        let failed = || {
+            let mut transports = upgrading();
+            receive(&mut transports, at(1), frames(&["4hello"]));
+            transports
+        };
+        for mut transports in [ended(), failed()] {
+            let mut ping = *b"\x89\x80\0\0\0\0";
+            let mut begun = *b"\x81\x86\0\0\0\x004h";
+            for bytes in [&mut ping[..], &mut begun] {
+                let ignored = Received { consumed: bytes.len(), event: None };
+                assert_eq!(transports.receive(at(2), bytes), Some(ignored));
+            }
+        }
     }
 
     #[test]

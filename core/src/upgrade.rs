@@ -299,7 +299,7 @@ enum Step {
 /// |---|---|
 /// | candidate opened | `2probe` |
 /// | `3probe` on the candidate, once `2probe` was taken | the caller pauses polling: it starts no new request and lets those in flight finish |
-/// | polling is paused | `5`; upgraded |
+/// | polling is paused within the upgrade timeout | `5`; upgraded |
 /// | anything else on the candidate | failed |
 /// | not done within the upgrade timeout | failed |
 ///
@@ -360,10 +360,15 @@ impl ClientUpgrade {
     }
 
     /// Reports that no polling request is in flight any more. Does nothing unless [`wants_pause`](Self::wants_pause) is
-    /// true.
+    /// true. After the upgrade timeout, the upgrade fails: the server may have closed the candidate.
     pub fn handle_polling_paused(&mut self, now: Instant) {
-        self.clock.advance(now);
-        if self.step == Step::Pause {
+        let now = self.clock.advance(now);
+        if self.step != Step::Pause {
+            return;
+        }
+        if self.deadline <= now {
+            self.fail(UpgradeFailure::Timeout);
+        } else {
             self.step = Step::Ended(UpgradeOutcome::Upgraded);
             self.pending = Some(UpgradeControl::Upgrade);
         }
@@ -452,7 +457,6 @@ mod tests {
         assert_eq!(client.poll_transmit(), Some(UpgradeControl::PingProbe));
         server.handle_packet(at(1), Ok(Packet::PING_PROBE));
         client.handle_packet(at(2), Ok(Packet::PONG_PROBE));
-        client.handle_timeout(at(paused));
         client.handle_polling_paused(at(paused));
         server.handle_timeout(at(arrives));
         if client.poll_transmit() == Some(UpgradeControl::Upgrade) {

@@ -62,6 +62,8 @@ pub const fn polling_server(polling_duration: Duration, close_timeout: Duration)
 }
 
 /// Computes the times for a client on WebSocket. Any packet gives the server another Ht and another Ct.
+/// Until the first packet, only Ht counts: a server that dies right after the handshake is noticed after Ht, even if Ct is
+/// shorter.
 ///
 /// `heartbeat_interval` is a setting of the server and is not transmitted. `heartbeat_timeout` is `None` if the
 /// handshake says that heartbeats are off. Then the server may die at any time before the close timeout, and the

@@ -4,7 +4,7 @@ use super::ServerTransports;
 use crate::packet::{Packet, WebSocketMessage};
 use crate::session::{Control, SessionEvent, Violation};
 use crate::upgrade::{UpgradeControl, UpgradeOutcome};
-use crate::ws::{Close, ControlFrame, Decoded, FrameOrderError, Item, PacketFrame, Piece};
+use crate::ws::{self, Close, ControlFrame, Decoded, FrameOrderError, Item, PacketFrame, Piece};
 use crate::{BufferTooSmall, Instant, ServerSession};
 
 /// What [`ServerTransports::receive`] found at the start of the input.
@@ -54,13 +54,18 @@ impl ServerTransports {
     pub fn receive<'b>(&mut self, now: Instant, input: &'b mut [u8]) -> Option<Received<'b>> {
         let all = Received { consumed: input.len(), event: None };
         let Some(socket) = &mut self.socket else { return (all.consumed > 0).then_some(all) };
-        let Ok(Decoded { consumed, item }) = socket.receive(input) else {
-            self.handle_broken_frame(now);
-            return (all.consumed > 0).then_some(all);
+        let Decoded { consumed, item } = match socket.receive(input) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.handle_broken_frame(now, error);
+                return (all.consumed > 0).then_some(all);
+            }
         };
+        let is_ignored = self.upgrade.is_none() && (!self.is_on_websocket() || self.session.has_ended());
         let event = match item {
             None if consumed == 0 => return None,
             None => None,
+            Some(_) if is_ignored => None,
             Some(Item::Message(message)) => self.handle_message(now, message).map(SocketEvent::Session),
             Some(Item::Piece(piece)) => {
                 if let Some(session) = self.session_on_websocket() {
@@ -98,9 +103,13 @@ impl ServerTransports {
         self.session_on_websocket()?.handle_packet(now, packet)
     }
 
-    fn handle_broken_frame(&mut self, now: Instant) {
+    fn handle_broken_frame(&mut self, now: Instant, error: ws::Error) {
+        let violation = match error {
+            ws::Error::MessageTooLong { .. } => Violation::PayloadTooLarge,
+            _ => Violation::WebSocket,
+        };
         match self.session_on_websocket() {
-            Some(session) => session.handle_violation(now, Violation::WebSocket),
+            Some(session) => session.handle_violation(now, violation),
             None => self.fail_upgrade(),
         }
     }
@@ -114,6 +123,8 @@ impl ServerTransports {
             (Some(session), SocketEnd::Failed) => session.handle_transport_error(now),
         }
         self.socket = None;
+        // The next candidate has not asked for it.
+        self.owes_probe = false;
     }
 
     /// Returns the next packet that goes out on the WebSocket ahead of messages, as its frame. Each is returned once.

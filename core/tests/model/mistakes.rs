@@ -42,6 +42,8 @@ pub(crate) enum Mistake {
     ClosingIsNotBounded,
     /// A second probe restarts the ticks of an upgrade.
     RepeatedProbeRestartsTheTicks,
+    /// A client moves to its candidate after the upgrade timeout.
+    LatePauseUpgrades,
     /// A clock that steps back is believed.
     TimeGoesBack,
 }
@@ -95,6 +97,10 @@ fn the_comparison_of_sessions_notices_every_mistake() {
 
 #[test]
 fn the_comparison_of_upgrades_notices_every_mistake() {
-    let mistakes = [Mistake::RepeatedProbeRestartsTheTicks, Mistake::PeriodsCountFromTheMissedDeadline];
+    let mistakes = [
+        Mistake::RepeatedProbeRestartsTheTicks,
+        Mistake::LatePauseUpgrades,
+        Mistake::PeriodsCountFromTheMissedDeadline,
+    ];
     assert_noticed(&mistakes, &upgrade::life(), upgrade::compare);
 }

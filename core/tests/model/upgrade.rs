@@ -42,6 +42,13 @@ pub(crate) struct Life {
     pub(crate) calls: Vec<(When, Op)>,
 }
 
+impl Life {
+    /// When the upgrade timeout has passed.
+    fn give_up(&self) -> Micros {
+        self.epoch.saturating_add(self.timeout)
+    }
+}
+
 pub(crate) fn life() -> impl Strategy<Value = Life> {
     let timeout = prop_oneof![
         3 => Just(10_000_000),
@@ -163,6 +170,52 @@ impl State {
         }
     }
 
+    /// What a packet, a pause and the time do to an upgrade that has not ended.
+    fn handle(&mut self, life: &Life, now: Micros, op: Op, mistake: Mistake) {
+        let give_up = life.give_up();
+        match (life.is_server, op) {
+            (true, Op::Packet(PacketType::Ping, Text::Probe)) => {
+                self.owe(UpgradeControl::PongProbe);
+                // A repeated probe does not start the ticks anew.
+                if self.next_noop.is_none() || mistake == Mistake::RepeatedProbeRestartsTheTicks {
+                    self.next_noop = Some(now.saturating_add(TICK));
+                }
+            }
+            (true, Op::Packet(PacketType::Upgrade, _) | Op::Binary(PacketType::Upgrade)) => {
+                self.decide(UpgradeOutcome::Upgraded);
+            }
+            // What comes before the probe was even taken answers nothing.
+            (false, Op::Packet(PacketType::Pong, Text::Probe))
+                if !self.wants_pause && self.owed.is_empty() =>
+            {
+                self.wants_pause = true;
+            }
+            (_, Op::Packet(..) | Op::Binary(_) | Op::Garbage) => {
+                self.decide(UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket));
+            }
+            // The server may have given up by then.
+            (false, Op::Paused)
+                if self.wants_pause && give_up <= now && mistake != Mistake::LatePauseUpgrades =>
+            {
+                self.fail(UpgradeFailure::Timeout);
+            }
+            (false, Op::Paused) if self.wants_pause => {
+                self.owed = vec![UpgradeControl::Upgrade];
+                self.outcome = Some(UpgradeOutcome::Upgraded);
+            }
+            (_, Op::Timeout) if give_up <= now => self.fail(UpgradeFailure::Timeout),
+            (_, Op::Timeout) if self.next_noop.is_some_and(|due| due <= now) => {
+                let since = match mistake {
+                    Mistake::PeriodsCountFromTheMissedDeadline => self.next_noop.expect("due"),
+                    _ => now,
+                };
+                self.next_noop = Some(since.saturating_add(TICK));
+                self.owe(UpgradeControl::Noop);
+            }
+            _ => {}
+        }
+    }
+
     fn deadline(&self, give_up: Micros) -> Option<Micros> {
         if self.outcome.is_some() {
             return None;
@@ -173,7 +226,6 @@ impl State {
 
 /// Plays the whole history.
 fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> State {
-    let give_up = life.epoch.saturating_add(life.timeout);
     let mut state = State { clock: life.epoch, ..State::default() };
     if !life.is_server {
         state.owe(UpgradeControl::PingProbe);
@@ -199,47 +251,13 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> State {
         }
         let now = state.clock.max(at);
         state.clock = now;
-        match (life.is_server, op) {
-            (true, Op::Packet(PacketType::Ping, Text::Probe)) => {
-                state.owe(UpgradeControl::PongProbe);
-                // A repeated probe does not start the ticks anew.
-                if state.next_noop.is_none() || mistake == Mistake::RepeatedProbeRestartsTheTicks {
-                    state.next_noop = Some(now.saturating_add(TICK));
-                }
-            }
-            (true, Op::Packet(PacketType::Upgrade, _) | Op::Binary(PacketType::Upgrade)) => {
-                state.decide(UpgradeOutcome::Upgraded);
-            }
-            // What comes before the probe was even taken answers nothing.
-            (false, Op::Packet(PacketType::Pong, Text::Probe))
-                if !state.wants_pause && state.owed.is_empty() =>
-            {
-                state.wants_pause = true;
-            }
-            (_, Op::Packet(..) | Op::Binary(_) | Op::Garbage) => {
-                state.decide(UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket));
-            }
-            (false, Op::Paused) if state.wants_pause => {
-                state.owed = vec![UpgradeControl::Upgrade];
-                state.outcome = Some(UpgradeOutcome::Upgraded);
-            }
-            (_, Op::Timeout) if give_up <= now => state.fail(UpgradeFailure::Timeout),
-            (_, Op::Timeout) if state.next_noop.is_some_and(|due| due <= now) => {
-                let since = match mistake {
-                    Mistake::PeriodsCountFromTheMissedDeadline => state.next_noop.expect("due"),
-                    _ => now,
-                };
-                state.next_noop = Some(since.saturating_add(TICK));
-                state.owe(UpgradeControl::Noop);
-            }
-            _ => {}
-        }
+        state.handle(life, now, op, mistake);
     }
     state
 }
 
 pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
-    let give_up = life.epoch.saturating_add(life.timeout);
+    let give_up = life.give_up();
     let mut upgrade = if life.is_server {
         Upgrade::Server(ServerUpgrade::new(lasting(life.timeout), at(life.epoch)))
     } else {

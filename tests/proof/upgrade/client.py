@@ -60,9 +60,10 @@ def handle_packet(upgrade, now, packet):
 
 
 def handle_polling_paused(upgrade, now):
-    upgrade, _ = advance(upgrade, now)
+    upgrade, now = advance(upgrade, now)
     upgraded = upgrade._replace(pausing=False, pending=UPGRADE, outcome=UPGRADED)
-    return choose(upgrade.pausing, lambda: upgraded, lambda: upgrade)
+    in_time = choose(upgrade.deadline <= now, lambda: fail(upgrade, TIMEOUT), lambda: upgraded)
+    return choose(upgrade.pausing, lambda: in_time, lambda: upgrade)
 
 
 def handle_transport_closed(upgrade):

@@ -102,6 +102,11 @@ def forgets_its_five(upgrade, now):
     return CLIENT["handle_polling_paused"](upgrade, now)._replace(pending=client.NOTHING)
 
 
+def upgrades_however_late(upgrade, now):
+    upgraded = upgrade._replace(pausing=False, pending=client.UPGRADE, outcome=UPGRADED)
+    return choose(upgrade.pausing, lambda: upgraded, lambda: upgrade)
+
+
 def does_not_wait_for_the_pause(upgrade, now, packet):
     after = CLIENT["handle_packet"](upgrade, now, packet)
     return choose(after.pausing, lambda: client.handle_polling_paused(after, now), lambda: after)
@@ -136,6 +141,7 @@ OF_CLIENT = [
     ("handle_polling_paused", starts_the_timeout_anew, "never postponed"),
     ("handle_packet", takes_an_answer_before_its_probe, "packets decide"),
     ("handle_polling_paused", forgets_its_five, "a pause upgrades"),
+    ("handle_polling_paused", upgrades_however_late, "a pause upgrades"),
     ("handle_packet", does_not_wait_for_the_pause, "nothing else upgrades"),
     ("poll_transmit", writes_its_packet_again, "written once"),
 ]

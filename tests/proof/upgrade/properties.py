@@ -44,9 +44,9 @@ LIMIT = [
     Property(
         "evidence before expiry",
         5,
-        "Only `handle_timeout` ends an upgrade for its timeout.",
+        "Nothing that the peer or the caller reports of its end ends an upgrade for its timeout.",
         lambda step: same(step.after.outcome == TIMEOUT, step.before.outcome == TIMEOUT),
-        ("handle_packet", "handle_polling_paused", "handle_transport_closed", "handle_session_ended", "poll_transmit"),
+        ("handle_packet", "handle_transport_closed", "handle_session_ended", "poll_transmit"),
     ),
     Property(
         "first cause",
@@ -125,9 +125,12 @@ EXCHANGE_OF_CLIENT = [
     Property(
         "a pause upgrades",
         0,
-        "Polling that has paused for the upgrade upgrades, and a `5` is the next packet to be written.",
-        lambda step: both(
-            step.after.outcome == UPGRADED, client.poll_transmit(step.after)[1] == client.UPGRADE
+        "Polling that has paused for the upgrade upgrades, and a `5` is the next packet to be written. After the"
+        " upgrade timeout, the upgrade ends for it instead, and nothing is written.",
+        lambda step: pick(
+            step.before.deadline <= step.time,
+            both(step.after.outcome == TIMEOUT, client.poll_transmit(step.after)[1] == client.NOTHING),
+            both(step.after.outcome == UPGRADED, client.poll_transmit(step.after)[1] == client.UPGRADE),
         ),
         ("handle_polling_paused",),
         lambda step: step.before.pausing,
