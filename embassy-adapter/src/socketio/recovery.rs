@@ -17,6 +17,10 @@ use crate::outbox::fill;
 ///
 /// Use one value for each namespace, and keep it outside of the session: in the task that reconnects, or in a static.
 ///
+/// An event has arrived when the application has got it from [`Socket::recv`](super::Socket::recv) or
+/// [`Namespaces::recv`](super::Namespaces::recv). If a session ends before that, the event counts as missed, and the next
+/// session asks for it again.
+///
 /// ```no_run
 /// use core::time::Duration;
 /// use eio_embassy::Client;
@@ -63,8 +67,6 @@ pub struct Recovery {
     was_too_long: bool,
     /// Whether the last answer of a server said that the socket was recovered.
     pub(super) recovered: bool,
-    /// Whether the first message of the session was judged and still waits for the application.
-    pub(super) held: bool,
 }
 
 impl Recovery {
@@ -74,15 +76,7 @@ impl Recovery {
     /// Creates one that knows nothing. The first session is then not recovered.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            bytes: [0; Self::CAPACITY],
-            pid: 0,
-            offset: 0,
-            next: 0,
-            was_too_long: false,
-            recovered: false,
-            held: false,
-        }
+        Self { bytes: [0; Self::CAPACITY], pid: 0, offset: 0, next: 0, was_too_long: false, recovered: false }
     }
 
     /// Returns the private id that the server has given to the socket, without its quotation marks. Empty if the server
@@ -125,7 +119,7 @@ impl Recovery {
 
     /// Begins a session.
     pub(super) fn begin(&mut self) {
-        (self.next, self.recovered, self.held) = (0, false, false);
+        (self.next, self.recovered) = (0, false);
     }
 
     /// Writes the request to join.

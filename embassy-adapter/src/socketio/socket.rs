@@ -7,7 +7,7 @@ use eio_core::socketio::{Body, Packet, Received};
 use embassy_time::with_deadline;
 use embedded_io_async::{Read, Write};
 
-use super::incoming::frame;
+use super::incoming::{Receiving, frame};
 use super::state::Gate;
 use super::{Alone, Incoming, NoRecovery, Recover, Recovery, SocketError};
 use crate::{Client, clock};
@@ -114,12 +114,13 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
             }
             loop {
                 socket.client.ready().await?;
-                let verdict = socket.judge()?;
+                let verdict = socket.judge(false)?;
                 match (verdict, socket.state.recovery.recovery()) {
                     (Verdict::Skip, _) | (Verdict::Deliver, None) => {}
                     (Verdict::Joined, None) => return Ok(()),
-                    (_, Some(recovery)) => {
-                        recovery.held = true;
+                    (_, Some(_)) => {
+                        // The application has not got it yet, so `recv` judges it as if it had just arrived.
+                        socket.state.receiving = Receiving::new();
                         socket.client.link.state.put_back();
                         return Ok(());
                     }
@@ -141,12 +142,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
     pub async fn recv(&mut self) -> Result<Incoming<'_>, SocketError> {
         loop {
             self.client.ready().await?;
-            if let Some(recovery) = self.state.recovery.recovery()
-                && core::mem::take(&mut recovery.held)
-            {
-                break;
-            }
-            match (self.judge()?, self.state.recovery.recovery()) {
+            match (self.judge(true)?, self.state.recovery.recovery()) {
                 (Verdict::Skip, _) | (Verdict::Joined, None) => {}
                 _ => break,
             }
@@ -169,9 +165,11 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
         self.client
     }
 
-    /// Decodes the last message and decides what to do with it.
-    fn judge(&mut self) -> Result<Verdict, SocketError> {
+    /// Decodes the last message and decides what to do with it. `delivers` says whether the application gets it next. Only
+    /// then the recovery takes note of it: what the application did not get is still missed.
+    fn judge(&mut self, delivers: bool) -> Result<Verdict, SocketError> {
         let Alone { receiving, ours, gate, recovery, .. } = &mut self.state;
+        let recovery = recovery.recovery().filter(|_| delivers);
         let packet = match receiving.decoder.decode(frame(self.client.last_event())?) {
             Err(error) => {
                 self.client.give_up();
@@ -180,7 +178,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
             Ok(Received::Packet(packet)) => packet,
             Ok(Received::Attachment { .. }) if !*ours => return Ok(Verdict::Skip),
             Ok(Received::Attachment { last, .. }) => {
-                if last && let Some(recovery) = recovery.recovery() {
+                if last && let Some(recovery) = recovery {
                     recovery.handle_complete();
                 }
                 return Ok(Verdict::Deliver);
@@ -193,7 +191,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
         }
         match packet.body() {
             Body::Connect(answer) => {
-                if let Some(recovery) = recovery.recovery() {
+                if let Some(recovery) = recovery {
                     recovery.handle_connected(answer);
                 }
                 Ok(Verdict::Joined)
@@ -204,7 +202,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
                 Err(SocketError::Disconnected)
             }
             Body::Event(event) => {
-                if let Some(recovery) = recovery.recovery()
+                if let Some(recovery) = recovery
                     && packet.id().is_none()
                 {
                     recovery.handle_event(event.args(), packet.attachments() == 0);

@@ -186,6 +186,31 @@ fn what_arrived_first_waits_while_the_application_emits() {
     waits(socket.recv());
 }
 
+/// The application emits first, finds that the session has ended, and returns.
+#[test]
+fn what_the_application_has_not_got_counts_as_missed() {
+    let _clock = fakes::clock();
+    for first in [
+        r#"42["missed","second"]"#,
+        r#"451-["missed",{"_placeholder":true,"num":0},"second"]"#,
+        r#"40{"sid":"s2","pid":"p2"}"#,
+        r#"40{"sid":"s3"}"#,
+    ] {
+        let mut recovery = Recovery::new();
+        session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, r#"42["a","first"]"#]);
+        {
+            let (mut client, mut server) = open();
+            let (_, socket) = join(&mut client, &mut server, "", &mut recovery, &[first]);
+            let mut socket = socket.expect("joined");
+            server.reset();
+            assert_eq!(done(socket.emit("hello", "")), Ok(()));
+            assert_eq!(done(socket.emit("state", "1")), Err(SocketError::Send(SendError::Closed)));
+        }
+        let (request, _) = session(&mut recovery, "", &["40"]);
+        assert_eq!(request, [text(r#"40{"pid":"p1","offset":"first"}"#)], "{first}");
+    }
+}
+
 #[test]
 fn an_attachment_that_was_missed_arrives_with_its_event_before_the_answer() {
     let _clock = fakes::clock();
