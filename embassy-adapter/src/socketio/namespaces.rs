@@ -142,13 +142,17 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
             return Err(SocketError::AlreadyJoined);
         }
         self.gate.check()?;
-        let free = self.places.iter_mut().find(|place| place.is_none());
-        let free = free.ok_or(SocketError::TooManyNamespaces { max: N })?;
+        let free = self.places.iter_mut().enumerate().find(|(_, place)| place.is_none());
+        let (at, free) = free.ok_or(SocketError::TooManyNamespaces { max: N })?;
         let packet = Packet::connect(auth)?.in_namespace(namespace)?;
         if name != "/" || !self.client.server_joins_root() {
             self.client.send_text_with(recovery.request(&packet)).await?;
         }
         *free = Some(Place { namespace: name, membership: Membership::Asked, recovery });
+        if self.current == at {
+            // Attachments that still arrive belong to the namespace that had the place before.
+            self.current = N;
+        }
         Ok(())
     }
 
@@ -202,8 +206,9 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     /// Leaves a namespace. What still arrives on it is ignored, and the session stays open.
     ///
     /// Before the server has answered the request to join, this takes the request back: the namespace keeps its place until
-    /// the server answers, and [`recv`](Self::recv) then leaves it. After the namespace is joined again, an answer to an
-    /// event from before may still arrive: its number is that of no other event.
+    /// the server answers, and [`recv`](Self::recv) then leaves it. If the namespace is joined again, events that were on
+    /// their way may still arrive before [`Incoming::Connected`], and answers to events from before at any time: their
+    /// numbers are those of no other event.
     ///
     /// If the future is dropped, the namespace was not left.
     ///

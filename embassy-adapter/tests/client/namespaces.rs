@@ -1,6 +1,7 @@
 //! Several namespaces on one client.
 
 use eio_core::DisconnectReason;
+use eio_core::packet::WebSocketMessage;
 use eio_embassy::SendError;
 use eio_embassy::socketio::{Incoming, Namespaces, Pending, Recovery, SocketError};
 
@@ -190,6 +191,44 @@ fn attachments_belong_to_the_namespace_of_their_event() {
             done(namespaces.recv()),
             Ok((namespace, Incoming::Attachment { num: 0, data, last: true }))
         );
+    }
+}
+
+#[test]
+fn an_attachment_of_a_namespace_that_was_left_is_not_one_of_the_namespace_that_has_its_place() {
+    let _clock = fakes::clock();
+    let event = r#"451-/a,["x",{"_placeholder":true,"num":0}]"#;
+    for next in ["/a", "/c"] {
+        // The namespace is left when its event has arrived, or before the server has answered the request to join it.
+        for joined in [true, false] {
+            let (mut client, mut server) = open();
+            let mut namespaces = Two::new(&mut client);
+            assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+            if joined {
+                server.text("40/a,");
+                assert!(matches!(done(namespaces.recv()), Ok(("/a", Incoming::Connected { .. }))));
+                server.text(event);
+                assert!(matches!(
+                    done(namespaces.recv()),
+                    Ok(("/a", Incoming::Event { attachments: 1, .. }))
+                ));
+                assert_eq!(done(namespaces.leave("/a")), Ok(()));
+            } else {
+                assert_eq!(done(namespaces.leave("/a")), Ok(()));
+                // There is no room to tell the server until its event has begun.
+                server.set_window(0);
+                assert_eq!(done(namespaces.client().send(WebSocketMessage::Text("x"))), Ok(()));
+                server.text("40/a,");
+                server.text(event);
+                waits(namespaces.recv());
+                server.set_window(4096);
+                waits(namespaces.recv());
+            }
+            assert_eq!(done(namespaces.join(next, "")), Ok(()));
+            server.binary(b"of the namespace that was left");
+            server.text(&format!("40{next},"));
+            assert_eq!(done(namespaces.recv()), Ok((next, Incoming::Connected { recovered: false })));
+        }
     }
 }
 
