@@ -359,3 +359,165 @@ impl ClientPolling {
         !self.poll_in_flight && self.post == Post::None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{PacketType, WebSocketMessage};
+    use crate::session::{CLOSE_TIMEOUT, DisconnectReason};
+
+    const MESSAGE: Packet<'static> = Packet::text(PacketType::Message, "a");
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis.saturating_mul(1_000))
+    }
+
+    fn receive(session: &mut ClientSession, revision: Revision, packet: &str) {
+        session.handle_packet(at(0), revision.decode(WebSocketMessage::Text(packet)));
+    }
+
+    /// A client whose server gives up a peer after 500 ms, and whose first poll has been answered.
+    fn open(revision: Revision) -> (ClientSession, ClientPolling) {
+        let mut session = match revision {
+            Revision::V4 => ClientSession::eio4(CLOSE_TIMEOUT, at(0)),
+            Revision::V3 => ClientSession::eio3(CLOSE_TIMEOUT, at(0)),
+        };
+        let mut polling = ClientPolling::new(revision);
+        assert_eq!(request(&mut polling, &mut session, &[]), Some(Request::Poll));
+        let open = r#"0{"sid":"x7","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200}"#;
+        receive(&mut session, revision, open);
+        polling.handle_poll_answered();
+        (session, polling)
+    }
+
+    fn request(
+        polling: &mut ClientPolling,
+        session: &mut ClientSession,
+        queue: &[Packet<'_>],
+    ) -> Option<Request> {
+        let limits = Limits::DEFAULT.with_max_packets(1);
+        polling.poll_request(at(1), session, queue.iter().copied(), &limits, Hold::default())
+    }
+
+    /// The next request, which is a post.
+    fn post(polling: &mut ClientPolling, session: &mut ClientSession, queue: &[Packet<'_>]) -> Batch {
+        match request(polling, session, queue) {
+            Some(Request::Post(batch)) => batch,
+            other => panic!("no post: {other:?}"),
+        }
+    }
+
+    fn end(session: &ClientSession) -> Option<DisconnectReason> {
+        session.end().map(|end| end.reason)
+    }
+
+    #[test]
+    fn a_post_carries_the_heartbeat_of_the_revision() {
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        receive(&mut session, Revision::V4, "2");
+        let pong = post(&mut polling, &mut session, &[]);
+        assert_eq!((pong.has_ping(), pong.has_pong(), pong.closes()), (false, true, false));
+
+        let (mut session, mut polling) = open(Revision::V3);
+        request(&mut polling, &mut session, &[]);
+        session.handle_timeout(at(300));
+        let ping = post(&mut polling, &mut session, &[]);
+        assert_eq!((ping.has_ping(), ping.has_pong(), ping.closes()), (true, false, false));
+    }
+
+    #[test]
+    fn polling_is_idle_while_neither_a_poll_nor_a_post_is_in_flight() {
+        let (mut session, mut polling) = open(Revision::V4);
+        assert!(polling.is_idle());
+        request(&mut polling, &mut session, &[]);
+        assert!(!polling.is_idle(), "a poll");
+        post(&mut polling, &mut session, &[MESSAGE]);
+        polling.handle_poll_answered();
+        assert!(!polling.is_idle(), "a post");
+        polling.handle_post_answered(at(2), &mut session);
+        assert!(polling.is_idle());
+        assert_eq!(end(&session), None, "the answer to a post that does not close ends nothing");
+    }
+
+    #[test]
+    fn a_request_that_fails_ends_the_session() {
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        polling.handle_poll_failed(at(2), &mut session);
+        assert_eq!((end(&session), polling.is_idle()), (Some(DisconnectReason::TransportError), true));
+
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        post(&mut polling, &mut session, &[MESSAGE]);
+        polling.handle_poll_answered();
+        polling.handle_post_failed(at(2), &mut session);
+        assert_eq!((end(&session), polling.is_idle()), (Some(DisconnectReason::TransportError), true));
+        assert_eq!(polling.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_post_that_is_not_answered_in_time_fails() {
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        assert_eq!(polling.poll_timeout(), None, "a poll may take as long as the session lives");
+        post(&mut polling, &mut session, &[MESSAGE]);
+        assert_eq!(polling.poll_timeout(), Some(at(1_001)));
+        assert!(!polling.handle_timeout(at(1_000), &mut session));
+        assert_eq!(end(&session), None);
+        assert!(polling.handle_timeout(at(1_001), &mut session));
+        assert_eq!(end(&session), Some(DisconnectReason::TransportError));
+        assert!(!polling.handle_timeout(at(1_002), &mut session), "only once");
+    }
+
+    #[test]
+    fn a_close_goes_behind_the_last_message_and_its_answer_is_the_end() {
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        assert!(!polling.close_pending());
+        session.close(at(1), CLOSE_TIMEOUT);
+        let first = post(&mut polling, &mut session, &[MESSAGE; 2]);
+        assert_eq!((first.messages(), first.closes()), (1, false));
+        assert!(polling.close_pending());
+        polling.handle_post_answered(at(2), &mut session);
+        let last = post(&mut polling, &mut session, &[MESSAGE]);
+        assert_eq!((last.messages(), last.closes()), (1, false));
+        polling.handle_post_answered(at(2), &mut session);
+        let close = post(&mut polling, &mut session, &[]);
+        assert_eq!((close.messages(), close.closes()), (0, true));
+        assert!(!polling.close_pending());
+        polling.handle_poll_answered();
+        assert_eq!(request(&mut polling, &mut session, &[]), None, "no poll starts behind the close");
+        assert_eq!(end(&session), None);
+        polling.handle_post_answered(at(3), &mut session);
+        assert_eq!(end(&session), Some(DisconnectReason::LocalClose));
+    }
+
+    #[test]
+    fn the_server_is_told_of_the_end_once_if_it_does_not_know() {
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        session.handle_timeout(at(500));
+        assert_eq!(end(&session), Some(DisconnectReason::PingTimeout));
+        let close = post(&mut polling, &mut session, &[MESSAGE]);
+        assert_eq!((close.messages(), close.closes()), (0, true));
+        assert_eq!(polling.poll_timeout(), Some(at(1).saturating_add(ClientPolling::LAST_POST_TIMEOUT)));
+        assert_eq!(request(&mut polling, &mut session, &[]), None);
+
+        let (mut session, mut polling) = open(Revision::V4);
+        receive(&mut session, Revision::V4, "1");
+        assert_eq!(request(&mut polling, &mut session, &[]), None, "the server has closed it");
+
+        let mut session = ClientSession::eio4(CLOSE_TIMEOUT, at(0));
+        let mut polling = ClientPolling::new(Revision::V4);
+        session.handle_timeout(at(0).saturating_add(CLOSE_TIMEOUT));
+        assert!(session.has_ended());
+        assert_eq!(request(&mut polling, &mut session, &[]), None, "the server has not opened it");
+
+        let (mut session, mut polling) = open(Revision::V4);
+        polling.handle_upgraded(at(1), &mut session);
+        session.handle_timeout(at(500));
+        assert!(session.has_ended());
+        assert_eq!(request(&mut polling, &mut session, &[]), None, "the other transport tells it");
+    }
+}
