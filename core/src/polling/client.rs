@@ -416,8 +416,8 @@ mod tests {
         let (mut session, mut polling) = open(Revision::V4);
         request(&mut polling, &mut session, &[]);
         receive(&mut session, Revision::V4, "2");
-        let pong = post(&mut polling, &mut session, &[]);
-        assert_eq!((pong.has_ping(), pong.has_pong(), pong.closes()), (false, true, false));
+        let answer = post(&mut polling, &mut session, &[]);
+        assert_eq!((answer.has_ping(), answer.has_pong(), answer.closes()), (false, true, false));
 
         let (mut session, mut polling) = open(Revision::V3);
         request(&mut polling, &mut session, &[]);
