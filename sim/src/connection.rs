@@ -5,13 +5,14 @@ use eio_core::backoff::Backoff;
 
 use crate::host::Host;
 use crate::ids::{LinkId, PlanId, SessionId};
+use crate::kernel::KernelClock;
 use crate::message::Parcel;
 use crate::peer::{Lost, Peer, Socket};
 use crate::polling::Polling;
 use crate::random::Random;
 use crate::scenery::Scenery;
 use crate::side::Side;
-use crate::stream::Stream;
+use crate::stream::{Stream, Wire};
 use crate::time::{Micros, NEVER};
 use crate::traffic::Traffic;
 
@@ -61,7 +62,7 @@ impl Connection {
             return arrival;
         }
         let host = self.host(scenery, side);
-        let timer = self.streams[side.other().index()].next_timer();
+        let timer = self.next_timer(side, scenery, now);
         let kernel = arrival.min(timer).min(host.death());
         if peer.ended_at != NEVER {
             // A machine on which nothing is left to do may die unnoticed.
@@ -80,6 +81,29 @@ impl Connection {
             program = now;
         }
         if kernel <= program { kernel } else { kernel.min(peer.runs_at(host, program)) }
+    }
+
+    /// When the kernel of this side repeats something or looks at an acknowledgement, at `now` or later.
+    pub(crate) fn next_timer(&self, side: Side, scenery: &Scenery, now: Micros) -> Micros {
+        let clock = KernelClock::of(self.host(scenery, side), &self.peers[side.index()]);
+        self.streams[side.other().index()].next_timer(now, clock)
+    }
+
+    /// What this side sends, and what its kernel needs for that.
+    pub(crate) fn sending<'a>(
+        &'a mut self,
+        side: Side,
+        scenery: &'a Scenery,
+    ) -> (&'a mut Stream<Parcel>, Wire<'a>) {
+        let towards = side.other();
+        let wire = Wire {
+            link: scenery.link(self.link),
+            towards,
+            clock: KernelClock::of(self.host(scenery, side), &self.peers[side.index()]),
+            random: &mut self.random,
+            counts: self.traffic.towards(towards),
+        };
+        (&mut self.streams[towards.index()], wire)
     }
 
     /// When the program of this side has to look at its clock, by that clock.

@@ -81,7 +81,7 @@ impl Host {
     }
 
     /// Returns this machine, asleep during further `spells`, which do not overlap: nothing is received, nothing runs, and
-    /// TCP's timers stand still.
+    /// TCP's timers stand still. A timer of 60 s fires once the machine has been awake for 60 s.
     #[must_use]
     pub fn sleeps(mut self, spells: Spells) -> Self {
         self.sleeps = self.sleeps.and(spells);

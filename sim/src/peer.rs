@@ -106,6 +106,11 @@ impl Peer {
         self.slept + (until - self.asleep_from).saturating_sub(planned)
     }
 
+    /// How long it has slept before `now`.
+    pub(crate) fn slept_in_all(&self, host: &Host, now: Micros) -> Micros {
+        host.slept(now).saturating_add(self.slept_by(host, now))
+    }
+
     pub(crate) fn sleep(&mut self, host: &Host, from: Micros, until: Micros) {
         self.slept = self.slept_by(host, from);
         (self.asleep_from, self.asleep_until) = (from, until.max(self.asleep_until));

@@ -2,6 +2,7 @@
 
 use eio_core::Instant;
 
+use crate::kernel::KernelClock;
 use crate::link::Link;
 use crate::random::Random;
 use crate::side::Side;
@@ -63,14 +64,15 @@ impl<T> Pipe<T> {
     /// Sends something of so many bytes. Returns false if it is lost at first, or waits behind something that was.
     pub fn send(&mut self, now: Instant, bytes: u32, what: T) -> bool {
         let Self { link, stream, random, traffic, .. } = self;
-        let mut wire = Wire { link, towards: Side::Client, random, counts: traffic };
+        let mut wire =
+            Wire { link, towards: Side::Client, clock: KernelClock::AWAKE, random, counts: traffic };
         stream.send(now.as_micros(), bytes, what, &mut wire) == Carried::Arrives
     }
 
     /// Returns when anything happens next, if nothing else is sent: something arrives, or is sent again.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let wake: Micros = self.stream.next_arrival().min(self.stream.next_timer());
+        let wake: Micros = self.stream.next_arrival().min(self.stream.next_timer(0, KernelClock::AWAKE));
         (wake != NEVER).then(|| Instant::from_micros(wake))
     }
 
@@ -79,12 +81,13 @@ impl<T> Pipe<T> {
         let now = now.as_micros();
         let Self { link, stream, random, traffic, .. } = self;
         // A round on a link without delay brings an acknowledgement at once, which frees what waits.
-        while stream.next_arrival().min(stream.next_timer()) <= now {
-            let mut wire = Wire { link, towards: Side::Client, random, counts: traffic };
+        while stream.next_arrival().min(stream.next_timer(now, KernelClock::AWAKE)) <= now {
+            let mut wire =
+                Wire { link, towards: Side::Client, clock: KernelClock::AWAKE, random, counts: traffic };
             if !stream.expire(now, &mut wire) {
                 stream.clear();
             }
-            stream.arrive(now, link, Side::Server, random);
+            stream.arrive(now, link, Side::Server, KernelClock::AWAKE, random);
         }
     }
 

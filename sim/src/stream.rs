@@ -2,35 +2,21 @@
 //!
 //! Both of its ends are here. The receiver's acknowledgement is not an event of its own: when a segment arrives, it is
 //! known when the sender will hear of it. The sender looks at that time when it next does anything.
+//!
+//! What is under way arrives at a true time. The sender's timers go by the clock of its kernel, which stands still in sleep.
 
+mod wire;
+
+pub use wire::Carried;
+pub(crate) use wire::Wire;
+
+use crate::kernel::KernelClock;
 use crate::link::{Lane, Link};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::side::Side;
 use crate::tcp::RoundTrips;
 use crate::time::{Micros, NEVER};
-use crate::traffic::Direction;
-
-/// What a stream needs of the world when it sends.
-pub(crate) struct Wire<'a> {
-    pub(crate) link: &'a Link,
-    /// Where the stream leads.
-    pub(crate) towards: Side,
-    pub(crate) random: &'a mut Random,
-    pub(crate) counts: &'a mut Direction,
-}
-
-/// What became of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a segment is lost, or waits, or is on its way")]
-pub enum Carried {
-    /// It is on its way.
-    Arrives,
-    /// It is lost on the way. TCP sends it again.
-    Lost,
-    /// TCP holds it back until an earlier segment is acknowledged.
-    Waits,
-}
 
 /// One direction of a connection.
 #[derive(Clone, Debug)]
@@ -44,12 +30,12 @@ pub(crate) struct Stream<T> {
     /// How many have arrived without a gap, and how many of those are read.
     received: usize,
     read: usize,
-    /// When the sender repeats something; [`NEVER`] while it waits for nothing.
+    /// When the sender repeats something, by its clock; [`NEVER`] while it waits for nothing.
     timer: Micros,
-    /// When the sender hears that something overtook a lost segment, and when that was sent.
-    overtaken: Micros,
+    /// Whether something overtook a lost segment, and when that was sent, by the sender's clock.
+    overtaken: Overtaken,
     overtaken_by: Micros,
-    /// When the sender first repeated what is still unacknowledged.
+    /// When the sender first repeated what is still unacknowledged, by its clock.
     repeating_since: Micros,
     backoff: u8,
     phase: Phase,
@@ -65,6 +51,7 @@ struct Segment<T> {
     arrived: bool,
     /// When it was handed to the sender.
     since: Micros,
+    /// When its last copy was sent, by the sender's clock.
     sent_at: Micros,
     /// When the copy under way arrives.
     arrives: Micros,
@@ -82,6 +69,15 @@ enum Phase {
     Recovering,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Overtaken {
+    No,
+    /// The sender hears of it at this time.
+    Reported(Micros),
+    /// The sender repeats the lost segment when its clock shows this.
+    Known(Micros),
+}
+
 impl<T> Stream<T> {
     /// A stream whose sender knows no round trip yet.
     pub(crate) const fn new() -> Self {
@@ -93,7 +89,7 @@ impl<T> Stream<T> {
             received: 0,
             read: 0,
             timer: NEVER,
-            overtaken: NEVER,
+            overtaken: Overtaken::No,
             overtaken_by: 0,
             repeating_since: NEVER,
             backoff: 0,
@@ -132,7 +128,7 @@ impl<T> Stream<T> {
             Carried::Lost
         };
         if self.timer == NEVER {
-            self.arm(now, wire.link);
+            self.arm(now, wire);
         }
         carried
     }
@@ -176,43 +172,57 @@ impl<T> Stream<T> {
         self.outstanding().map(|segment| segment.arrives).min().unwrap_or(NEVER)
     }
 
-    /// When the sender does something by itself.
-    pub(crate) fn next_timer(&self) -> Micros {
+    /// When the sender does something by itself, at `now` or later. If it falls asleep before, it has to be asked again then.
+    pub(crate) fn next_timer(&self, now: Micros, clock: KernelClock<'_>) -> Micros {
         let heard = |index: usize| self.queue.get(index).map_or(NEVER, |segment| segment.acknowledged);
         let Some(last) = self.queue.len().checked_sub(1).filter(|_| !self.is_done()) else {
             return NEVER;
         };
         let first = heard(self.acknowledged);
+        let timer = clock.shows_at(now, self.timer);
+        let overtaken = match self.overtaken {
+            Overtaken::No => NEVER,
+            Overtaken::Reported(at) => at,
+            Overtaken::Known(due) => clock.shows_at(now, due),
+        };
         // Where nothing is lost, acknowledgements stop the timer each time before it fires, and nobody has to look.
-        let in_time = self.timer.min(first.saturating_add(2 * self.trips.mean()));
-        if self.phase == Phase::Calm && self.backoff == 0 && heard(last) <= in_time {
-            return self.overtaken;
-        }
-        self.timer.min(first).min(self.overtaken)
+        let in_time = timer.min(first.saturating_add(2 * self.trips.mean()));
+        let is_calm = self.phase == Phase::Calm && self.backoff == 0 && heard(last) <= in_time;
+        let next = if is_calm { overtaken } else { timer.min(first).min(overtaken) };
+        next.max(clock.wakes(now))
     }
 
-    /// The sender's machine sleeps: its timers stand still, and acknowledgements are lost.
-    pub(crate) fn sleep(&mut self, from: Micros, until: Micros) {
-        self.hear(from);
-        self.timer = self.timer.saturating_add(until - from);
-        self.overtaken = self.overtaken.saturating_add(until - from);
-        for index in self.acknowledged..self.queue.len() {
-            if let Some(segment) = self.queue.get_mut(index)
-                && segment.acknowledged < until
-            {
-                segment.acknowledged = NEVER;
+    /// The sender's machine falls asleep until then: acknowledgements that arrive meanwhile are lost. What has arrived before
+    /// is [settled](Self::settle).
+    pub(crate) fn sleep(&mut self, until: Micros) {
+        // Each acknowledgement is one of everything before, too.
+        let mut heard = NEVER;
+        for index in (self.acknowledged..self.received).rev() {
+            if let Some(segment) = self.queue.get_mut(index) {
+                heard = heard.min(if segment.acknowledged < until { NEVER } else { segment.acknowledged });
+                segment.acknowledged = heard;
             }
         }
+        if matches!(self.overtaken, Overtaken::Reported(at) if at < until) {
+            self.overtaken = Overtaken::No;
+        }
     }
 
-    /// Lets arrive what arrives by `now`; `back` leads to the sender. Returns whether anything did.
-    pub(crate) fn arrive(&mut self, now: Micros, back: &Link, to_sender: Side, random: &mut Random) -> bool {
+    /// Lets arrive what arrives by `now`; `back` leads to the sender, whose clock is `clock`. Returns whether anything did.
+    pub(crate) fn arrive(
+        &mut self,
+        now: Micros,
+        back: &Link,
+        to_sender: Side,
+        clock: KernelClock<'_>,
+        random: &mut Random,
+    ) -> bool {
         let Some(latest) = self.mark_arrived(now, true) else { return false };
         while self.queue.get(self.received).is_some_and(|segment| segment.arrived) {
             self.received += 1;
         }
         let heard = back.carry_empty(to_sender, now, random);
-        if heard == NEVER {
+        if heard == NEVER || clock.is_asleep(heard) {
             return true;
         }
         for index in (0..self.received).rev() {
@@ -222,8 +232,11 @@ impl<T> Stream<T> {
             }
         }
         if latest >= self.received {
-            // A quarter of a round trip is left for segments that only changed their order (RFC 8985).
-            self.overtaken = self.overtaken.min(heard + self.trips.mean() / 4);
+            self.overtaken = match self.overtaken {
+                Overtaken::No => Overtaken::Reported(heard),
+                Overtaken::Reported(before) => Overtaken::Reported(before.min(heard)),
+                known @ Overtaken::Known(_) => known,
+            };
             self.overtaken_by = self.queue.get(latest).map_or(0, |segment| segment.sent_at);
         }
         true
@@ -259,11 +272,12 @@ impl<T> Stream<T> {
     /// The sender's timers: repeats what is due. Returns false if the sender gives up.
     pub(crate) fn expire(&mut self, now: Micros, wire: &mut Wire<'_>) -> bool {
         self.settle(now, wire);
-        if self.overtaken <= now {
-            self.overtaken = NEVER;
+        let reading = wire.clock.reading(now);
+        if matches!(self.overtaken, Overtaken::Known(due) if due <= reading) {
+            self.overtaken = Overtaken::No;
             self.repeat_overtaken(now, wire);
         }
-        if self.timer > now {
+        if self.timer > reading {
             return true;
         }
         if self.is_done() {
@@ -275,20 +289,26 @@ impl<T> Stream<T> {
             self.transmit(self.queue.len() - 1, now, wire);
         } else {
             self.phase = Phase::Recovering;
-            self.repeating_since = self.repeating_since.min(now);
-            if now - self.repeating_since >= wire.link.senders().gives_up() {
+            self.repeating_since = self.repeating_since.min(reading);
+            if reading - self.repeating_since >= wire.link.senders().gives_up() {
                 return false;
             }
             self.transmit(self.acknowledged, now, wire);
             self.backoff = self.backoff.saturating_add(1);
         }
-        self.arm(now, wire.link);
+        self.arm(now, wire);
         true
     }
 
     /// Lets the sender know what it has heard by `now`.
-    fn settle(&mut self, now: Micros, wire: &mut Wire<'_>) {
-        let Some(heard) = self.hear(now) else { return };
+    pub(crate) fn settle(&mut self, now: Micros, wire: &mut Wire<'_>) {
+        if let Overtaken::Reported(at) = self.overtaken
+            && at <= now
+        {
+            // A quarter of a round trip is left for segments that only changed their order (RFC 8985).
+            self.overtaken = Overtaken::Known(wire.clock.reading(at) + self.trips.mean() / 4);
+        }
+        let Some(heard) = self.hear(now, wire.clock) else { return };
         self.backoff = 0;
         self.repeating_since = NEVER;
         self.timer = NEVER;
@@ -302,14 +322,14 @@ impl<T> Stream<T> {
         }
         self.trim();
         if self.is_done() {
-            self.overtaken = NEVER;
+            self.overtaken = Overtaken::No;
         } else {
-            self.arm(heard, wire.link);
+            self.arm(heard, wire);
         }
     }
 
     /// Takes the acknowledgements that arrive by `now`. Returns when the last one did.
-    fn hear(&mut self, now: Micros) -> Option<Micros> {
+    fn hear(&mut self, now: Micros, clock: KernelClock<'_>) -> Option<Micros> {
         let mut heard = None;
         while let Some(segment) = self.queue.get(self.acknowledged)
             && segment.acknowledged <= now
@@ -317,7 +337,7 @@ impl<T> Stream<T> {
             heard = Some(segment.acknowledged);
             // Of a repeated segment, nobody knows which copy was answered.
             if segment.times == 1 {
-                self.trips.add(segment.acknowledged.saturating_sub(segment.sent_at));
+                self.trips.add(clock.reading(segment.acknowledged).saturating_sub(segment.sent_at));
             }
             self.acknowledged += 1;
         }
@@ -332,7 +352,7 @@ impl<T> Stream<T> {
                 self.transmit(index, now, wire);
             }
         }
-        self.arm(now, wire.link);
+        self.arm(now, wire);
     }
 
     fn transmit(&mut self, index: usize, now: Micros, wire: &mut Wire<'_>) -> bool {
@@ -344,13 +364,13 @@ impl<T> Stream<T> {
         wire.counts.lost += u64::from(arrives == NEVER);
         self.irregular |= segment.times > 0 || arrives == NEVER;
         segment.times = segment.times.saturating_add(1);
-        segment.sent_at = now.max(self.lane.busy_until());
+        segment.sent_at = wire.clock.reading(now.max(self.lane.busy_until()));
         segment.arrives = segment.arrives.min(arrives);
         arrives != NEVER
     }
 
-    fn arm(&mut self, from: Micros, link: &Link) {
-        let tcp = link.senders();
+    fn arm(&mut self, from: Micros, wire: &Wire<'_>) {
+        let tcp = wire.link.senders();
         let time = match self.phase {
             Phase::Calm => {
                 self.trips.probe(tcp, self.queue.len() - self.acknowledged).min(self.trips.timeout(tcp))
@@ -358,7 +378,8 @@ impl<T> Stream<T> {
             Phase::Probing | Phase::Recovering => self.trips.timeout(tcp),
         };
         // What still waits for the link to be free is not late.
-        self.timer = tcp.fires(from.max(self.lane.busy_until()), time, self.backoff);
+        let from = wire.clock.reading(from.max(self.lane.busy_until()));
+        self.timer = tcp.fires(from, time, self.backoff);
     }
 
     fn outstanding(&self) -> impl Iterator<Item = &Segment<T>> {

@@ -11,13 +11,14 @@ use eio_core::Instant;
 use crate::connection::Connection;
 use crate::event::{Event, Happening};
 use crate::ids::SessionId;
+use crate::kernel::KernelClock;
 use crate::message::Parcel;
 use crate::oracle::{Breach, Margins};
 use crate::peer::{Lost, Peer, Socket};
 use crate::scenery::Scenery;
 use crate::session::Session;
 use crate::side::Side;
-use crate::stream::{Carried, Wire};
+use crate::stream::Carried;
 use crate::time::{Micros, NEVER, micros};
 use crate::timetable::{Line, Note, Record, Word};
 use crate::traffic::{Totals, Traffic};
@@ -92,27 +93,20 @@ impl Turn<'_> {
     fn run_kernel(&mut self, side: Side) {
         let now = self.ledger.now;
         let host = self.connection.host(self.scenery, side);
-        let [incoming, outgoing] =
-            [side, side.other()].map(|towards| &self.connection.streams[towards.index()]);
-        let next = incoming.next_arrival().min(outgoing.next_timer()).min(self.peer(side).reset_arrives);
+        let arrival = self.connection.streams[side.index()].next_arrival().min(self.peer(side).reset_arrives);
+        let next = arrival.min(self.connection.next_timer(side, self.scenery, now));
         if next.min(host.death()) > now {
             return;
         }
         if host.death() <= now && self.peer(side).socket != Socket::Dead {
             self.die(side);
         }
-        let asleep = self.peer(side).asleep(host, now);
-        if let Some((from, until)) = asleep {
-            let outgoing = &mut self.connection.streams[side.other().index()];
-            if outgoing.next_timer() <= now {
-                outgoing.sleep(from, until);
-            }
-        }
+        let is_asleep = self.peer(side).asleep(host, now).is_some();
         let is_reset = self.peer(side).reset_arrives <= now;
         if is_reset {
             self.peer_mut(side).reset_arrives = NEVER;
         }
-        if self.peer(side).socket == Socket::Dead || asleep.is_some() {
+        if self.peer(side).socket == Socket::Dead || is_asleep {
             self.connection.streams[side.index()].lose(now);
             return;
         }
@@ -138,9 +132,11 @@ impl Turn<'_> {
             self.connection.disturb(now);
         }
         let link = self.scenery.link(self.connection.link);
+        let sender = side.other();
         let connection = &mut *self.connection;
+        let clock = KernelClock::of(connection.host(self.scenery, sender), &connection.peers[sender.index()]);
         let incoming = &mut connection.streams[side.index()];
-        incoming.arrive(now, link, side.other(), &mut connection.random);
+        incoming.arrive(now, link, sender, clock, &mut connection.random);
         // A kernel answers the opening of a connection by itself, also if its program stalls.
         if matches!(incoming.unread(), Some(Parcel::Syn)) {
             incoming.read();
@@ -151,18 +147,11 @@ impl Turn<'_> {
 
     fn run_timers(&mut self, side: Side) {
         let now = self.ledger.now;
-        let outgoing = &mut self.connection.streams[side.other().index()];
-        if outgoing.next_timer() > now {
+        if self.connection.next_timer(side, self.scenery, now) > now {
             return;
         }
-        let counts = self.connection.traffic.towards(side.other());
-        let before = *counts;
-        let mut wire = Wire {
-            link: self.scenery.link(self.connection.link),
-            towards: side.other(),
-            random: &mut self.connection.random,
-            counts,
-        };
+        let (outgoing, mut wire) = self.connection.sending(side, self.scenery);
+        let before = *wire.counts;
         let goes_on = outgoing.expire(now, &mut wire);
         let (repeated, lost) = (wire.counts.repeated - before.repeated, wire.counts.lost - before.lost);
         if repeated > 0 {
@@ -201,18 +190,29 @@ impl Turn<'_> {
         }
     }
 
+    /// The machine of this side falls asleep for so long.
+    pub(crate) fn sleep(&mut self, side: Side, time: Micros) {
+        self.note(side, Note::Sleeps(time));
+        let now = self.ledger.now;
+        let (outgoing, mut wire) = self.connection.sending(side, self.scenery);
+        outgoing.settle(now, &mut wire);
+        let host = self.connection.host(self.scenery, side);
+        let peer = self.peer_mut(side);
+        peer.sleep(host, now, now + time);
+        if !host.stops_in_sleep() {
+            peer.watch.keep(time);
+        }
+        let until = peer.asleep_until;
+        self.connection.streams[side.other().index()].sleep(until);
+        self.connection.disturb(until);
+    }
+
     /// Hands something to the kernel of this side.
     pub(crate) fn transmit(&mut self, side: Side, parcel: Parcel) -> Carried {
         let word = Word::from(&parcel);
         let scenery = self.scenery;
         let bytes = parcel.bytes(side.other(), scenery.plan(self.connection.plan).handshake.len());
-        let mut wire = Wire {
-            link: scenery.link(self.connection.link),
-            towards: side.other(),
-            random: &mut self.connection.random,
-            counts: self.connection.traffic.towards(side.other()),
-        };
-        let outgoing = &mut self.connection.streams[side.other().index()];
+        let (outgoing, mut wire) = self.connection.sending(side, scenery);
         let carried = outgoing.send(self.ledger.now, bytes, parcel, &mut wire);
         self.note(side, Note::Sends(word, carried));
         carried

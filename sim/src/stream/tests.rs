@@ -3,12 +3,19 @@
 use core::time::Duration;
 
 use super::*;
+use crate::host::Host;
+use crate::ids::HostId;
+use crate::peer::Peer;
 use crate::spells::Spells;
 use crate::tcp::Tcp;
+use crate::traffic::Direction;
 
 /// A stream over a link, and its world.
 struct Line {
     link: Link,
+    /// The sender.
+    host: Host,
+    peer: Peer,
     stream: Stream<u64>,
     random: Random,
     counts: Direction,
@@ -20,7 +27,28 @@ struct Line {
 impl Line {
     fn new(link: Link) -> Self {
         let stream = Stream::established(2 * link.one_way());
-        Self { link, stream, random: Random::new(1), counts: Direction::default(), now: 0, read: Vec::new() }
+        Self {
+            link,
+            host: Host::new(),
+            peer: Peer::new(HostId::PERFECT),
+            stream,
+            random: Random::new(1),
+            counts: Direction::default(),
+            now: 0,
+            read: Vec::new(),
+        }
+    }
+
+    /// The sender's clock.
+    fn clock(&self) -> KernelClock<'_> {
+        KernelClock::of(&self.host, &self.peer)
+    }
+
+    /// The stream, and what its sender needs.
+    fn sending(&mut self) -> (&mut Stream<u64>, Wire<'_>) {
+        let Self { link, host, peer, stream, random, counts, .. } = self;
+        let clock = KernelClock::of(host, peer);
+        (stream, Wire { link, towards: Side::Client, clock, random, counts })
     }
 
     fn cut(from: u64, lasting: u64, round_trip: u64) -> Self {
@@ -29,26 +57,38 @@ impl Line {
     }
 
     fn send(&mut self, what: u64) -> Carried {
-        let Self { link, stream, random, counts, now, .. } = self;
-        stream.send(*now, 10, what, &mut Wire { link, towards: Side::Client, random, counts })
+        let now = self.now;
+        let (stream, mut wire) = self.sending();
+        stream.send(now, 10, what, &mut wire)
+    }
+
+    /// What happens to the stream next, and whether its sender goes on.
+    fn step(&mut self, next: Micros) -> bool {
+        assert!(next >= self.now, "it is woken for what is past: {next} at {}", self.now);
+        self.now = next;
+        let (stream, mut wire) = self.sending();
+        let goes_on = wire.clock.is_asleep(next) || stream.expire(next, &mut wire);
+        let Self { link, host, peer, stream, random, .. } = self;
+        stream.arrive(next, link, Side::Server, KernelClock::of(host, peer), random);
+        while let Some(what) = stream.read() {
+            self.read.push((what, next));
+        }
+        goes_on
+    }
+
+    fn next(&self) -> Micros {
+        self.stream.next_arrival().min(self.stream.next_timer(self.now, self.clock()))
     }
 
     /// Lets everything happen up to `millis`.
     fn run_until(&mut self, millis: u64) {
         let until = millis * 1_000;
         loop {
-            let next = self.stream.next_arrival().min(self.stream.next_timer());
+            let next = self.next();
             if next > until {
                 break;
             }
-            assert!(next >= self.now, "it is woken for what is past: {next} at {}", self.now);
-            self.now = next;
-            let Self { link, stream, random, counts, now, .. } = self;
-            assert!(stream.expire(*now, &mut Wire { link, towards: Side::Client, random, counts }));
-            stream.arrive(*now, link, Side::Server, random);
-            while let Some(what) = stream.read() {
-                self.read.push((what, self.now));
-            }
+            assert!(self.step(next), "the sender gave up");
         }
         self.now = until;
     }
@@ -70,7 +110,7 @@ fn on_a_good_link_everything_takes_its_delay_and_nothing_is_repeated() {
         assert_eq!(line.read_at(what), what * 1_000 + 30);
     }
     assert_eq!((line.counts.segments, line.counts.repeated), (100, 0));
-    assert!(line.stream.is_done() || line.stream.next_timer() == NEVER);
+    assert!(line.stream.is_done() || line.next() == NEVER);
 }
 
 /// Measured on Linux 6.18 with a round trip of 0.1 ms: a cut of 30 s, and data sent during it. The test in
@@ -122,7 +162,7 @@ fn a_lost_acknowledgement_repeats_a_segment_that_is_read_once() {
     line.run_until(10_000);
     assert_eq!(line.read, [(7, 30_000)]);
     assert!(line.counts.repeated >= 3, "{:?}", line.counts);
-    assert_eq!(line.stream.next_timer(), NEVER);
+    assert_eq!(line.next(), NEVER);
 }
 
 #[test]
@@ -167,7 +207,7 @@ fn through_any_losses_everything_arrives_once_and_in_order() {
         line.run_until(100_000_000);
         let read: Vec<_> = line.read.iter().map(|(what, _)| *what).collect();
         assert_eq!(read, (0..200).collect::<Vec<_>>(), "seed {seed}");
-        assert_eq!(line.stream.next_timer(), NEVER, "seed {seed}");
+        assert_eq!(line.next(), NEVER, "seed {seed}");
     }
 }
 
@@ -176,11 +216,106 @@ fn a_sender_gives_up_after_a_quarter_of_an_hour() {
     let mut line = Line::cut(0, 10_000_000, 60);
     line.send(0);
     let gave_up = loop {
-        line.now = line.stream.next_timer();
-        let Line { link, stream, random, counts, now, .. } = &mut line;
-        if !stream.expire(*now, &mut Wire { link, towards: Side::Client, random, counts }) {
+        let next = line.next();
+        if !line.step(next) {
             break line.now / 1_000_000;
         }
     };
     assert!((924..1_100).contains(&gave_up), "{gave_up} s");
+}
+
+/// When, by its clock, the sender repeats what it sent at 5 s on a link that is cut, until it gives up.
+fn repeats(host: Host) -> Vec<Micros> {
+    let mut line = Line::cut(0, 100_000_000, 60);
+    line.host = host;
+    line.run_until(5_000);
+    line.send(0);
+    let mut repeats = Vec::new();
+    loop {
+        let (next, repeated) = (line.next(), line.counts.repeated);
+        let goes_on = line.step(next);
+        if line.counts.repeated > repeated || !goes_on {
+            repeats.push(line.clock().reading(line.now));
+        }
+        if !goes_on {
+            return repeats;
+        }
+    }
+}
+
+#[test]
+fn the_timers_of_a_sender_stand_still_in_every_sleep() {
+    let awake = repeats(Host::new());
+    assert!(awake.len() > 10, "{awake:?}");
+    // Of each length, and from far below the timeouts to far above them.
+    for (period, lasting) in [(60_000, 50_000), (60_000, 1), (1_000, 900), (300, 299), (7_200_000, 3_600_000)]
+    {
+        let sleeps = Spells::every(Duration::from_millis(period), Duration::from_millis(lasting));
+        let sleeps = sleeps.starting_at(Duration::from_millis(5_010));
+        assert_eq!(repeats(Host::new().sleeps(sleeps)), awake, "{lasting} ms of {period} ms");
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_arrives_in_a_sleep_is_lost() {
+    // The acknowledgement arrives after 60 ms.
+    for (asleep_from, repeated) in [(20, 1), (59, 1), (60, 1), (61, 0)] {
+        let mut line = Line::cut(u64::MAX / 2_000, 1, 60);
+        line.host =
+            Host::new().sleeps(Spells::once(Duration::from_millis(asleep_from), Duration::from_secs(8)));
+        line.send(0);
+        line.run_until(20_000);
+        assert_eq!(line.read, [(0, 30_000)]);
+        assert_eq!(line.counts.repeated, repeated, "asleep from {asleep_from} ms on");
+    }
+}
+
+#[test]
+fn a_sender_that_is_put_to_sleep_loses_what_would_have_told_it_of_a_loss() {
+    // Where it is lost, the timer of 320 ms fires after the sleep, and its probe overtakes the lost segment again.
+    for (asleep_at, lasting, repeated_at) in
+        [(70, 0, 185), (70, 20, 185), (70, 100, 595), (120, 1_000, 1_185)]
+    {
+        let mut line = Line::cut(0, 1, 100);
+        assert_eq!(line.send(0), Carried::Lost);
+        line.run_until(10);
+        // Overtakes the first one. The sender hears of that at 110 ms, and repeats 25 ms later.
+        assert_eq!(line.send(1), Carried::Arrives);
+        line.run_until(asleep_at);
+        let (from, until) = (asleep_at * 1_000, (asleep_at + lasting) * 1_000);
+        let (stream, mut wire) = line.sending();
+        stream.settle(from, &mut wire);
+        line.peer.sleep(&line.host, from, until);
+        line.stream.sleep(until);
+        line.run_until(5_000);
+        assert_eq!(line.read_at(0), repeated_at, "asleep at {asleep_at} ms for {lasting} ms");
+    }
+}
+
+#[test]
+fn an_acknowledgement_after_a_sleep_is_one_of_everything_before() {
+    let mut line = Line::cut(u64::MAX / 2_000, 1, 100);
+    line.send(0);
+    line.run_until(20);
+    line.send(1);
+    line.run_until(80);
+    // The one of 100 ms is lost, the one of 120 ms is not.
+    line.peer.sleep(&line.host, 80_000, 110_000);
+    line.stream.sleep(110_000);
+    line.run_until(5_000);
+    assert_eq!((line.read.len(), line.counts.repeated), (2, 0));
+}
+
+#[test]
+fn a_round_trip_is_measured_without_the_sleep_in_it() {
+    let mut line = Line::cut(u64::MAX / 2_000, 1, 100);
+    let second = Duration::from_secs(1);
+    line.host = Host::new().sleeps(Spells::once(Duration::from_millis(50), 100 * second));
+    line.send(0);
+    line.run_until(100_060);
+    // Its acknowledgement is the first one of the other, too.
+    line.send(1);
+    line.run_until(110_000);
+    assert_eq!(line.counts.repeated, 0);
+    assert!((100_000..110_000).contains(&line.stream.trips.mean()), "{:?}", line.stream.trips);
 }

@@ -138,17 +138,7 @@ impl World {
     /// Panics if the session was removed.
     #[track_caller]
     pub fn sleep(&mut self, session: SessionId, side: Side, time: Duration) {
-        self.with(session, |turn| {
-            turn.note(side, Note::Sleeps(micros(time)));
-            let now = turn.ledger.now;
-            let host = turn.connection.host(turn.scenery, side);
-            let peer = turn.peer_mut(side);
-            peer.sleep(host, now, now + micros(time));
-            if !host.stops_in_sleep() {
-                peer.watch.keep(micros(time));
-            }
-            turn.connection.disturb(now + micros(time));
-        });
+        self.with(session, |turn| turn.sleep(side, micros(time)));
     }
 
     /// Lets this side die without a word: its power is cut, its cable pulled, its kernel hangs. Nothing answers any more.
