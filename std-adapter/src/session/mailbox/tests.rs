@@ -82,3 +82,59 @@ fn lent_messages_count_as_unread_until_the_application_asks_for_more() {
     let taken = mail.receive(&mut ahead, &LIMITS);
     assert!(matches!(taken, Some(Taken::MessageAndRoom(message)) if message.len() == 75));
 }
+
+#[test]
+fn the_room_is_what_may_be_delivered_before_the_inbox_is_full() {
+    let mut mail = Mailbox::default();
+    deliver(&mut mail, &[1; 5]);
+    let mut room = mail.room(&LIMITS);
+    let message = |len| Message::binary(vec![0; len]);
+    assert_eq!([1, 1, 1].map(|len| room.take(&message(len))), [true, true, false], "eight messages");
+    let mut room = mail.room(&LIMITS);
+    assert_eq!([94, 1].map(|len| room.take(&message(len))), [true, false], "100 bytes");
+}
+
+#[test]
+fn reading_resumes_when_half_of_the_inbox_is_empty() {
+    let mut mail = Mailbox::default();
+    deliver(&mut mail, &[1; 8]);
+    let full: Vec<_> = core::iter::repeat_with(|| (receive(&mut mail), mail.is_full()).1).take(4).collect();
+    assert_eq!(full, [true, true, true, false], "four messages are left");
+    let mut mail = Mailbox::default();
+    deliver(&mut mail, &[49, 1, 50]);
+    let full: Vec<_> = core::iter::repeat_with(|| (receive(&mut mail), mail.is_full()).1).take(2).collect();
+    assert_eq!(full, [true, false], "50 bytes are left");
+}
+
+#[test]
+fn what_arrives_after_the_application_has_gone_is_not_kept() {
+    let mut mail = Mailbox::default();
+    drop(mail.abandon());
+    let mut messages = Queue::default();
+    messages.push_back(Message::binary(vec![0; 200]));
+    assert!(!mail.deliver(&mut messages, &LIMITS));
+    assert_eq!((messages.len(), receive(&mut mail)), (1, None));
+}
+
+#[test]
+fn a_pass_counts_for_all_who_requested_it_and_for_those_before() {
+    let mut mail = Mailbox::default();
+    let first = mail.request_pass();
+    for _ in 0..3 {
+        mail.request_pass();
+        mail.begin_pass(false);
+        mail.finish_pass();
+        assert!(mail.has_made(first));
+    }
+    assert!(!mail.has_made(first.wrapping_sub(1).wrapping_sub(u16::MAX / 2)), "that is in the future");
+}
+
+#[test]
+fn somebody_is_to_be_woken_whoever_else_is() {
+    assert!(!Mailbox::default().has_woken());
+    for flags in 1..8 {
+        let [task, reader, waiters] = [1, 2, 4].map(|bit| flags & bit != 0);
+        let mail = Mailbox { wake: Wake { task, reader, waiters }, ..Mailbox::default() };
+        assert!(mail.has_woken(), "{:?}", mail.wake);
+    }
+}
