@@ -196,7 +196,6 @@ impl RawArgs {
     }
 
     /// Copies what is a part of a message, so that the message can go. [`byte_len`](Self::byte_len) then says what is kept.
-    #[cfg(feature = "server")]
     pub(crate) fn into_own_memory(self) -> Self {
         match self.0 {
             Form::Json { list, attachments } => {

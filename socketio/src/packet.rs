@@ -4,6 +4,9 @@ use bytestring::ByteString;
 
 use crate::args::RawArgs;
 
+/// How many bytes of a message may stay in memory with a packet that counts fewer: the number, the brackets, the namespace.
+const MOST_UNCOUNTED: usize = 256;
+
 /// One packet: what a socket of a namespace sends, or what it receives.
 ///
 /// A [`Parser`](crate::Parser) turns packets into messages of the connection and back.
@@ -85,6 +88,45 @@ impl Packet {
     pub fn query(&self) -> Option<&str> {
         self.namespace.split_once('?').map(|(_, query)| query)
     }
+
+    /// Returns a packet that was read from a message of this many bytes, of which it may be a part. A message that is much
+    /// longer than what the packet counts, because of white space or of members that mean nothing, does not stay in memory.
+    pub(crate) fn of_message(self, message_len: usize) -> Self {
+        let counted = self.body.byte_len();
+        if message_len.saturating_sub(counted) <= MOST_UNCOUNTED {
+            return self;
+        }
+        Self { namespace: own(&self.namespace), body: self.body.into_own_memory() }
+    }
+}
+
+impl Body {
+    /// Returns the size of what an application gets of it.
+    fn byte_len(&self) -> usize {
+        match self {
+            Self::Event { name, args, .. } => name.len() + args.byte_len(),
+            Self::Connect(args) | Self::ConnectError(args) | Self::Ack { args, .. } => args.byte_len(),
+            Self::Disconnect => 0,
+        }
+    }
+
+    /// Copies what is a part of a message.
+    fn into_own_memory(self) -> Self {
+        match self {
+            Self::Connect(args) => Self::Connect(args.into_own_memory()),
+            Self::Disconnect => Self::Disconnect,
+            Self::Event { name, args, id } => {
+                Self::Event { name: own(&name), args: args.into_own_memory(), id }
+            }
+            Self::Ack { id, args } => Self::Ack { id, args: args.into_own_memory() },
+            Self::ConnectError(args) => Self::ConnectError(args.into_own_memory()),
+        }
+    }
+}
+
+/// Copies a text that may be a part of a message.
+fn own(text: &ByteString) -> ByteString {
+    ByteString::from(&**text)
 }
 
 #[cfg(test)]

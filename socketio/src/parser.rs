@@ -64,6 +64,9 @@ pub trait Parser: Send + Sync + 'static {
 pub trait Decoder: Send {
     /// Takes the next message. Returns `None` if it takes further messages to complete the packet.
     ///
+    /// The packet may be a part of the message, which then stays in memory as long as the packet. The limits of what waits for
+    /// an application count the name of an event and its arguments, and not the rest of such a message.
+    ///
     /// # Errors
     /// Returns a [`ParseError`] if the message does not make a packet. The connection ends then.
     fn decode(&mut self, message: Message) -> Result<Option<Packet>, ParseError>;

@@ -126,7 +126,6 @@ impl Value {
     }
 
     /// Copies what is a part of a message, so that the message can go.
-    #[cfg(feature = "server")]
     pub(crate) fn into_own_memory(self) -> Self {
         match self {
             Self::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(&bytes)),

@@ -22,7 +22,10 @@ fn received(text: &str) -> Message {
 #[test]
 fn an_event_that_arrives_allocates_nothing_until_its_handler_wants_text() {
     let mut decoder = DefaultParser.decoder();
-    for (text, expected) in [(r#"2["reading",21.5]"#, 1), (r#"2/chat,7["reading",21.5,[1,2],{}]"#, 3)] {
+    let long = format!(r#"2["reading",21.5,"{}"]"#, "x".repeat(100_000));
+    for (text, expected) in
+        [(r#"2["reading",21.5]"#, 1), (r#"2/chat,7["reading",21.5,[1,2],{}]"#, 3), (&long, 2)]
+    {
         let message = received(text);
         let found = allocated(|| {
             let packet = decoder.decode(message.clone()).expect("a packet").expect("whole");
@@ -58,6 +61,57 @@ fn binary_data_is_never_copied() {
         assert_eq!(args.first::<Binary>().expect("binary").len(), 1_000_000);
     });
     assert!(found.bytes_total < 2_000, "{found:?}");
+}
+
+/// Returns how many bytes stay in memory with what an application gets of these messages, and how many of them count.
+fn kept_and_counted(parser: &impl Parser, messages: impl FnOnce() -> Vec<Message>) -> (u64, u64) {
+    let mut body = None;
+    let found = allocation_counter::measure(|| {
+        let mut decoder = parser.decoder();
+        for message in messages() {
+            body = decoder.decode(message).expect("a packet").map(|packet| packet.body);
+        }
+    });
+    let counted = match body.expect("it is whole") {
+        Body::Event { name, args, .. } => name.len() + args.byte_len(),
+        Body::Connect(args) | Body::ConnectError(args) | Body::Ack { args, .. } => args.byte_len(),
+        other => panic!("{other:?}"),
+    };
+    (u64::try_from(found.bytes_current).expect("it is kept"), counted as u64)
+}
+
+/// What waits for an application is limited by what its packets count.
+#[test]
+fn a_packet_does_not_keep_a_message_that_is_much_longer_than_what_it_counts() {
+    let (spaces, letters) = (" ".repeat(100_000), "n".repeat(100_000));
+    for text in [
+        format!(r#"2["x",1{spaces}]"#),
+        format!(r#"2[{spaces}"x",1]"#),
+        format!(r#"2["x"{spaces}]"#),
+        format!(r#"2/{letters},["x",1]"#),
+        format!(r#"2["{}",1]"#, r"\u0041".repeat(20_000)),
+        format!("37[1{spaces}]"),
+        format!(r#"0{{"a":1}}{spaces}"#),
+        format!(r#"4{{"message":"no"}}{spaces}"#),
+    ] {
+        let (kept, counted) = kept_and_counted(&DefaultParser, || vec![Message::text(text.clone())]);
+        assert!(kept < counted + 1000, "{}: {kept} bytes, {counted} counted", &text[..10]);
+    }
+    let header = format!(r#"51-["x",{{"_placeholder":true,"num":0}}{spaces}]"#);
+    let messages = || vec![Message::text(header.as_str()), Message::binary(vec![7; 50_000])];
+    let (kept, counted) = kept_and_counted(&DefaultParser, messages);
+    assert!(kept < counted + 1000, "{kept} bytes, {counted} counted");
+}
+
+#[cfg(feature = "msgpack")]
+#[test]
+fn binary_data_in_a_message_does_not_keep_members_that_mean_nothing() {
+    let head = b"\x84\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1x\xc4\x01\x07\xa3pad\xc6";
+    let pad = vec![0; 100_000];
+    let message = [&head[..], &100_000_u32.to_be_bytes(), &pad].concat();
+    let messages = || vec![Message::binary(message.clone())];
+    let (kept, counted) = kept_and_counted(&eio_socketio::MsgPackParser, messages);
+    assert!(kept < counted + 1000, "{kept} bytes, {counted} counted");
 }
 
 /// `MessagePack` writes in one byte what is a value of 40 here, and an empty object needs an allocation besides.

@@ -74,7 +74,8 @@ impl Shared {
         match phase {
             _ if was_leaving => self.start(state, name),
             Some(Phase::Connected) if self.settings.is_old => {
-                self.tell(state, name, Some(Item::Error { refused, bytes: args.byte_len() }));
+                let bytes = refused.byte_len();
+                self.tell(state, name, Some(Item::Error { refused, bytes }));
             }
             Some(Phase::Connected | Phase::Connecting { .. }) => {
                 self.refuse(state, name, JoinError::Refused(refused));

@@ -36,6 +36,11 @@ impl Refused {
         }
     }
 
+    /// Returns about the memory that it takes.
+    pub(super) fn byte_len(&self) -> usize {
+        self.message.len() + self.data.as_ref().map_or(0, Value::byte_len)
+    }
+
     /// Reads the data as a Rust type. Without data, it reads null.
     ///
     /// # Errors
@@ -73,6 +78,13 @@ mod tests {
         assert_eq!(refused.data_as::<std::collections::HashMap<String, u8>>().unwrap()["code"], 7);
         let refused = read(json!({ "message": "no" }));
         assert_eq!((refused.data.as_ref(), refused.data_as::<Option<u8>>()), (None, Ok(None)));
+    }
+
+    #[test]
+    fn values_count_as_the_memory_that_they_take_which_is_more_than_their_text() {
+        let zeros = read(json!(vec![0; 1000]));
+        assert!(zeros.byte_len() >= 1000 * size_of::<Value>(), "{}", zeros.byte_len());
+        assert_eq!(read(json!("denied")).byte_len(), "denied".len());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Decoder for DefaultDecoder {
                     socketio::Packet::ack(0, data).map_err(|error| moved(error, &text, data))?;
                 }
                 let attachments = packet.attachments();
-                let packet = shared(&text, &packet);
+                let packet = shared(&text, &packet).of_message(text.len());
                 if attachments == 0 {
                     return Ok(Some(packet));
                 }

@@ -59,8 +59,10 @@ impl Decoder for MsgPackDecoder {
         let Message::Binary(bytes) = message else {
             return Err(MsgPackError { at: 0, kind: MsgPackErrorKind::Text }.into());
         };
+        let len = bytes.len();
         let value = read::document(bytes)?;
-        Ok(Some(packet(value).map_err(|kind| MsgPackError { at: 0, kind })?))
+        let packet = packet(value).map_err(|kind| MsgPackError { at: 0, kind })?;
+        Ok(Some(packet.of_message(len)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! How many handlers of a connection run at the same time, and what becomes of the events that wait for them.
 
-use eio_socketio::{Ack, Data, EmitError, ServerBuilder, State};
+use eio_socketio::{Ack, Data, EmitError, Namespace, ServerBuilder, State};
 
-use crate::support::{Client, Journal, World, ms, noting};
+use crate::support::{Client, Journal, World, ms, noting, settle};
 
 /// Takes a second.
 async fn work(Data(number): Data<u32>, State(journal): State<Journal>) {
@@ -80,6 +80,20 @@ async fn no_more_bytes_of_events_are_with_handlers_than_may_besides_the_last_eve
     assert_eq!(world.journal.read().await, ["begins 0", "begins 1"]);
     assert_eq!(next_second(&world).await, ["ends 0", "ends 1", "begins 2", "begins 3"]);
     assert_eq!(next_second(&world).await, ["ends 2", "ends 3", "begins 4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_names_of_events_count_as_well() {
+    let namespace = Namespace::new().on_any(core::future::pending::<()>);
+    let world = World::new(|builder| builder.max_running(100, 1000).namespace("/", namespace));
+    let mut client = world.join().await;
+    let name = "n".repeat(600);
+    for _ in 0..2 {
+        client.send(&format!(r#"2["{name}"]"#)).await;
+    }
+    client.send("1").await;
+    settle().await;
+    assert_eq!(world.server.of("/").sockets().len(), 1, "nothing more is read");
 }
 
 #[tokio::test(start_paused = true)]

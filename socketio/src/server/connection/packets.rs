@@ -122,7 +122,7 @@ impl Connection {
             );
             return;
         };
-        let task = Task::Event { name: name.clone(), id, bytes: args.byte_len() };
+        let task = Task::Event { name: name.clone(), id, bytes: name.len() + args.byte_len() };
         let input = Input::Event { name, args, id };
         self.call(socket, handler, &input, task, cx);
     }
