@@ -77,7 +77,8 @@ impl Turn<'_> {
         // A client that does not run connects when it runs again.
         let runs_at = self.runs_at(Side::Client);
         self.connection.begins_at = if runs_at > now { runs_at } else { NEVER };
-        if self.connection.begins_at != NEVER || self.peer(Side::Client).socket != Socket::Open {
+        let is_dead = self.connection.host(self.scenery, Side::Client).death() <= now;
+        if self.connection.begins_at != NEVER || is_dead || self.peer(Side::Client).socket != Socket::Open {
             return;
         }
         self.note(Side::Client, Note::Connects);
@@ -98,7 +99,7 @@ impl Turn<'_> {
         if next.min(host.death()) > now {
             return;
         }
-        if host.death() <= now && self.peer(side).socket != Socket::Dead {
+        if host.death() <= now {
             self.die(side);
         }
         let is_asleep = self.peer(side).asleep(host, now).is_some();
@@ -182,6 +183,9 @@ impl Turn<'_> {
 
     /// This side dies without a word.
     pub(crate) fn die(&mut self, side: Side) {
+        if self.peer(side).socket == Socket::Dead {
+            return;
+        }
         self.note(side, Note::Dies);
         self.peer_mut(side).socket = Socket::Dead;
         self.connection.streams[side.other().index()].clear();
@@ -190,26 +194,59 @@ impl Turn<'_> {
         }
     }
 
+    /// The program of this side does not run for so long.
+    pub(crate) fn stall(&mut self, side: Side, time: Micros) {
+        if self.peer(side).socket == Socket::Dead {
+            return;
+        }
+        self.note(side, Note::Stalls(time));
+        let until = self.ledger.now + time;
+        self.keep(side, until);
+        let peer = self.peer_mut(side);
+        peer.stalled_until = peer.stalled_until.max(until);
+        self.connection.disturb(until);
+    }
+
     /// The machine of this side falls asleep for so long.
     pub(crate) fn sleep(&mut self, side: Side, time: Micros) {
+        if self.peer(side).socket == Socket::Dead {
+            return;
+        }
         self.note(side, Note::Sleeps(time));
         let now = self.ledger.now;
         let (outgoing, mut wire) = self.connection.sending(side, self.scenery);
         outgoing.settle(now, &mut wire);
         let host = self.connection.host(self.scenery, side);
+        if !host.stops_in_sleep() {
+            self.keep(side, now + time);
+        }
         let peer = self.peer_mut(side);
         peer.sleep(host, now, now + time);
-        if !host.stops_in_sleep() {
-            peer.watch.keep(time);
-        }
         let until = peer.asleep_until;
         self.connection.streams[side.other().index()].sleep(until);
         self.connection.disturb(until);
     }
 
+    /// Tells the oracle that the program of this side does not run until then. What it knows of already counts once.
+    fn keep(&mut self, side: Side, until: Micros) {
+        let host = self.connection.host(self.scenery, side);
+        let now = self.ledger.now;
+        let peer = self.peer_mut(side);
+        let from = now.max(peer.stalled_until).max(peer.asleep_until);
+        if until > from {
+            let planned = host.idle(until) - host.idle(from);
+            peer.watch.keep((until - from).saturating_sub(planned));
+        }
+    }
+
     /// Hands something to the kernel of this side.
     pub(crate) fn transmit(&mut self, side: Side, parcel: Parcel) -> Carried {
         let word = Word::from(&parcel);
+        if self.peer(side).socket != Socket::Open {
+            // The kernel has lost the connection, and the program has not heard of it yet.
+            self.note(side, Note::Sends(word, Carried::Lost));
+            return Carried::Lost;
+        }
         let scenery = self.scenery;
         let bytes = parcel.bytes(side.other(), scenery.plan(self.connection.plan).handshake.len());
         let (outgoing, mut wire) = self.connection.sending(side, scenery);
@@ -230,7 +267,12 @@ impl Turn<'_> {
         &mut self.connection.peers[side.index()]
     }
 
-    /// When the program of this side runs next.
+    /// Whether the program of this side, if there is one, runs now.
+    pub(crate) fn runs(&self, side: Side) -> bool {
+        self.peer(side).socket != Socket::Dead && self.runs_at(side) <= self.ledger.now
+    }
+
+    /// When the program of this side runs next, if its machine is not dead.
     pub(crate) fn runs_at(&self, side: Side) -> Micros {
         self.peer(side).runs_at(self.connection.host(self.scenery, side), self.ledger.now)
     }

@@ -173,20 +173,22 @@ impl Place {
                 let _ = world.send(session, side, Message::Bytes(200_000));
             }
             4..9 if !upgrades => self.upgrades = world.upgrade(session) && self.random.one_in(2),
-            9 => world.pause_reading(session, side, some_time),
-            10 => self.lose(world, side, World::die),
-            11 => self.lose(world, side, World::kill),
-            12 => world.close(session, side),
-            13 if upgrades => self.lose(world, side, World::die),
+            9 => {
+                world.pause_reading(session, side, some_time);
+            }
+            10 => self.die(world, side),
+            11 => self.gone[side as usize] |= world.kill(session, side),
+            12 => {
+                world.close(session, side);
+            }
+            13 if upgrades => self.die(world, side),
             _ => {}
         }
     }
 
-    fn lose(&mut self, world: &mut World, side: Side, how: fn(&mut World, SessionId, Side)) {
-        if !self.gone[side as usize] {
-            self.gone[side as usize] = true;
-            how(world, self.session, side);
-        }
+    fn die(&mut self, world: &mut World, side: Side) {
+        self.gone[side as usize] = true;
+        world.die(self.session, side);
     }
 }
 

@@ -135,7 +135,7 @@ impl Turn<'_> {
     pub(crate) fn begin_upgrade(&mut self) -> bool {
         let peer = self.peer(Side::Client);
         let is_open = peer.socket == Socket::Open && peer.session.as_ref().is_some_and(Session::is_open);
-        if !is_open || self.runs_at(Side::Client) > self.ledger.now {
+        if !is_open || !self.runs(Side::Client) {
             return false;
         }
         let Some(polling) = self.polling(Side::Client) else { return false };

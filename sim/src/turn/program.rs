@@ -193,21 +193,24 @@ impl Turn<'_> {
         }
     }
 
-    /// Closes the session, as an application does.
-    pub(crate) fn close(&mut self, side: Side) {
+    /// Closes the session, as an application does. Returns false if it cannot.
+    pub(crate) fn close(&mut self, side: Side) -> bool {
+        if !self.runs(side) || self.peer(side).ended_at != NEVER {
+            return false;
+        }
         let now = self.moment(side);
         let peer = self.peer_mut(side);
-        if let Some(session) = &mut peer.session {
-            session.close(Instant::from_micros(now.reading), CLOSE_TIMEOUT);
-            peer.watch.close(now, micros(CLOSE_TIMEOUT));
-        }
+        let Some(session) = &mut peer.session else { return false };
+        session.close(Instant::from_micros(now.reading), CLOSE_TIMEOUT);
+        peer.watch.close(now, micros(CLOSE_TIMEOUT));
         self.write(side);
+        true
     }
 
-    /// The application takes no messages for so long, so its adapter stops reading.
-    pub(crate) fn pause_reading(&mut self, side: Side, time: Micros) {
-        if time == 0 || !self.peer(side).is_open() {
-            return;
+    /// The application takes no messages for so long, so its adapter stops reading. Returns false if it cannot.
+    pub(crate) fn pause_reading(&mut self, side: Side, time: Micros) -> bool {
+        if time == 0 || !self.runs(side) || !self.peer(side).is_open() {
+            return false;
         }
         self.note(side, Note::StopsReading(time));
         let moment = self.moment(side);
@@ -222,6 +225,7 @@ impl Turn<'_> {
         }
         peer.paused_until = peer.paused_until.max(until);
         self.connection.disturb(until);
+        true
     }
 
     fn resume_reading(&mut self, side: Side) {
@@ -232,19 +236,32 @@ impl Turn<'_> {
         peer.watch.resume(moment, bounds);
     }
 
-    /// The program is killed: its kernel ends the connection.
-    pub(crate) fn kill(&mut self, side: Side) {
+    /// The program is killed: its kernel ends the connection. Returns false if it cannot.
+    pub(crate) fn kill(&mut self, side: Side) -> bool {
+        let now = self.ledger.now;
+        let peer = self.peer(side);
+        let is_killed = peer.session.is_none() && peer.ended_at != NEVER;
+        let is_asleep = peer.asleep(self.connection.host(self.scenery, side), now).is_some();
+        if is_killed || is_asleep || peer.socket == Socket::Dead {
+            return false;
+        }
         self.note(side, Note::Killed);
         if self.peer(side).socket == Socket::Open {
-            self.transmit(side, Parcel::Fin);
+            // A client that has not connected, and a server that nobody has reached, have no connection to end.
+            let has_sent = self.connection.traffic.towards(side.other()).segments > 0;
+            if has_sent || self.peer(side).session.is_some() {
+                self.transmit(side, Parcel::Fin);
+            }
             self.peer_mut(side).socket = Socket::Closed;
         }
-        let now = self.ledger.now;
         let peer = self.peer_mut(side);
-        (peer.session, peer.ended_at) = (None, now);
+        if peer.ended_at == NEVER {
+            (peer.session, peer.ended_at) = (None, now);
+        }
         if side == Side::Client {
             (self.connection.begins_at, self.connection.again_at) = (NEVER, NEVER);
         }
+        true
     }
 
     fn end(&mut self, side: Side, end: SessionEnd) {

@@ -8,7 +8,6 @@ use super::{NEVER, SessionId, Side, Socket, Traffic, World, micros};
 use crate::message::{Message, Parcel};
 use crate::session::Session;
 use crate::stream::Stream;
-use crate::timetable::Note;
 
 /// Why a message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -23,6 +22,8 @@ pub enum SendError {
 }
 
 /// What happens to a session now. Each of these panics if the session was removed or is of another world.
+///
+/// Nothing happens to a machine that is dead, and a program that stalls, sleeps or is dead does nothing.
 impl World {
     /// Sends a message, as an application does.
     ///
@@ -38,10 +39,8 @@ impl World {
         from: Side,
         message: impl Into<Message>,
     ) -> Result<(), SendError> {
-        let now = self.ledger.now;
         self.with(session, |turn| {
-            let peer = turn.peer(from);
-            if peer.socket == Socket::Dead || turn.runs_at(from) > now {
+            if !turn.runs(from) {
                 return Err(SendError::NotRunning);
             }
             let reading = turn.reading(from);
@@ -56,13 +55,30 @@ impl World {
         })
     }
 
-    /// Closes the session, as an application does.
+    /// Closes the session, as an application does. Returns false if it cannot: the session has not begun or has ended on this
+    /// side, or its program does not run now.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::{DisconnectReason, Heartbeat};
+    /// use eio_sim::{Plan, Side, World};
+    ///
+    /// let mut world = World::new(1);
+    /// let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT));
+    /// let session = world.open(plan);
+    /// world.stall(session, Side::Client, Duration::from_secs(5));
+    /// assert!(!world.close(session, Side::Client));
+    ///
+    /// world.run_for(Duration::from_secs(5));
+    /// assert!(world.close(session, Side::Client));
+    /// world.assert_ended(session, Side::Client, DisconnectReason::LocalClose);
+    /// ```
     ///
     /// # Panics
     /// Panics if the session was removed.
     #[track_caller]
-    pub fn close(&mut self, session: SessionId, side: Side) {
-        self.with(session, |turn| turn.close(side));
+    pub fn close(&mut self, session: SessionId, side: Side) -> bool {
+        self.with(session, |turn| turn.close(side))
     }
 
     /// Lets the client of a session on [long-polling](crate::Plan::polling) move to a WebSocket. Returns false if it cannot:
@@ -89,19 +105,13 @@ impl World {
     /// Panics if the session was removed.
     #[track_caller]
     pub fn stall(&mut self, session: SessionId, side: Side, time: Duration) {
-        self.with(session, |turn| {
-            turn.note(side, Note::Stalls(micros(time)));
-            let until = turn.ledger.now + micros(time);
-            let peer = turn.peer_mut(side);
-            peer.stalled_until = peer.stalled_until.max(until);
-            peer.watch.keep(micros(time));
-            turn.connection.disturb(until);
-        });
+        self.with(session, |turn| turn.stall(side, micros(time)));
     }
 
-    /// Lets the application of this side take no messages for so long, if its session is open. Its adapter stops reading: what
-    /// arrives waits in the kernel, and the peer's silence is not judged. After I + T, the session ends with
-    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
+    /// Lets the application of this side take no messages for so long. Its adapter stops reading: what arrives waits in the
+    /// kernel, and the peer's silence is not judged. After I + T, the session ends with
+    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). Returns false if nothing changes: the session is
+    /// not open, its program does not run now, or `time` is zero.
     ///
     /// ```
     /// use core::time::Duration;
@@ -126,8 +136,8 @@ impl World {
     /// # Panics
     /// Panics if the session was removed.
     #[track_caller]
-    pub fn pause_reading(&mut self, session: SessionId, side: Side, time: Duration) {
-        self.with(session, |turn| turn.pause_reading(side, micros(time)));
+    pub fn pause_reading(&mut self, session: SessionId, side: Side, time: Duration) -> bool {
+        self.with(session, |turn| turn.pause_reading(side, micros(time)))
     }
 
     /// Lets the machine of this side sleep for so long, as far as this session is concerned: nothing is received, nothing
@@ -150,13 +160,15 @@ impl World {
         self.with(session, |turn| turn.die(side));
     }
 
-    /// Kills the program of this side: its kernel ends the connection, and the peer is told.
+    /// Kills the program of this side, also one that stalls: its kernel ends the connection, and the peer is told. A client that
+    /// has not connected yet does not. Returns false if nothing changes: the machine sleeps or is dead, or the program was
+    /// killed before.
     ///
     /// # Panics
     /// Panics if the session was removed.
     #[track_caller]
-    pub fn kill(&mut self, session: SessionId, side: Side) {
-        self.with(session, |turn| turn.kill(side));
+    pub fn kill(&mut self, session: SessionId, side: Side) -> bool {
+        self.with(session, |turn| turn.kill(side))
     }
 
     /// Forgets a session, whatever its state. Its memory is used for another one.

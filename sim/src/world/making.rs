@@ -80,7 +80,8 @@ impl World {
     }
 
     /// Lets a client connect now. The connection is opened, the client asks for a WebSocket or for packets, and the server
-    /// answers with the handshake, which takes two round trips.
+    /// answers with the handshake, which takes two round trips. A client that does not run now connects once it runs, and one
+    /// whose machine is dead does not.
     pub fn connect(&mut self, plan: PlanId) -> SessionId {
         self.connect_at(self.now(), plan)
     }
@@ -107,7 +108,7 @@ impl World {
     }
 
     /// Adds a session that is open on both sides from now on, as if its handshake had just been sent and had just
-    /// arrived.
+    /// arrived. A side whose machine is dead already is dead.
     pub fn open(&mut self, plan: PlanId) -> SessionId {
         let planned = &self.scenery.plan(plan).plan;
         let (link, [server, client]) = (planned.link, planned.hosts);
@@ -197,6 +198,11 @@ impl Turn<'_> {
             peer.session = Some(session);
             peer.socket = Socket::Open;
             self.opened(side);
+        }
+        for side in Side::BOTH {
+            if self.connection.host(self.scenery, side).death() <= self.ledger.now {
+                self.die(side);
+            }
         }
     }
 }
