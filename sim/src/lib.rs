@@ -86,6 +86,7 @@
 //! - A segment that later ones overtake is repeated after a round trip and a quarter.
 //! - Timers of the kernel fire on ticks, and late by up to an eighth. While the machine sleeps, they stand still, and
 //!   acknowledgements that arrive are lost.
+//! - What a machine has sent before it dies or resets a connection arrives, and what a kernel has received can be read.
 //! - A sender that nobody answers gives up after a quarter of an hour. A segment to a machine that knows nothing of the
 //!   connection is answered with a reset. A session that ends for silence resets its connection.
 //! - A connection takes one round trip to open, and the request for a WebSocket another one.

@@ -123,7 +123,8 @@ impl Plan {
     }
 
     /// Returns this plan with an application on `side` that sends a message of so many bytes every so often, the first
-    /// one somewhere within that time, at random.
+    /// one somewhere within that time, at random. It goes by the true time, whatever the clock of its machine shows. What falls
+    /// due while it does not run is sent once, when it runs again.
     ///
     /// # Panics
     /// Panics if `every` is below a microsecond.
@@ -159,7 +160,8 @@ impl Plan {
         self
     }
 
-    /// Returns this plan with clients that connect again after an end, each time as a session of its own.
+    /// Returns this plan with clients that connect again after an end, each time as a session of its own. The delay goes by the
+    /// true time; a client that does not run at its end connects when it runs again.
     /// [`Happening::Connects`](crate::Happening::Connects) tells which. A session is removed by itself once both of its
     /// ends are over.
     #[must_use]

@@ -37,6 +37,14 @@ impl<T> Queue<T> {
         first
     }
 
+    /// Drops what stands behind the first `len` entries.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        match len.checked_sub(1) {
+            None => *self = Self::new(),
+            Some(rest) => self.rest.truncate(rest),
+        }
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         match index.checked_sub(1) {
             None => self.first.as_ref(),
@@ -69,6 +77,18 @@ mod tests {
                 assert_eq!(queue.pop_front(), Some(entry + round));
             }
             assert_eq!(queue.pop_front(), None);
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_place_is_dropped() {
+        for (kept, left) in
+            [(0, [None, None]), (1, [Some(1), None]), (2, [Some(1), Some(2)]), (4, [Some(1), Some(2)])]
+        {
+            let mut queue = Queue::new();
+            (1..=3).for_each(|entry| queue.push_back(entry));
+            queue.truncate(kept);
+            assert_eq!([queue.pop_front(), queue.pop_front()], left, "{kept}");
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Stream<T> {
     phase: Phase,
     /// Something was lost or repeated, so segments may arrive in another order than they stand in the queue.
     irregular: bool,
+    /// The sender's kernel knows the connection no more.
+    is_abandoned: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +97,7 @@ impl<T> Stream<T> {
             backoff: 0,
             phase: Phase::Calm,
             irregular: false,
+            is_abandoned: false,
         }
     }
 
@@ -149,14 +152,26 @@ impl<T> Stream<T> {
         if self.read == self.received { None } else { self.queue.get(self.read)?.payload.as_ref() }
     }
 
-    /// Drops everything: the connection is gone.
+    /// The sender's kernel forgets the connection: it repeats nothing, and hears nothing. What is under way arrives, and what
+    /// has arrived can be read, as far as nothing is missing before it.
+    pub(crate) fn abandon(&mut self) {
+        let is_missing = |index: &usize| {
+            self.queue.get(*index).is_some_and(|segment| segment.arrives == NEVER && !segment.arrived)
+        };
+        if let Some(gap) = (self.received..self.queue.len()).find(is_missing) {
+            self.queue.truncate(gap);
+        }
+        (self.is_abandoned, self.phase) = (true, Phase::Calm);
+    }
+
+    /// Drops everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
     }
 
     /// Whether the sender has nothing left to do.
     pub(crate) fn is_done(&self) -> bool {
-        self.acknowledged == self.queue.len()
+        self.is_abandoned || self.acknowledged == self.queue.len()
     }
 
     /// How long the first thing that has not arrived has been on its way, or has waited for the sender.
@@ -220,6 +235,9 @@ impl<T> Stream<T> {
         let Some(latest) = self.mark_arrived(now, true) else { return false };
         while self.queue.get(self.received).is_some_and(|segment| segment.arrived) {
             self.received += 1;
+        }
+        if self.is_abandoned {
+            return true;
         }
         let heard = back.carry_empty(to_sender, now, random);
         if heard == NEVER || clock.is_asleep(heard) {

@@ -166,7 +166,7 @@ impl Turn<'_> {
 
     /// The kernel forgets the connection, and the program hears of it when it runs.
     fn lose_connection(&mut self, side: Side, how: Lost) {
-        self.connection.streams[side.other().index()].clear();
+        self.connection.streams[side.other().index()].abandon();
         let peer = self.peer_mut(side);
         peer.socket = Socket::Closed;
         if peer.ended_at == NEVER {
@@ -181,14 +181,14 @@ impl Turn<'_> {
         peer.reset_arrives = peer.reset_arrives.min(arrives);
     }
 
-    /// This side dies without a word.
+    /// This side dies without a word. What it has sent before arrives.
     pub(crate) fn die(&mut self, side: Side) {
         if self.peer(side).socket == Socket::Dead {
             return;
         }
         self.note(side, Note::Dies);
         self.peer_mut(side).socket = Socket::Dead;
-        self.connection.streams[side.other().index()].clear();
+        self.connection.streams[side.other().index()].abandon();
         if side == Side::Client {
             (self.connection.begins_at, self.connection.again_at) = (NEVER, NEVER);
         }

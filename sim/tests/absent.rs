@@ -7,7 +7,7 @@ use eio_core::backoff::Backoff;
 use eio_core::session::CheckSendError;
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_sim::{
-    Fact, Happening, Host, Line, Link, Plan, SendError, SessionId, Side, Spells, Tcp, World, Wrong,
+    Fact, Happening, Host, Line, Link, Message, Plan, SendError, SessionId, Side, Spells, Tcp, World, Wrong,
 };
 
 const fn ms(millis: u64) -> Duration {
@@ -220,6 +220,45 @@ fn a_program_whose_connection_is_lost_answers_nothing_that_it_still_reads() {
     let end = world.assert_ended(session, Side::Client, DisconnectReason::TransportError);
     assert_eq!(end.at, ms(43_990));
     assert_eq!(world.traffic(session).to_server.segments, sent, "{}", world.timetable());
+}
+
+/// The messages that a side is told of up to 100 s, each with its time.
+fn heard(world: &mut World, by: Side) -> Vec<(Message, Duration)> {
+    let mut heard = Vec::new();
+    while let Some(event) = world.next_event(secs(100)) {
+        if let (true, Happening::Message(message)) = (event.side == by, event.what) {
+            heard.push((message, event.at));
+        }
+    }
+    heard
+}
+
+#[test]
+fn what_a_machine_has_sent_before_it_died_arrives() {
+    for (server_stalls, heard_at) in [(secs(0), ms(10_020)), (secs(5), secs(15))] {
+        let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT), Host::new());
+        world.run_until(secs(10));
+        assert_eq!(world.send(session, Side::Client, "last words"), Ok(()));
+        world.stall(session, Side::Server, server_stalls);
+        // Before they arrive, or while the server's kernel keeps them.
+        world.run_until(if server_stalls.is_zero() { ms(10_001) } else { secs(11) });
+        world.die(session, Side::Client);
+        assert_eq!(heard(&mut world, Side::Server), [("last words".into(), heard_at)]);
+        world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+    }
+}
+
+#[test]
+fn what_a_kernel_has_received_is_read_after_the_peer_has_reset_the_connection() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT), Host::new());
+    world.run_until(secs(30));
+    world.stall(session, Side::Client, secs(50));
+    assert_eq!(world.send(session, Side::Server, "are you there?"), Ok(()));
+    assert_eq!(heard(&mut world, Side::Client), [("are you there?".into(), secs(80))]);
+    let end = world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+    assert_eq!(end.at, ms(70_040));
+    let end = world.assert_ended(session, Side::Client, DisconnectReason::TransportReset);
+    assert_eq!(end.at, secs(80));
 }
 
 #[test]

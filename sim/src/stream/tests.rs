@@ -224,6 +224,22 @@ fn a_sender_gives_up_after_a_quarter_of_an_hour() {
     assert!((924..1_100).contains(&gave_up), "{gave_up} s");
 }
 
+#[test]
+fn what_an_abandoned_stream_carries_arrives_up_to_the_first_gap_and_nothing_is_repeated() {
+    let mut line = Line::cut(20, 1, 60);
+    for what in 0..4 {
+        line.run_until(what * 10);
+        let sent = line.send(what);
+        assert_eq!(sent == Carried::Lost, what == 2, "{what}: {sent:?}");
+    }
+    line.run_until(35);
+    assert_eq!(line.read.len(), 1, "the others are under way");
+    line.stream.abandon();
+    line.run_until(10_000);
+    assert_eq!(line.read, [(0, 30_000), (1, 40_000)]);
+    assert_eq!((line.counts.segments, line.next()), (4, NEVER));
+}
+
 /// When, by its clock, the sender repeats what it sent at 5 s on a link that is cut, until it gives up.
 fn repeats(host: Host) -> Vec<Micros> {
     let mut line = Line::cut(0, 100_000_000, 60);

@@ -273,7 +273,7 @@ impl Turn<'_> {
         self.ledger.tell(self.connection.id, side, Happening::Ended(End::new(now, end)));
         if is_abrupt(end) && self.peer(side).socket == Socket::Open {
             // The kernel must not keep what a dead peer does not take.
-            self.connection.streams[side.other().index()].clear();
+            self.connection.streams[side.other().index()].abandon();
             self.send_reset(side);
         }
         self.peer_mut(side).socket = Socket::Closed;

@@ -23,7 +23,7 @@ pub enum SendError {
 
 /// What happens to a session now. Each of these panics if the session was removed or is of another world.
 ///
-/// Nothing happens to a machine that is dead, and a program that stalls, sleeps or is dead does nothing.
+/// Nothing happens any more to a machine that is dead. A program that stalls, or whose machine sleeps or is dead, does nothing.
 impl World {
     /// Sends a message, as an application does.
     ///
@@ -152,6 +152,7 @@ impl World {
     }
 
     /// Lets this side die without a word: its power is cut, its cable pulled, its kernel hangs. Nothing answers any more.
+    /// What was under way arrives.
     ///
     /// # Panics
     /// Panics if the session was removed.
