@@ -72,8 +72,13 @@ impl<T> Pipe<T> {
     /// Returns when anything happens next, if nothing else is sent: something arrives, or is sent again.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let wake: Micros = self.stream.next_arrival().min(self.stream.next_timer(0, KernelClock::AWAKE));
+        let wake = Self::wake(&self.stream);
         (wake != NEVER).then(|| Instant::from_micros(wake))
+    }
+
+    /// When anything happens next. It does not depend on the present: what was due before is not to be taken for calm.
+    fn wake(stream: &Stream<T>) -> Micros {
+        stream.next_arrival().min(stream.next_timer(0, KernelClock::AWAKE))
     }
 
     /// Lets happen what happens by `now`. Afterwards its deadline is later than `now`.
@@ -81,7 +86,7 @@ impl<T> Pipe<T> {
         let now = now.as_micros();
         let Self { link, stream, random, traffic, .. } = self;
         // A round on a link without delay brings an acknowledgement at once, which frees what waits.
-        while stream.next_arrival().min(stream.next_timer(now, KernelClock::AWAKE)) <= now {
+        while Self::wake(stream) <= now {
             let mut wire =
                 Wire { link, towards: Side::Client, clock: KernelClock::AWAKE, random, counts: traffic };
             if !stream.expire(now, &mut wire) {
