@@ -286,3 +286,27 @@ impl FromStr for Liveness {
 #[error("unknown liveness policy: expected pong-only, extend-once or any-packet")]
 #[non_exhaustive]
 pub struct ParseLivenessError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_has_whole_milliseconds_in_32_bits() {
+        let longest = Duration::from_millis(u32::MAX.into());
+        let millisecond = Duration::from_millis(1);
+        for (period, expected) in [
+            (Duration::ZERO, Ok(0)),
+            (millisecond, Ok(1)),
+            (longest, Ok(u32::MAX)),
+            (longest.saturating_add(millisecond), Err("TooLong")),
+            (Duration::from_micros(1_001), Err("Fraction")),
+        ] {
+            let millis = whole_millis(period).map_err(|unfit| match unfit {
+                Unfit::Fraction => "Fraction",
+                Unfit::TooLong => "TooLong",
+            });
+            assert_eq!(millis, expected, "{period:?}");
+        }
+    }
+}

@@ -354,3 +354,31 @@ fn read_attachments(text: &str, at: usize) -> Result<(u32, usize), PacketError> 
         None => Err(PacketError { at, kind: PacketErrorKind::TooManyAttachments }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_begins_with_a_slash_and_has_no_comma() {
+        let ack = Packet::ack(1, "").expect("an acknowledgement");
+        let refused = |namespace| ack.in_namespace(namespace).map_err(|error| (error.at, error.kind));
+        let at = |at| Err((at, PacketErrorKind::InvalidNamespace));
+        assert_eq!(refused("/chat").map(|packet| packet.namespace()), Ok("/chat"));
+        for (namespace, place) in [("", 0), ("chat", 0), ("chat,", 0), ("/a,b", 2), ("/a\n", 2)] {
+            assert_eq!(refused(namespace), at(place), "{namespace:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_at_most_53_bits() {
+        let event = Packet::event("tick", "").expect("an event");
+        for id in [0, 9_007_199_254_740_991] {
+            assert_eq!(event.with_id(id).map(|packet| packet.id()), Ok(Some(id)));
+        }
+        for id in [9_007_199_254_740_992, u64::MAX] {
+            let refused = event.with_id(id).map_err(|error| error.kind);
+            assert_eq!(refused, Err(PacketErrorKind::IdTooLarge), "{id}");
+        }
+    }
+}

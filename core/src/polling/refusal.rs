@@ -77,3 +77,25 @@ pub enum PostFailure {
     /// The client went away. Packets may be lost, so the session ends.
     Aborted,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_status_and_two_have_a_body() {
+        use Refusal::*;
+        let answers = [
+            (SessionEnded, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
+            (OtherTransport, 400, r#"{"code":3,"message":"Bad request"}"#),
+            (Overlapping, 400, ""),
+            (ContentType, 400, ""),
+            (PayloadTooLarge, 413, ""),
+            (Timeout, 408, ""),
+            (Malformed, 400, ""),
+        ];
+        for (refusal, status, body) in answers {
+            assert_eq!((refusal.status(), refusal.body()), (status, body), "{refusal}");
+        }
+    }
+}

@@ -202,4 +202,33 @@ mod tests {
             assert_eq!(new(code, ""), Err(CloseError::Code(code)));
         }
     }
+
+    #[test]
+    fn each_code_is_displayed_with_its_name() {
+        extern crate std;
+        use std::string::ToString;
+
+        let names = [
+            "1000 (normal closure)",
+            "1001 (going away)",
+            "1002 (protocol error)",
+            "1003 (unsupported data)",
+            "1004",
+            "1005 (no status received)",
+            "1006 (abnormal closure)",
+            "1007 (invalid payload data)",
+            "1008 (policy violation)",
+            "1009 (message too big)",
+            "1010 (mandatory extension)",
+            "1011 (internal error)",
+            "1012 (service restart)",
+            "1013 (try again later)",
+            "1014 (bad gateway)",
+            "1015 (TLS handshake)",
+            "1016",
+        ];
+        for (code, name) in (1_000..).zip(names) {
+            assert_eq!(CloseCode::new(code).to_string(), name);
+        }
+    }
 }

@@ -378,4 +378,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_mask_is_where_the_role_has_it() {
+        let read =
+            |second, masked| ReceivedHeader::read(&[0x81, second], masked, false).map(|read| read.is_some());
+        assert_eq!(read(0, false), Ok(true));
+        assert_eq!(read(MASK, false), Err(Error::MaskedFrame));
+        assert_eq!(read(0, true), Err(Error::UnmaskedFrame));
+        assert_eq!(read(MASK, true), Ok(false), "its key is to come");
+    }
 }

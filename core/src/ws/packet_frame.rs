@@ -202,4 +202,30 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_payload_stays_where_it_is_unless_base64_has_to_be_written_or_decoded() {
+        let (text, bytes) = ("hello", &[1, 2, 3][..]);
+        let frame = |packet: Packet<'static>, supports_binary| {
+            PacketFrame::new(Revision::V4, &packet, supports_binary, None)
+        };
+        let text = frame(Packet::message(WebSocketMessage::Text(text)), false);
+        assert_eq!(
+            (text.head(), text.payload(), text.is_empty()),
+            (&b"\x81\x064"[..], Some(&b"hello"[..]), false)
+        );
+        let binary = Packet::message(WebSocketMessage::Binary(bytes));
+        assert_eq!(frame(binary, true).payload(), Some(bytes));
+        assert_eq!(frame(binary, false).payload(), None);
+    }
+
+    #[test]
+    fn the_longest_head_has_room() {
+        extern crate std;
+        // Eight bytes of length, a key, and the two characters before base64.
+        let bytes = std::vec![0; 0x1_0000];
+        let packet = Packet::message(WebSocketMessage::Binary(&bytes));
+        let frame = PacketFrame::new(Revision::V3, &packet, false, Some([0; 4]));
+        assert_eq!(frame.head(), b"\x81\xff\0\0\0\0\0\x01\x55\x5a\0\0\0\0b4");
+    }
 }
