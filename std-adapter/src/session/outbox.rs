@@ -130,4 +130,16 @@ mod tests {
         outbox.end_writing(&mut writing);
         assert_eq!((outbox.unsent(), outbox.messages.len()), (2, 2));
     }
+
+    #[test]
+    fn there_is_room_below_each_limit() {
+        let limits = Limits { outbox_messages: 3, outbox_bytes: 10, ..Limits::DEFAULT };
+        let has_room = |texts: &[&str]| {
+            let mut outbox = Outbox::default();
+            texts.iter().for_each(|text| outbox.push(Outgoing::Message(Message::text(*text))));
+            outbox.has_room(&limits)
+        };
+        assert!(has_room(&["", ""]) && !has_room(&["", "", ""]));
+        assert!(has_room(&["123456789"]) && !has_room(&["1234567890"]));
+    }
 }
