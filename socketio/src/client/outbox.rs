@@ -132,11 +132,13 @@ impl Packets {
     }
 }
 
-/// The packets that wait for the session, which takes them in their order. There are few of them: once one waits, events
-/// are refused.
+/// The packets that wait for the session, which takes them in their order. Once one waits, events are refused: those that wait
+/// were emitted while the client was away, and have a limit of their own.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: Packets,
+    /// How many of the packets are no events, and how many bytes these have.
+    others: (usize, usize),
     /// The packets that were put into the outbox, and those of them that have left it. The counts wrap around.
     pushed: u64,
     left: u64,
@@ -145,15 +147,25 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn push(&mut self, packet: Outgoing) {
         self.pushed = self.pushed.wrapping_add(1);
+        self.count(&packet);
         self.waiting.push(packet);
+    }
+
+    /// Counts a packet unless it is an event.
+    fn count(&mut self, packet: &Outgoing) {
+        if packet.event_of.is_none() {
+            self.others.0 += 1;
+            self.others.1 += packet.bytes;
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.queue.is_empty()
     }
 
+    /// Returns whether as many packets wait that are no events.
     pub(super) fn is_full(&self, limit: Limit) -> bool {
-        self.waiting.is_full(limit)
+        limit.is_reached(self.others.0, self.others.1)
     }
 
     pub(super) fn first(&self) -> Option<&Outgoing> {
@@ -162,6 +174,10 @@ impl Outbox {
 
     pub(super) fn pop(&mut self) -> Option<Outgoing> {
         let packet = self.waiting.pop()?;
+        if packet.event_of.is_none() {
+            self.others.0 -= 1;
+            self.others.1 -= packet.bytes;
+        }
         self.left = self.left.wrapping_add(1);
         Some(packet)
     }
@@ -169,6 +185,7 @@ impl Outbox {
     /// Puts back the packet that was taken last.
     pub(super) fn put_back(&mut self, packet: Outgoing) {
         self.left = self.left.wrapping_sub(1);
+        self.count(&packet);
         self.waiting.bytes += packet.bytes;
         self.waiting.queue.push_front(packet);
     }
@@ -185,6 +202,7 @@ impl Outbox {
     /// Takes all packets: their connection has ended.
     pub(super) fn end(&mut self) -> VecDeque<Outgoing> {
         self.left = self.pushed;
+        self.others = (0, 0);
         std::mem::take(&mut self.waiting).queue
     }
 }
@@ -214,6 +232,32 @@ mod tests {
         let unsent: Vec<_> = outbox.end().into_iter().map(|packet| packet.id).collect();
         assert_eq!(unsent, [Some(0), Some(1)], "in order");
         assert!(outbox.has_passed(mark), "nothing is left to wait for");
+    }
+
+    #[test]
+    fn events_do_not_fill_the_outbox_and_other_packets_do() {
+        let answer = |text: &str| Outgoing::control(Encoded::new(text.into(), []));
+        let mut outbox = Outbox::default();
+        for id in 0..5 {
+            outbox.push(packet(id, "a long text"));
+        }
+        outbox.push(answer("x"));
+        assert!(!outbox.is_full(LIMIT));
+        outbox.push(answer("a long text"));
+        assert!(outbox.is_full(LIMIT), "by their bytes");
+        for _ in 0..6 {
+            outbox.pop();
+        }
+        let last = outbox.pop().unwrap();
+        assert!(!outbox.is_full(LIMIT));
+        outbox.put_back(last);
+        assert!(outbox.is_full(LIMIT));
+        outbox.end();
+        for _ in 0..3 {
+            assert!(!outbox.is_full(LIMIT));
+            outbox.push(answer("x"));
+        }
+        assert!(outbox.is_full(LIMIT), "by their count");
     }
 
     #[test]

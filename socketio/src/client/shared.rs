@@ -36,7 +36,8 @@ pub(super) struct Shared {
 /// handles both packets at once takes the second for an error, and closes the connection.
 pub(super) const REJOIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many packets, such as answers, wait before the client stops reading. Events wait only while nothing else does.
+/// How many packets besides events, such as answers, wait before the client stops reading. Events that were emitted while the
+/// client was away are bounded by their namespaces: the client reads the answers to the first while the last ones wait.
 const MOST_WAITING: Limit = Limit { count: 4096, bytes: 4 * 1024 * 1024 };
 
 /// The state behind the mutex.

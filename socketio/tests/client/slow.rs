@@ -112,6 +112,45 @@ async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
     assert!(matches!(found, Incoming::Connected { .. }), "{found:?}");
 }
 
+/// Otherwise the answers to the first of them, and the server's pings behind these, would wait until the last one has left.
+#[tokio::test(start_paused = true)]
+async fn events_from_the_time_away_do_not_keep_the_client_from_reading() {
+    const EVENTS: u32 = 6_000;
+    let (sessions, heard) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let told = Arc::clone(&heard);
+    let client = client_of(move |mut socket| {
+        let (session, heard) = (sessions.fetch_add(1, Ordering::Relaxed), Arc::clone(&told));
+        async move {
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"one"}"#).await;
+            if session == 0 {
+                return;
+            }
+            expect(&mut socket, r#"20["event","0"]"#).await;
+            say(&socket, r#"30["answer"]"#).await;
+            // A server that reads slowly: it does not go on until its answer has arrived.
+            heard.notified().await;
+            for number in 1..EVENTS {
+                let message = socket.recv().await.unwrap();
+                assert!(message.as_text().unwrap().ends_with(&format!("{number}\"]")), "{number}");
+            }
+            say(&socket, r#"2["all"]"#).await;
+            while socket.recv().await.is_ok() {}
+        }
+    });
+    let client = client.buffer_while_away(10_000, 16 * 1024 * 1024).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let answer = socket.emit_with_ack::<String>("event", "0");
+    for number in 1..EVENTS {
+        socket.emit("event", format!("{}{number}", "x".repeat(1_000))).unwrap();
+    }
+    assert_eq!(soon(answer).await.unwrap(), "answer");
+    heard.notify_one();
+    assert!(matches!(next(&mut socket).await, Incoming::Connected { .. }));
+    assert!(args(&mut socket, "all").await.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn credentials_that_take_longer_than_a_connection_are_sent_on_the_next_one() {
     let sessions = Arc::new(AtomicUsize::new(0));
