@@ -120,6 +120,9 @@ impl Client {
     /// [`max_attempts`](ClientBuilder::max_attempts), or a [final](ClientBuilder::reconnecting) refusal;
     /// [`tokio::time::timeout`] limits the whole wait. Dropping the future gives up the request.
     ///
+    /// Do not await it in the task that receives the events of another namespace: the answer stands in line behind the events that
+    /// arrived before it, and once that inbox is full the client reads no further.
+    ///
     /// A namespace whose [`Socket`] is still there is not joined again by this, but by [`Socket::rejoin`].
     ///
     /// # Errors

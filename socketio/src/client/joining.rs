@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::args::RawArgs;
 use crate::client::credentials::Credentials;
@@ -32,6 +32,17 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.leave(&self.key);
     }
+}
+
+/// How far a namespace is that somebody waits for.
+enum Progress {
+    /// Until something changes, the server is not late.
+    Waiting,
+    /// The server has owed the answer since then, apart from the time in which nobody could read it.
+    Asked {
+        since: Instant,
+    },
+    Joined,
 }
 
 impl Shared {
@@ -65,7 +76,9 @@ impl Shared {
         }
         state.last_number += 1;
         let number = state.last_number;
-        let namespace = Namespace::new(number, target, credentials, farewell);
+        let mut namespace = Namespace::new(number, target, credentials, farewell);
+        // Nobody receives before it is joined.
+        namespace.allowance = Some(self.settings.inbox);
         let key = Key { name: name.clone(), number };
         let handle = Handle { shared: Arc::clone(self), key, reader: Arc::clone(&namespace.reader) };
         state.namespaces.insert(name.clone(), namespace);
@@ -115,29 +128,46 @@ impl Shared {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let state =
-                self.lock().get(key).map(|namespace| (namespace.joins > joins, namespace.phase.clone()));
-            let since = match state {
-                Some((true, _) | (_, Phase::Connected)) => return Ok(()),
-                Some((_, Phase::Out(out))) => return Err(out.into()),
-                Some((_, Phase::Connecting { since })) => Some(since),
-                // The server owes the answer to an earlier request.
-                Some((_, Phase::Waiting)) if self.lock().is_leaving(&key.name) => Some(began),
-                Some((_, Phase::Waiting | Phase::Asking)) => None,
-                None => {
-                    return Err(JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect)));
+            let since = match self.progress(key, joins, began)? {
+                Progress::Joined => return Ok(()),
+                Progress::Asked { since } => since,
+                Progress::Waiting => {
+                    changed.await;
+                    continue;
                 }
             };
-            match since {
-                Some(since) => {
-                    let left = self.settings.connect_timeout.saturating_sub(since.elapsed());
-                    if tokio::time::timeout(left, changed).await.is_err() {
-                        return Err(JoinError::Timeout);
-                    }
-                }
-                None => changed.await,
+            let left = self.settings.connect_timeout.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Err(JoinError::Timeout);
             }
+            // It may be that nothing is read by then.
+            let _ = timeout(left, changed).await;
         }
+    }
+
+    /// Returns how far a namespace is that somebody has waited for since it `began`.
+    fn progress(&self, key: &Key, joins: u64, began: Instant) -> Result<Progress, JoinError> {
+        let mut state = self.lock();
+        let (is_leaving, reads_since) = (state.is_leaving(&key.name), state.reads_since);
+        let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
+        let namespace = state.get(key).ok_or_else(closed)?;
+        if namespace.joins > joins {
+            return Ok(Progress::Joined);
+        }
+        let asked = match &namespace.phase {
+            Phase::Connected => return Ok(Progress::Joined),
+            Phase::Out(out) => return Err(out.clone().into()),
+            Phase::Connecting { since } => *since,
+            // The server owes the answer to an earlier request.
+            Phase::Waiting if is_leaving => began,
+            Phase::Waiting | Phase::Asking => return Ok(Progress::Waiting),
+        };
+        // Who waits here cannot make room in this inbox. As long as that of another namespace is full, no answer is late.
+        Ok(match reads_since {
+            _ if namespace.stops_reading() => Progress::Asked { since: asked },
+            Some(reads_since) => Progress::Asked { since: asked.max(reads_since) },
+            None => Progress::Waiting,
+        })
     }
 
     /// Gives up a request to join that the server has not answered.

@@ -73,16 +73,13 @@ pub(super) async fn run(mut running: Running) {
 async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
     let mut decoder = shared.settings.parser.decoder();
     let sender = socket.sender();
-    let connect_timeout = shared.settings.connect_timeout;
     shared.opened(Session::new(sender.clone(), socket.handshake().clone()));
     let mut closing = Closing::default();
     // Once the session has ended, the rest is read although nobody has room for it.
     let mut has_ended = false;
-    let mut reads_since = Instant::now();
     let (end, error) = loop {
         let work = shared.work(&mut closing);
         let reads = work.reads || has_ended || closing.is_final;
-        let deadline = work.asked.and_then(|asked| asked.max(reads_since).checked_add(connect_timeout));
         tokio::select! {
             message = socket.recv(), if reads => match message.map(|message| decoder.decode(message)) {
                 Ok(Ok(Some(packet))) => shared.receive(packet),
@@ -98,12 +95,8 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
             // A close packet beside the packets before it would overtake what they say, on some servers.
             _ = sender.flush(), if closing.is_final && !closing.is_closed => closing.close(&socket),
             () = until(closing.deadline()) => closing.expire(&socket),
-            () = until(deadline), if reads => shared.give_up_late(reads_since),
+            () = until(work.late_at) => shared.give_up_late(),
             () = shared.task.notified() => {}
-        }
-        if !reads {
-            // An answer that nobody has read is not late.
-            reads_since = Instant::now();
         }
     };
     let is_lost = !closing.is_final;
@@ -168,8 +161,8 @@ struct Work {
     reads: bool,
     /// The packet that the session had no room for.
     stuck: Option<Outgoing>,
-    /// Since when the server has owed the answer to a request to join that the application does not wait for.
-    asked: Option<Instant>,
+    /// When the answer to a request to join, that the application does not wait for, is late. `None` while nothing is read.
+    late_at: Option<Instant>,
 }
 
 impl Shared {
@@ -209,14 +202,24 @@ impl Shared {
             state.session = None;
         }
         let stuck = if state.is_stuck { state.outbox.first().cloned() } else { None };
+        let reads_since = state.is_reading().then(|| state.reads_since.unwrap_or_else(Instant::now));
+        if reads_since.is_some() != state.reads_since.is_some() {
+            // Who waits for an answer may wait longer.
+            state.note_change();
+        }
+        state.reads_since = reads_since;
         let asked = state.namespaces.values().filter_map(Namespace::asked_unwatched).min();
-        Work { reads: state.is_reading(), stuck, asked }
+        let late_at = asked.zip(reads_since).and_then(|(asked, reads_since)| {
+            asked.max(reads_since).checked_add(self.settings.connect_timeout)
+        });
+        Work { reads: reads_since.is_some(), stuck, late_at }
     }
 
     /// Gives up requests to join, as after a reconnect, that the server has not answered in time. Those that the application
     /// waits for, it gives up itself.
-    fn give_up_late(&self, reads_since: Instant) {
+    fn give_up_late(&self) {
         let mut state = self.lock();
+        let Some(reads_since) = state.reads_since else { return };
         let is_late = |namespace: &&Namespace| {
             let asked = namespace.asked_unwatched();
             asked.is_some_and(|asked| asked.max(reads_since).elapsed() >= self.settings.connect_timeout)

@@ -140,6 +140,18 @@ impl Namespace {
         matches!(self.phase, Phase::Out(_))
     }
 
+    /// Returns whether the client reads nothing until the application has received from this namespace.
+    pub(super) fn stops_reading(&self) -> bool {
+        self.inbox.is_full()
+            && match self.phase {
+                Phase::Connected => true,
+                Phase::Connecting { .. } | Phase::Asking => {
+                    self.allowance.is_none_or(|allowance| self.inbox.has_reached(allowance))
+                }
+                Phase::Waiting | Phase::Out(_) => false,
+            }
+    }
+
     /// Returns since when the server has owed the answer to a request to join that the application does not wait for.
     pub(super) fn asked_unwatched(&self) -> Option<Instant> {
         match self.phase {

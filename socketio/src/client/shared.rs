@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) runs: u64,
     /// How many inboxes are full: while there is one, nothing is read.
     pub(super) full: usize,
+    /// Since when the task of the connection has been reading, or `None` while it does not: what nobody reads is not late.
+    pub(super) reads_since: Option<Instant>,
     pub(super) last_number: u64,
     next_ack: u64,
     wake: Wake,
@@ -240,18 +242,8 @@ impl State {
 
     /// Returns whether the client reads: it does not while an inbox is full, or while many answers wait.
     pub(super) fn is_reading(&self) -> bool {
-        let stops = |namespace: &Namespace| {
-            let Namespace { inbox, allowance, .. } = namespace;
-            inbox.is_full()
-                && match namespace.phase {
-                    Phase::Connected => true,
-                    Phase::Connecting { .. } | Phase::Asking => {
-                        allowance.is_none_or(|allowance| inbox.has_reached(allowance))
-                    }
-                    Phase::Waiting | Phase::Out(_) => false,
-                }
-        };
-        !(self.outbox.is_full(MOST_WAITING) || self.full > 0 && self.namespaces.values().any(stops))
+        let stops = || self.full > 0 && self.namespaces.values().any(Namespace::stops_reading);
+        !(self.outbox.is_full(MOST_WAITING) || stops())
     }
 
     pub(super) fn note_change(&mut self) {

@@ -4,10 +4,11 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_socketio::EmitError;
+use eio_socketio::{AckError, EmitError};
 use eio_socketio::client::{ClientBuilder, Credentials, Incoming, JoinError, RecvError};
 use eio_socketio::engine::{self, test_util::Network};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::scripted::{expect, quick, say};
 use crate::support::{args, next, soon};
@@ -110,6 +111,69 @@ async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
     assert!(args(&mut socket, "missed").await.is_empty());
     let found = next(&mut socket).await;
     assert!(matches!(found, Incoming::Connected { .. }), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_behind_the_full_inbox_of_another_namespace_is_not_late() {
+    let client = client_of(|mut socket| async move {
+        expect(&mut socket, "0/full,").await;
+        say(&socket, r#"0/full,{"sid":"full"}"#).await;
+        say(&socket, r#"2/full,["first"]"#).await;
+        say(&socket, r#"2/full,["second"]"#).await;
+        for _ in 0..2 {
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"one"}"#).await;
+            say(&socket, "1").await;
+        }
+        while socket.recv().await.is_ok() {}
+    });
+    let client = client.inbox(2, 1_000).connect_timeout(Duration::from_millis(100)).build().unwrap();
+    let mut full = soon(client.join("/full")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let receives = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(args(&mut full, "first").await.is_empty());
+    };
+    let (joined, ()) = Box::pin(soon(async { tokio::join!(client.join("/"), receives) })).await;
+    let mut socket = joined.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    soon(socket.rejoin()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fills_the_inbox_of_who_joins_and_is_lost_does_not_keep_the_join_waiting_for_ever() {
+    let client = client_of(|mut socket| async move {
+        expect(&mut socket, "0").await;
+        say(&socket, r#"2["too early"]"#).await;
+        let _ = socket.flush().await;
+    });
+    let client = client.inbox(1, 1_000).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    let joined = soon(client.join("/")).await;
+    assert!(matches!(joined, Err(JoinError::Timeout)), "{joined:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_goes_on_when_an_event_that_waits_is_given_up() {
+    let sessions = AtomicUsize::new(0);
+    let client = client_of(move |mut socket| {
+        let session = sessions.fetch_add(1, Ordering::Relaxed);
+        async move {
+            expect(&mut socket, "0").await;
+            if session == 0 {
+                say(&socket, r#"0{"sid":"one"}"#).await;
+                return;
+            }
+            // It does not answer.
+            while socket.recv().await.is_ok() {}
+        }
+    });
+    let mut socket = soon(client.buffer_while_away(1, 1_000).build().unwrap().join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let given_up = socket.emit_with_ack::<String>("asks", ()).timeout(Duration::from_millis(500));
+    let (start, emitter) = (Instant::now(), socket.emitter());
+    let (given_up, sent) = Box::pin(soon(async { tokio::join!(given_up, emitter.send("waits", ())) })).await;
+    assert_eq!((given_up, sent), (Err(AckError::Timeout), Ok(())));
+    assert_eq!(start.elapsed(), Duration::from_millis(500));
 }
 
 /// Otherwise the answers to the first of them, and the server's pings behind these, would wait until the last one has left.
