@@ -160,7 +160,7 @@ impl<T: FromArgs> Future for AckFuture<T> {
         let Some(sleep) = &mut this.sleep else { return Poll::Pending };
         ready!(sleep.as_mut().poll(cx));
         if let Waiting::Asked { question: Question { shared, key, id }, .. } = &this.waiting {
-            let given_up = shared.lock().get(key).map(|namespace| namespace.give_up_answer(*id));
+            let given_up = shared.lock().give_up_answer(key, *id);
             // Without the lock: it wakes this task.
             drop(given_up);
         }

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::acks::Acks;
@@ -203,12 +202,5 @@ impl Namespace {
     fn take_answers_to_sent(&mut self) -> Acks<Answer> {
         let unsent: BTreeSet<u64> = self.away.ids().collect();
         self.acks.take_unless(|id| unsent.contains(&id))
-    }
-
-    /// Stops waiting for an answer, and for the chance to ask. Returns what gives the answer up when it is dropped.
-    #[must_use]
-    pub(super) fn give_up_answer(&mut self, id: u64) -> Option<oneshot::Sender<Answer>> {
-        self.away.remove(id);
-        self.acks.take(id)
     }
 }

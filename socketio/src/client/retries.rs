@@ -207,7 +207,8 @@ impl Shared {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AckError::Disconnected),
             Err(_) => {
-                drop(self.lock().get(key).map(|namespace| namespace.give_up_answer(id)));
+                let given_up = self.lock().give_up_answer(key, id);
+                drop(given_up);
                 Err(AckError::Timeout)
             }
         })

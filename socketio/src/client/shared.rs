@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 
 use bytestring::ByteString;
 use eio_tokio::{ClientSender, HandshakeInfo};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::acks::Acks;
@@ -264,6 +265,16 @@ impl State {
         self.later(move || {
             runtime.spawn(task);
         });
+    }
+
+    /// Stops waiting for an answer, and for the chance to ask. Returns what gives the answer up when it is dropped.
+    #[must_use]
+    pub(super) fn give_up_answer(&mut self, key: &Key, id: u64) -> Option<oneshot::Sender<Answer>> {
+        // Somebody may wait for the room that it took.
+        self.note_change();
+        let namespace = self.get(key)?;
+        namespace.away.remove(id);
+        namespace.acks.take(id)
     }
 
     /// Gives up answers once the lock is released, which wakes who waits for them.

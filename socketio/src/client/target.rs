@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::client::error::JoinError;
 
-/// The longest name that a client joins, its query included. Servers have shorter ones.
+/// The longest name that a client joins, its slash and its query included. Servers have shorter ones.
 const MAX_LEN: usize = 1024;
 
 /// A namespace to join.
@@ -26,7 +26,8 @@ impl Target {
             let shown = namespace.split('?').next().unwrap_or_default();
             JoinError::InvalidNamespace(shown.chars().take(MAX_LEN).collect::<String>().into())
         };
-        let is_valid = namespace.len() < MAX_LEN
+        let slash = if namespace.starts_with('/') { "" } else { "/" };
+        let is_valid = slash.len() + namespace.len() <= MAX_LEN
             && !namespace.contains(|character: char| character == ',' || character.is_control())
             && (is_old || !namespace.contains('?'));
         if !is_valid {
@@ -36,8 +37,7 @@ impl Target {
             Some((name, query)) => (name, Some(query.into())),
             None => (namespace, None),
         };
-        let name = if name.starts_with('/') { name.into() } else { format!("/{name}").into() };
-        Ok(Self { name, query })
+        Ok(Self { name: [slash, name].concat().into(), query })
     }
 
     /// Returns the name in the request to join an old server, which takes credentials as a query.
@@ -78,6 +78,9 @@ mod tests {
             assert!(matches!(Target::new(wrong, false), Err(JoinError::InvalidNamespace(_))), "{wrong}");
         }
         assert_eq!(Target::new("/a?b=c", true).unwrap().name, "/a");
+        let longest = "x".repeat(MAX_LEN - 1);
+        assert_eq!(Target::new(&longest, false).unwrap().name.len(), MAX_LEN);
+        assert!(Target::new(&format!("/{longest}"), false).is_ok());
     }
 
     #[test]

@@ -4,9 +4,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_socketio::{AckError, EmitError};
 use eio_socketio::client::{ClientBuilder, Credentials, Incoming, JoinError, RecvError};
 use eio_socketio::engine::{self, test_util::Network};
+use eio_socketio::{AckError, EmitError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -142,10 +142,16 @@ async fn an_answer_behind_the_full_inbox_of_another_namespace_is_not_late() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fills_the_inbox_of_who_joins_and_is_lost_does_not_keep_the_join_waiting_for_ever() {
-    let client = client_of(|mut socket| async move {
-        expect(&mut socket, "0").await;
-        say(&socket, r#"2["too early"]"#).await;
-        let _ = socket.flush().await;
+    let sessions = AtomicUsize::new(0);
+    let client = client_of(move |mut socket| {
+        let session = sessions.fetch_add(1, Ordering::Relaxed);
+        async move {
+            expect(&mut socket, "0").await;
+            say(&socket, r#"2["too early"]"#).await;
+            if session > 0 {
+                while socket.recv().await.is_ok() {}
+            }
+        }
     });
     let client = client.inbox(1, 1_000).connect_timeout(Duration::from_millis(300)).build().unwrap();
     let joined = soon(client.join("/")).await;
