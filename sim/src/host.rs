@@ -126,6 +126,11 @@ impl Host {
         }
     }
 
+    /// Whether no sleep is planned.
+    pub(crate) const fn never_sleeps(&self) -> bool {
+        self.sleeps.is_empty()
+    }
+
     /// How long it has slept before `now`.
     pub(crate) fn slept(&self, now: Micros) -> Micros {
         self.sleeps.total(now)

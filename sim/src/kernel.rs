@@ -15,7 +15,8 @@ impl<'a> KernelClock<'a> {
     pub(crate) const AWAKE: Self = Self(None);
 
     pub(crate) const fn of(host: &'a Host, peer: &'a Peer) -> Self {
-        Self(Some((host, peer)))
+        // It is asked at each step, and most machines never sleep.
+        if host.never_sleeps() && peer.asleep_until == 0 { Self::AWAKE } else { Self(Some((host, peer))) }
     }
 
     /// What it shows at the true time `at`. A time before the last sleep but one that a test asked for is not known any more.

@@ -102,6 +102,11 @@ impl Spells {
         self.at(micros(at)).is_some()
     }
 
+    /// Whether there is no spell at all.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The spell at `now`: its beginning and its end.
     pub(crate) fn at(&self, now: Micros) -> Option<(Micros, Micros)> {
         self.0.iter().filter_map(|spell| spell.at(now)).max_by_key(|(_, until)| *until)
