@@ -135,8 +135,9 @@ impl Server {
     ///
     /// - While the service reads a body, each piece must come within the request timeout. Otherwise, reading fails with
     ///   [`TimedBodyError::Late`](crate::TimedBodyError::Late), which axum's extractors answer with status 400.
-    /// - The server drops a connection if an answer that has begun produces no further part, or the client takes none, for
-    ///   longer than twice the request timeout. An endless answer must therefore send something from time to time.
+    /// - The server drops a connection if an answer that has begun produces no further part, or the client has not taken the
+    ///   whole of a part, for longer than twice the request timeout. An endless answer must therefore send something from time
+    ///   to time.
     ///
     /// The server does not limit how long the service takes until it answers, or how long a whole body takes. A layer such
     /// as `TimeoutLayer` of tower-http does. A service that never answers keeps its connection until the client closes it.
@@ -233,6 +234,9 @@ impl Server {
     /// | half of it | ends the remaining sessions, with their unsent messages; their applications see the end |
     /// | three quarters | drops the remaining applications, and runs [`on_disconnect`] for them |
     /// | all of it | drops the remaining connections, and stops waiting |
+    ///
+    /// A client on polling may take its last answer as slowly as any other. Once all sessions have ended, it must take some of
+    /// it every five seconds: otherwise the server drops its connection before the limit.
     ///
     /// Returns the numbers of sessions, applications and connections that it cut off. If you drop the future, the
     /// server goes on closing, without a limit of its own. A second call waits for the same end, and the limit that

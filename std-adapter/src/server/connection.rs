@@ -138,6 +138,7 @@ pub(crate) async fn serve<I, S>(
                 }
                 Verdict::Close => close = true,
                 Verdict::Drop => {
+                    server.note_dropped(activity.is_answering());
                     tracing::debug!(
                         target: targets::CONNECTION,
                         peer = peer.map(tracing::field::display),

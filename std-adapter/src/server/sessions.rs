@@ -125,6 +125,8 @@ pub(crate) struct ServerShared {
     /// The number of connections that a shutdown waits for: those of [`Server::serve`](crate::Server::serve) that carry HTTP,
     /// and the closing WebSockets of sessions that have ended.
     connections: AtomicUsize,
+    /// How many connections were dropped, since the server began to close, whose clients had not taken an answer.
+    unanswered: AtomicUsize,
     /// Signalled when the last of them ends.
     disconnected: Notify,
 }
@@ -137,6 +139,7 @@ impl ServerShared {
             http,
             extensions: Mutex::default(),
             connections: AtomicUsize::new(0),
+            unanswered: AtomicUsize::new(0),
             disconnected: Notify::new(),
         }
     }
@@ -156,6 +159,18 @@ impl ServerShared {
     /// Returns the number of connections that a shutdown waits for.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Notes that a connection is dropped. `is_answering` says that its client has not taken the whole of an answer.
+    pub(crate) fn note_dropped(&self, is_answering: bool) {
+        if is_answering && self.sessions.is_closing() {
+            self.unanswered.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Returns how many connections were dropped, since the server began to close, whose clients had not taken an answer.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::SeqCst)
     }
 
     /// Waits until everything has ended, or the shutdown has stopped waiting.

@@ -17,8 +17,8 @@ pub struct CutOff {
     /// The number of sessions whose application, or [`on_disconnect`](crate::ServerBuilder::on_disconnect), had not
     /// ended.
     pub applications: usize,
-    /// The number of connections of [`Server::serve`](crate::Server::serve) that had not taken their answers, and of WebSockets
-    /// that the client had not closed.
+    /// The number of connections of [`Server::serve`](crate::Server::serve) that had not taken their answers, also of those that
+    /// were dropped before the limit because they took nothing, and of WebSockets that the client had not closed.
     pub connections: usize,
 }
 
@@ -36,6 +36,12 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 
 /// Closes every session and waits for their end. When a part of the limit has passed, it cuts off the next kind of work.
 pub(crate) async fn run(server: &ServerShared, limit: Duration) -> CutOff {
+    let mut cut = close(server, limit).await;
+    cut.connections += server.unanswered();
+    cut
+}
+
+async fn close(server: &ServerShared, limit: Duration) -> CutOff {
     let sessions = &server.sessions;
     let start = Instant::now();
     let mut cut = CutOff::default();

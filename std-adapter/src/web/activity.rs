@@ -15,7 +15,7 @@ use crate::wire::sync::{AtomicBool, Mutex, MutexGuard};
 /// its way when that moment passes here.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a connection may make no progress while the server shuts it down.
+/// How long a connection may make no progress while the server shuts it down. Bytes that the peer takes are progress.
 const LEAVING: Duration = Duration::from_secs(5);
 
 /// The shortest time until a connection that is kept is checked again.
@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Patience {
     /// The time for the head of a request.
     pub(crate) head: Duration,
-    /// Half of the time in which the client must take each piece of an answer.
+    /// Half of the time in which the client must take the whole of each piece of an answer.
     pub(crate) request: Duration,
     /// The time between requests, if a session may need the connection.
     pub(crate) idle: Duration,
@@ -73,6 +73,8 @@ struct Doing {
     answering: usize,
     /// Whether the peer takes no bytes at present.
     stuck: bool,
+    /// When the peer last took bytes.
+    last_taken: Instant,
     /// When a request was last answered, or the next piece of an answer was last requested.
     last_progress: Instant,
     /// When the first byte after the last answer arrived.
@@ -99,6 +101,7 @@ impl Activity {
             under_way: 0,
             answering: 0,
             stuck: false,
+            last_taken: now,
             last_progress: now,
             head_began: None,
             promised: now,
@@ -163,7 +166,16 @@ impl Activity {
 
     /// Reports a write. `stuck` says that the peer took no bytes.
     pub(crate) fn wrote(&self, stuck: bool) {
-        self.lock().stuck = stuck;
+        let mut doing = self.lock();
+        doing.stuck = stuck;
+        if !stuck {
+            doing.last_taken = doing.now(self.clock);
+        }
+    }
+
+    /// Returns whether the peer has not taken the whole of an answer.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.lock().is_answering()
     }
 
     /// Returns how long the connection is kept after the answer that is about to be written: as long as other idle
@@ -194,18 +206,19 @@ impl Activity {
     ) -> Verdict {
         let mut doing = self.lock();
         let now = doing.polled_at.take().unwrap_or_else(|| self.clock.now());
-        let within = |since: Instant, limit| match since.saturating_add(limit) {
-            until if now < until => Verdict::Keep(until),
-            _ => Verdict::Drop,
-        };
+        let keep = |until| if now < until { Verdict::Keep(until) } else { Verdict::Drop };
+        let within = |since: Instant, limit| keep(since.saturating_add(limit));
+        let to_take = patience.request.saturating_mul(2);
         if doing.under_way > 0 {
             return Verdict::Keep(now.saturating_add(patience.request.min(patience.idle)));
         }
         if let Some(since) = leaving {
-            return within(since.max(doing.last_progress), patience.request.min(LEAVING));
+            let since = since.max(doing.last_progress);
+            let next = since.max(doing.last_taken).saturating_add(patience.request.min(LEAVING));
+            return keep(next.min(since.saturating_add(to_take)));
         }
-        if doing.answering > 0 || doing.stuck {
-            return within(doing.last_progress, patience.request.saturating_mul(2));
+        if doing.is_answering() {
+            return within(doing.last_progress, to_take);
         }
         if !doing.had_request {
             return within(doing.opened, patience.head);
@@ -238,6 +251,10 @@ impl Activity {
 impl Doing {
     fn now(&self, clock: Clock) -> Instant {
         self.polled_at.unwrap_or_else(|| clock.now())
+    }
+
+    fn is_answering(&self) -> bool {
+        self.answering > 0 || self.stuck
     }
 
     /// Returns how long the connection may be idle after the current request.
@@ -450,6 +467,26 @@ mod tests {
         let judge = || activity.judge(PATIENCE, Some(since), |_| None);
         assert_eq!(judge(), Verdict::Keep(since.saturating_add(LEAVING)));
         after(5).await;
+        assert_eq!(judge(), Verdict::Drop);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_to_end_and_takes_its_last_words_bit_by_bit_has_the_time_of_an_answer() {
+        let activity = Activity::begin(Clock::start());
+        drop(UnderWay::begin(&activity, false));
+        after(3).await;
+        let since = activity.clock.now();
+        let judge = || activity.judge(PATIENCE, Some(since), |_| None);
+        for taken in [4, 8, 12, 16] {
+            after(4).await;
+            activity.wrote(false);
+            activity.wrote(true);
+            assert!(activity.is_answering());
+            let until = since.saturating_add(Duration::from_secs(20.min(taken + 5)));
+            assert_eq!(judge(), Verdict::Keep(until));
+        }
+        after(4).await;
+        activity.wrote(false);
         assert_eq!(judge(), Verdict::Drop);
     }
 }

@@ -3,9 +3,10 @@
 
 use eio_core::ws::OpCode;
 use eio_tokio::test_util::{Link, Network, NetworkStream};
-use eio_tokio::{Server, ServerBuilder, Socket};
+use eio_tokio::{CutOff, Server, ServerBuilder, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{Harness, Reason, Received, WebSocket, ms, settle};
 
@@ -194,4 +195,59 @@ async fn a_connection_that_has_not_taken_the_close_frame_is_reset_then() {
     assert!(server.is_empty());
     let (rest, in_order) = rest(&mut stream).await;
     assert_eq!((rest.len(), in_order), (1_000, false));
+}
+
+/// Opens a session on polling, over a connection that holds a kilobyte. Shuts the server down, and asks for the last answer,
+/// which is long.
+async fn long_last_answer() -> (JoinHandle<CutOff>, NetworkStream) {
+    let network = Network::new();
+    let server = Server::builder(|socket: Socket| async move {
+        for _ in 0..10 {
+            socket.send("x".repeat(2_000)).await.unwrap();
+        }
+    });
+    let (server, listener) = (server.build().unwrap(), network.listen());
+    let serving = server.clone();
+    tokio::spawn(async move { serving.serve(listener).await });
+    let link = network.link();
+    link.set_buffer(1_000);
+    let mut stream = link.connect().await.unwrap();
+    let get = |sid: &str| format!("GET /engine.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(get("").as_bytes()).await.unwrap();
+    let mut open = Vec::new();
+    while !open.ends_with(b"}") {
+        open.push(stream.read_u8().await.unwrap());
+    }
+    settle().await;
+    let shutdown = tokio::spawn(async move { server.shutdown(ms(60_000)).await });
+    settle().await;
+    let open = String::from_utf8(open).unwrap();
+    let sid = format!("&sid={}", open.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap());
+    stream.write_all(get(&sid).as_bytes()).await.unwrap();
+    (shutdown, stream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_for_a_client_that_takes_its_last_answer_slowly() {
+    let (shutdown, mut stream) = long_last_answer().await;
+    let mut answer = Vec::with_capacity(50_000);
+    while !answer.ends_with(b"\x1e1") {
+        assert!(!shutdown.is_finished(), "after {} bytes", answer.len());
+        sleep(ms(1_000)).await;
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "cut off after {} bytes", answer.len());
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body.matches('x').count(), 20_000);
+    assert!(shutdown.await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_its_last_answer_is_dropped_after_five_seconds_and_counted() {
+    let start = Instant::now();
+    let (shutdown, stream) = long_last_answer().await;
+    let cut = shutdown.await.unwrap();
+    assert_eq!((cut.sessions, cut.applications, cut.connections), (0, 0, 1));
+    assert!((ms(5_000)..ms(5_010)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    drop(stream);
 }

@@ -7,7 +7,7 @@ use crate::server::builder::ServerBuilder;
 impl ServerBuilder {
     /// Sets how long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its
     /// session with status 408. [`serve`](crate::Server::serve) also keeps a connection that has never sent a request for this
-    /// long, and a connection that does not take its answer for twice this long.
+    /// long, and one that has not taken the whole of an answer for twice this long.
     /// [`serve_with`](crate::Server::serve_with) documents what it means for requests outside of sessions. Must not be zero.
     /// Default: 30 s.
     #[must_use]
