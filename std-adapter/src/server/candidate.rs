@@ -39,7 +39,8 @@ impl Candidate {
         now: Instant,
     ) -> Option<UpgradeOutcome> {
         self.open(cx, engine);
-        if engine.has_ended() {
+        // Also in this very pass: a session that has ended does not move.
+        if engine.session.has_ended() {
             self.upgrade.handle_session_ended();
         }
         if let Some(io) = &mut self.io {

@@ -56,8 +56,9 @@ pub trait Observer: Send + Sync {
         let _ = after;
     }
 
-    /// Called when the server has passed a ping to the transport. Clients of revision 3 send the pings themselves, which
-    /// are reported as a [`heartbeat`](Self::heartbeat).
+    /// Called when the server has passed a ping to the transport. A ping that no poll has fetched is reported again if it
+    /// goes over the WebSocket, as [messages](Self::sent) are. Clients of revision 3 send the pings themselves, which are
+    /// reported as a [`heartbeat`](Self::heartbeat).
     fn ping(&self, id: SessionId) {
         let _ = id;
     }
@@ -74,7 +75,8 @@ pub trait Observer: Send + Sync {
     }
 
     /// Called when messages have been passed to the transport: written to the WebSocket's connection completely, or put
-    /// into the answer to a poll. `bytes` counts their payloads. What was passed may still be lost on its way.
+    /// into the answer to a poll. `bytes` counts their payloads. What was passed may still be lost on its way. If the session
+    /// moves before a poll has fetched its answer, the messages of that answer go over the WebSocket, and are reported again.
     fn sent(&self, id: SessionId, messages: usize, bytes: usize) {
         let _ = (id, messages, bytes);
     }

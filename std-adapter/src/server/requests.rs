@@ -5,6 +5,7 @@ use core::task::{Context, Poll};
 use eio_core::DisconnectReason;
 use eio_core::handshake::Transport;
 use eio_core::packet::Packet;
+use eio_core::session::Control;
 use hyper::upgrade::OnUpgrade;
 
 use crate::server::sessions::ServerKind;
@@ -20,6 +21,17 @@ impl Inner<ServerKind> {
             self.slots.requests().failure.get_or_insert(failure);
             self.mail.wake_task();
         }
+    }
+
+    /// Puts back an answer that no poll takes any more: its messages before all others, and its heartbeat for a WebSocket.
+    pub(crate) fn put_back(&mut self, answer: PollAnswer) {
+        let PollAnswer::Batch(batch, messages) = answer else { return };
+        self.mail.outbox.put_back(messages);
+        self.slots.requests().owed = match (batch.has_ping(), batch.has_pong()) {
+            (true, _) => Some(Control::Ping),
+            (_, true) => Some(Control::Pong),
+            _ => None,
+        };
     }
 
     /// Returns whether a WebSocket request with this session's sid would be the first one. That belongs to the handshake
@@ -142,20 +154,22 @@ impl Drop for PendingPoll<'_> {
         let mut inner = self.shared.lock();
         let poll = core::mem::take(&mut inner.slots.requests().poll);
         inner.slots.requests().poll_waker = None;
+        let mut failure = Failure::Aborted;
         match poll {
             PollSlot::Leaving if self.is_answered => inner.pass_on(),
-            PollSlot::Answered(answer) => {
-                if let PollAnswer::Batch(_, messages) = *answer {
-                    inner.mail.outbox.put_back(messages);
-                }
-            }
+            PollSlot::Leaving => failure = Failure::AnswerLost,
+            PollSlot::Answered(answer) => inner.put_back(*answer),
             _ => {}
         }
         if !self.is_answered {
             // Those who wait for an answer with messages wait no longer.
             inner.mail.note_progress();
-            inner.fail(if std::thread::panicking() { Failure::Panicked } else { Failure::Aborted });
+            inner.fail(if std::thread::panicking() { Failure::Panicked } else { failure });
         }
+        let unwanted = inner.mail.take_unwanted();
+        drop(inner);
+        // The memory of messages, and its `Drop`, may belong to the application.
+        drop(unwanted);
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use eio_core::Instant;
 use eio_core::handshake::Transport;
 use eio_core::polling::{Limits, ServerPolling};
-use eio_core::session::{Control, Violation};
+use eio_core::session::Violation;
 use eio_core::upgrade::UpgradeOutcome;
 use http::request::Parts;
 use tracing::Span;
@@ -130,10 +130,15 @@ impl Role for ServerSide {
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant) {
         driver.engine.tell_opened(now);
         open_websocket(driver, cx, now);
-        if let Some(polling) = driver.role.polling() {
-            read_requests(&mut polling.requests, &mut driver.engine, now);
-        }
+        let is_left = match driver.role.polling() {
+            Some(polling) => read_requests(&mut polling.requests, &mut driver.engine, now),
+            None => false,
+        };
         drive_candidate(driver, cx, now);
+        // After what the candidate has read: a client that moves there may leave its requests.
+        if is_left && driver.engine.transport == Transport::Polling {
+            driver.engine.session.handle_transport_error(now);
+        }
     }
 
     fn run_application(driver: &mut Driver<Self>, cx: &mut Context<'_>) {
@@ -272,18 +277,15 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
 /// that connection, so what the answer holds goes over the WebSocket, before what is sent later.
 fn take_back_answer(engine: &mut Engine<ServerKind>) {
     let mut inner = engine.shared.lock();
-    let Some(PollAnswer::Batch(batch, messages)) = inner.slots.take_back_answer() else { return };
-    inner.mail.outbox.put_back(messages);
-    engine.owed = match (batch.has_ping(), batch.has_pong()) {
-        (true, _) => Some(Control::Ping),
-        (_, true) => Some(Control::Pong),
-        _ => None,
-    };
+    if let Some(answer) = inner.slots.take_back_answer() {
+        inner.put_back(answer);
+    }
+    engine.owed = inner.slots.take_owed();
 }
 
 /// Handles the payloads and failures of HTTP requests. A payload may still arrive after the session has moved to a
-/// WebSocket.
-fn read_requests(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now: Instant) {
+/// WebSocket. Returns whether a client has left a request, which ends a session that stays on polling.
+fn read_requests(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now: Instant) -> bool {
     let (failure, payload, is_poll_over, poll) = {
         let slots = &mut engine.shared.lock().slots;
         (slots.take_failure(), slots.take_payload(), slots.is_poll_over(), slots.take_poll())
@@ -295,19 +297,22 @@ fn read_requests(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, n
         handle_payload(polling, engine, now, &payload);
     }
     match failure {
-        None => {}
-        Some(Failure::Overlap) => engine.session.handle_violation(now, Violation::OverlappingRequests),
-        Some(Failure::ContentType) => engine.session.handle_violation(now, Violation::ContentType),
-        Some(Failure::Aborted) => engine.session.handle_transport_error(now),
+        None | Some(Failure::Aborted) => {}
         Some(Failure::Panicked) => {
             engine.session.handle_application_panicked(now, Duration::ZERO);
             engine.session.handle_transport_error(now);
         }
+        // A request that failed while the session moved. It no longer matters.
+        Some(_) if engine.transport != Transport::Polling => {}
+        Some(Failure::Overlap) => engine.session.handle_violation(now, Violation::OverlappingRequests),
+        Some(Failure::ContentType) => engine.session.handle_violation(now, Violation::ContentType),
+        Some(Failure::AnswerLost) => engine.session.handle_transport_error(now),
     }
     if let Some(jsonp) = poll {
         // A session that has ended or moved answers the poll without its task.
         let _ = polling.handle_poll(now, &mut engine.session, jsonp);
     }
+    failure == Some(Failure::Aborted)
 }
 
 /// Handles the packets of a payload.
@@ -342,7 +347,11 @@ fn answer_poll(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now
     drop(inner);
     engine.handle_heartbeats_sent(now, &batch);
     engine.tell_sent(now, messages.len(), total_len(messages.iter()));
-    engine.shared.lock().slots.answer_poll(PollAnswer::Batch(batch, messages));
+    let mut inner = engine.shared.lock();
+    if let Err(answer) = inner.slots.answer_poll(PollAnswer::Batch(batch, messages)) {
+        // The next pass hears that the client went away.
+        inner.put_back(answer);
+    }
 }
 
 #[cfg(test)]

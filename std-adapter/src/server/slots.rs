@@ -10,6 +10,7 @@ use bytes::Bytes;
 use eio_core::packet::Packet;
 use eio_core::payload::v3::Framing;
 use eio_core::polling::Batch;
+use eio_core::session::Control;
 use hyper::upgrade::OnUpgrade;
 
 use crate::session::queue::Queue;
@@ -65,6 +66,8 @@ pub(super) enum PostSlot {
 pub(crate) enum Failure {
     /// The client went away.
     Aborted,
+    /// The client went away while its poll was being answered: the messages of the answer are lost.
+    AnswerLost,
     /// Code of the application, the log or the metrics panicked while the request was answered.
     Panicked,
     /// Another request of the same kind was in flight.
@@ -89,6 +92,8 @@ pub(super) struct Requests {
     pub(super) poll: PollSlot,
     pub(super) poll_waker: Option<Waker>,
     pub(super) is_poll_woken: bool,
+    /// The ping or pong of an answer that no poll has taken. It goes over the WebSocket if the session moves there.
+    pub(super) owed: Option<Control>,
     pub(super) post: PostSlot,
     pub(super) post_waker: Option<Waker>,
     pub(super) is_post_woken: bool,
@@ -156,11 +161,13 @@ impl Slots {
         matches!(poll, Some(PollSlot::Answered(_) | PollSlot::Leaving))
     }
 
-    /// Answers the waiting poll.
-    pub(crate) fn answer_poll(&mut self, answer: PollAnswer) {
+    /// Answers the waiting poll. Returns the answer if that poll is gone, because its client went away a moment ago.
+    pub(crate) fn answer_poll(&mut self, answer: PollAnswer) -> Result<(), PollAnswer> {
         let requests = self.requests();
+        let PollSlot::Waiting = requests.poll else { return Err(answer) };
         requests.poll = PollSlot::Answered(Box::new(answer));
         requests.is_poll_woken = true;
+        Ok(())
     }
 
     /// Takes back the answer that the poll has not taken. The poll waits again.
@@ -173,6 +180,11 @@ impl Slots {
                 None
             }
         }
+    }
+
+    /// Takes the ping or pong of an answer that no poll has taken.
+    pub(crate) fn take_owed(&mut self) -> Option<Control> {
+        self.requests.as_deref_mut()?.owed.take()
     }
 
     /// Returns whether a payload is still being received.

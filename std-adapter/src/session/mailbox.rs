@@ -196,8 +196,9 @@ impl Mailbox {
     }
 
     /// Takes the messages that no application can take any more. Handles that outlive the session and its application must
-    /// not keep them.
-    fn take_unwanted(&mut self) -> Queue<Outgoing> {
+    /// not keep them. Drop them without the lock.
+    #[must_use]
+    pub(crate) fn take_unwanted(&mut self) -> Queue<Outgoing> {
         if self.ended && self.application == Application::Gone {
             self.outbox.take_all()
         } else {

@@ -14,10 +14,12 @@ use hyper::body::{Bytes, Frame};
 use tower_service::Service as _;
 
 use crate::cancellation::cuts;
-use crate::support::{Harness, I, Polling, Reason, T, follow_later, handing_out, listen, ms, noting, settle};
+use crate::support::{
+    Harness, I, Polling, Reason, Received, T, follow_later, handing_out, listen, ms, noting, settle,
+};
 
 /// A body of pieces, each of which lets itself be waited for.
-struct Pieces {
+pub(crate) struct Pieces {
     left: VecDeque<&'static str>,
     ready: bool,
 }
@@ -45,7 +47,7 @@ impl hyper::body::Body for Pieces {
     }
 }
 
-fn request(method: &str, query: &str, body: &[&'static str]) -> http::Request<Pieces> {
+pub(crate) fn request(method: &str, query: &str, body: &[&'static str]) -> http::Request<Pieces> {
     http::Request::builder()
         .header("host", "x")
         .method(method)
@@ -195,16 +197,24 @@ async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothin
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_session() {
-    let (mut harness, polling, _socket, first) = poll_being_compressed().await;
-    drop(first);
-    assert_eq!(harness.end().await.disconnect.reason, Reason::TransportError);
-    // It hangs nobody: the next one hears of the end.
-    let second = harness.server.service().call(request("GET", &polling.query(), &[])).await.unwrap();
-    assert_eq!(second.status(), 400);
+    for moves in [false, true] {
+        let (mut harness, polling, _socket, first) = poll_being_compressed().await;
+        let mut websocket = harness.probed(&polling).await;
+        if moves {
+            // What the answer holds is lost, and the session must not go on as if it had arrived.
+            websocket.send("5").await;
+        }
+        drop(first);
+        assert_eq!(harness.end().await.disconnect.reason, Reason::TransportError);
+        assert_eq!(websocket.next().await, Received::Close(None));
+        // It hangs nobody: the next one hears of the end.
+        let second = harness.server.service().call(request("GET", &polling.query(), &[])).await.unwrap();
+        assert_eq!(second.status(), 400);
+    }
 }
 
 /// Polls a request up to where it waits, as a connection does that then has other things to do.
-async fn begin<R: Future + Unpin>(mut request: R) -> R {
+pub(crate) async fn begin<R: Future + Unpin>(mut request: R) -> R {
     assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut request).poll(cx).is_pending())).await);
     settle().await;
     request
@@ -212,7 +222,8 @@ async fn begin<R: Future + Unpin>(mut request: R) -> R {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_no_request_has_taken_when_the_session_moves_goes_first_over_the_websocket() {
-    for revision in [4, 3] {
+    // The client leaves its poll when the session has moved, or together with the `5`.
+    for (revision, leaves_late) in [(4, true), (3, true), (4, false), (3, false)] {
         let (mut harness, mut sockets) = handing_out(|builder| builder);
         let mut polling = harness.polling(revision).await;
         let socket = sockets.recv().await.unwrap();
@@ -229,6 +240,7 @@ async fn an_answer_that_no_request_has_taken_when_the_session_moves_goes_first_o
         settle().await;
         let mut websocket = harness.probed(&polling).await;
         websocket.send("5").await;
+        let poll = leaves_late.then_some(poll);
         socket.try_send("three").unwrap();
         settle().await;
         drop(poll);

@@ -11,6 +11,7 @@ mod cancelled_requests;
 mod close_frames;
 mod closing;
 mod due;
+mod during_passes;
 mod faults;
 mod flushing;
 mod frames;

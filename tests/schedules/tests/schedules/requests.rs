@@ -2,15 +2,15 @@
 
 use eio_schedules::{Clock, explore};
 use eio_tokio::core::session::Violation;
-use eio_tokio::test_util::Link;
+use eio_tokio::test_util::{Link, NetworkStream};
 use eio_tokio::{DisconnectReason, Server, Socket};
 use shuttle::future;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::running::Running;
 
-/// Sends a request over a connection of its own, and returns the status and the body of its answer.
-async fn request(link: &Link, method: &str, query: &str, body: &str) -> (u16, String) {
+/// Sends a request over a connection of its own.
+async fn send(link: &Link, method: &str, query: &str, body: &str) -> NetworkStream {
     let mut stream = link.connect().await.unwrap();
     let head = format!(
         "{method} /engine.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nhost: host.test\r\nconnection: close\r\n\
@@ -18,6 +18,12 @@ async fn request(link: &Link, method: &str, query: &str, body: &str) -> (u16, St
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    stream
+}
+
+/// Sends a request, and returns the status and the body of its answer.
+async fn request(link: &Link, method: &str, query: &str, body: &str) -> (u16, String) {
+    let mut stream = send(link, method, query, body).await;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -86,4 +92,28 @@ fn two_polls_beside_each_other_end_the_session_and_both_are_answered() {
             running.end().await;
         },
     );
+}
+
+#[test]
+fn a_client_that_leaves_its_poll_keeps_nobody_waiting() {
+    explore("a_client_that_leaves_its_poll_keeps_nobody_waiting", "", Clock::Stands, || async {
+        let running = Running::start(Server::builder(|mut socket: Socket| async move {
+            while let Ok(message) = socket.recv().await {
+                if socket.send(message).await.is_ok() {
+                    let _ = socket.flush().await;
+                }
+            }
+        }));
+        let link = running.network.link();
+        let sid = open(&link).await;
+        let poll = send(&link, "GET", &sid, "").await;
+        let leaving = future::spawn(async move { drop(poll) });
+        // Before the session's end or after it.
+        for packet in ["4one", "1"] {
+            let (status, body) = request(&link, "POST", &sid, packet).await;
+            assert!(status == 200 || status == 400, "{status} {body}");
+        }
+        leaving.await.unwrap();
+        running.end().await;
+    });
 }
