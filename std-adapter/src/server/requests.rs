@@ -209,7 +209,9 @@ impl PostInFlight<'_> {
         }
         core::future::poll_fn(|cx| {
             self.poll_unless(cx, |inner| {
-                matches!(inner.slots.requests().post, PostSlot::Received) && inner.view.end.is_none()
+                let is_unhandled =
+                    matches!(inner.slots.requests().post, PostSlot::Received | PostSlot::Handling);
+                is_unhandled && inner.view.end.is_none()
             })
         })
         .await;

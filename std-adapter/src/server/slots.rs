@@ -55,8 +55,10 @@ pub(super) enum PostSlot {
     Free,
     /// The payload is being received, or waits for room in the inbox.
     Receiving,
-    /// The payload has been received, and the task has not handled it yet.
+    /// The payload has been received, and the task has not taken it yet.
     Received,
+    /// The task handles the payload.
+    Handling,
     /// The task has handled the payload. The flag says whether all of it were packets.
     Handled(bool),
 }
@@ -193,13 +195,19 @@ impl Slots {
     }
 
     pub(crate) fn take_payload(&mut self) -> Option<Box<Payload>> {
-        self.requests.as_deref_mut()?.payload.take()
+        let requests = self.requests.as_deref_mut()?;
+        let payload = requests.payload.take()?;
+        if let PostSlot::Received = requests.post {
+            requests.post = PostSlot::Handling;
+        }
+        Some(payload)
     }
 
-    /// Notes that the payload was handled. `accepted` says whether all of it were packets.
+    /// Notes that the payload was handled. `accepted` says whether all of it were packets. Its request may be gone, and
+    /// the next one may have come.
     pub(crate) fn handle_payload_done(&mut self, accepted: bool) {
         let requests = self.requests();
-        if let PostSlot::Received = requests.post {
+        if let PostSlot::Handling = requests.post {
             requests.post = PostSlot::Handled(accepted);
         }
         requests.is_post_woken = true;

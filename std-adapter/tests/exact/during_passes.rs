@@ -201,6 +201,22 @@ async fn a_session_that_its_client_closes_and_moves_at_once_ends_where_it_was() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_with_data_does_not_get_the_verdict_on_the_one_before_it() {
+    let session = Planning::start().await;
+    let mut first = session.call("POST", &["4one"]);
+    advance(&mut first);
+    let mut second = session.call("POST", &["no packet"]);
+    let (back, sent) = oneshot::channel();
+    session.plan.at("message", move || {
+        drop(first);
+        advance(&mut second);
+        assert!(back.send(second).is_ok());
+    });
+    assert_eq!(sent.await.unwrap().await, 400);
+    assert_eq!(session.journal.read(), ["opened", "parse error on polling, 0 unsent"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_not_fetched_is_not_kept_when_session_and_application_are_gone() {
     let (harness, mut sockets) = handing_out(|builder| builder);
     let mut polling = harness.polling(4).await;
