@@ -121,6 +121,8 @@ impl Reacts for ServerKind {
 
     /// Requests cannot find the session any more.
     fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect) {
+        // A runtime that is shutting down may drop the session's task before its first turn.
+        engine.tell_opened(now);
         engine.context().sessions().session_ended(engine.context().id, end.reason);
         engine.tell(now, Happening::Closed(end));
     }

@@ -1,5 +1,5 @@
-//! Requests that come and go in the middle of a pass of their session's task. With several threads this happens at any
-//! point of a pass; here, an observer makes it happen at one.
+//! Requests that come and go in the middle of a pass of their session's task, and runtimes that go before the first one. With
+//! several threads this happens at any point of a pass; here, an observer makes it happen at one.
 
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::cancelled_requests::{begin, request};
-use crate::support::{Harness, I, Journal, Polling, Received, handing_out, ms, settle, traced};
+use crate::support::{Harness, I, Journal, Polling, Received, handing_out, listen, ms, settle, traced};
 
 /// What happens when the observer hears of an event for the first time.
 #[derive(Clone, Default)]
@@ -233,4 +233,21 @@ async fn an_answer_that_is_not_fetched_is_not_kept_when_session_and_application_
     drop(poll);
     assert!(trace.upgrade().is_none());
     drop(sender);
+}
+
+#[test]
+fn a_session_whose_runtime_goes_away_before_its_first_pass_opens_and_closes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let journal = Journal::default();
+    let server = runtime.block_on(async {
+        let observer = Planned(Plan::default(), journal.clone());
+        let server = Server::builder(listen).observer(observer).build().unwrap();
+        let handshake = request("GET", "EIO=4&transport=polling", &[]);
+        let answer = server.service().call(handshake).now_or_never().expect("it waits for nothing");
+        assert_eq!(answer.unwrap().status(), 200);
+        server
+    });
+    drop(runtime);
+    assert_eq!(journal.read(), ["opened", "transport error on polling, 0 unsent"]);
+    assert!(server.is_empty());
 }
