@@ -160,11 +160,12 @@ impl<'b> Link<'b> {
         self.state.write_failed.is_some() || self.outbox.is_idle() && self.state.session.is_open()
     }
 
-    /// Returns whether the application may send now.
+    /// Returns whether the application may send now. While a message waits for it, nothing is read, and the server's sign
+    /// of life may be behind that message. So the server's silence does not count then (rule 14).
     pub(crate) fn check_send(&self, now: Instant) -> Result<(), SendError> {
         match self.state.session.check_send(now) {
-            Ok(()) if self.state.write_failed.is_none() => Ok(()),
-            Err(CheckSendError::Expired) => Err(SendError::Expired),
+            Err(CheckSendError::Expired) if !self.state.has_waiting_message() => Err(SendError::Expired),
+            Ok(()) | Err(CheckSendError::Expired) if self.state.write_failed.is_none() => Ok(()),
             _ => Err(SendError::Closed),
         }
     }

@@ -76,7 +76,8 @@ pub enum SendError {
     /// [`Client::recv`](crate::Client::recv) returns how it ended, after the messages that arrived before.
     #[error("the session is closed")]
     Closed,
-    /// The server has been silent past its deadline. The end is about to be reported.
+    /// The server has been silent past its deadline. The end is about to be reported. While a message waits to be received,
+    /// this is not returned: the server's ping may be behind it.
     #[error("the server has been silent past its deadline")]
     Expired,
     /// The message is longer than the server accepts (`maxPayload` of its handshake).

@@ -4,7 +4,7 @@ use eio_core::DisconnectReason;
 use eio_core::packet::WebSocketMessage;
 use eio_core::session::SessionEnd;
 use eio_core::ws::ControlFrame;
-use eio_embassy::{ClientSettings, Protocol};
+use eio_embassy::{ClientSettings, Protocol, SendError};
 
 use crate::fakes::{self, OPEN, Server, TestClient, done, open, open_with, received, text, waits};
 
@@ -71,6 +71,24 @@ fn a_server_that_has_stopped_to_ping_is_noticed_although_each_call_finds_a_messa
     let (mut client, mut server) = open();
     let end = (0..1_000).find_map(|_| send_and_receive(&mut client, &mut server).err());
     assert_eq!(end.expect("an end").reason, DisconnectReason::PingTimeout);
+    assert_eq!(fakes::now(), (50 + READS) * 10_000);
+}
+
+/// A send does not count as silence what may be behind the message that waits. The reads do.
+#[test]
+fn a_server_that_has_stopped_to_ping_is_noticed_although_the_application_sends_before_each_message() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let refused = (0..1_000).find_map(|_| {
+        server.text("4x");
+        done(client.send(WebSocketMessage::Text("y"))).err().or_else(|| {
+            receive(&mut client).expect("the message that was read");
+            server.take();
+            None
+        })
+    });
+    assert_eq!(refused, Some(SendError::Closed));
+    assert_eq!(client.end().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
     assert_eq!(fakes::now(), (50 + READS) * 10_000);
 }
 

@@ -185,6 +185,64 @@ fn a_ping_that_the_network_still_held_lets_a_late_message_go() {
     assert_eq!(server.take(), [text("3"), text("4hi")]);
 }
 
+/// Rule 14. The ping is behind a message that the application has not taken: one that arrived before the absence, or one
+/// that arrived in it.
+#[test]
+fn a_ping_behind_an_unread_message_lets_the_application_send() {
+    for early in [true, false] {
+        let _clock = fakes::clock();
+        let (mut client, mut server) = open();
+        if early {
+            server.text("4unread");
+            assert_eq!(done(client.send(WebSocketMessage::Text("a"))), Ok(()));
+            assert_eq!(server.unread_by_client(), 0);
+            fakes::advance(60_000_000);
+        } else {
+            fakes::advance(60_000_000);
+            server.text("4unread");
+        }
+        server.text("2");
+        for _ in 0..3 {
+            assert_eq!(done(client.send(WebSocketMessage::Text("b"))), Ok(()));
+        }
+        assert_eq!(fakes::received(done(client.recv()).expect("alive")), text("unread"));
+        waits(client.recv());
+        assert_eq!(server.take().last(), Some(&text("3")));
+        assert_eq!(client.time_to_deadline(), Some(Duration::from_millis(500)));
+    }
+}
+
+/// Rule 14. The server has gone, and its last message is unread for a while or for ever.
+#[test]
+fn an_unread_message_does_not_hide_silence() {
+    for takes in [true, false] {
+        let _clock = fakes::clock();
+        let (mut client, mut server) = open();
+        server.text("4unread");
+        assert_eq!(done(client.send(WebSocketMessage::Text("a"))), Ok(()));
+        server.set_window(20);
+        fakes::advance(505_000);
+        assert_eq!(done(client.send(WebSocketMessage::Text("b"))), Ok(()));
+        if takes {
+            assert_eq!(fakes::received(done(client.recv()).expect("a message")), text("unread"));
+            assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
+            continue;
+        }
+        // Once the server's machine takes no more, the application has its own limit.
+        assert_eq!(done(client.send(WebSocketMessage::Text("in the buffer"))), Ok(()));
+        let task = Task::new();
+        let mut send = Box::pin(client.send(WebSocketMessage::Text("waits")));
+        assert!(task.poll(send.as_mut()).is_pending());
+        fakes::advance(499_999);
+        assert!(!task.is_woken());
+        fakes::advance(1);
+        assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Closed)));
+        drop(send);
+        assert_eq!(fakes::received(done(client.recv()).expect("it is still there")), text("unread"));
+        assert_eq!(end_of(&mut client).reason, DisconnectReason::ApplicationStalled);
+    }
+}
+
 #[test]
 fn after_a_late_wake_up_the_network_gets_five_milliseconds() {
     for ping in [false, true] {
