@@ -197,9 +197,9 @@ async fn a_connection_that_has_not_taken_the_close_frame_is_reset_then() {
     assert_eq!((rest.len(), in_order), (1_000, false));
 }
 
-/// Opens a session on polling, over a connection that holds a kilobyte. Shuts the server down, and asks for the last answer,
-/// which is long.
-async fn long_last_answer() -> (JoinHandle<CutOff>, NetworkStream) {
+/// Opens a session on polling, over a connection that holds a kilobyte. Returns the request for its first answer, which is
+/// long.
+async fn long_answer() -> (Server, NetworkStream, String) {
     let network = Network::new();
     let server = Server::builder(|socket: Socket| async move {
         for _ in 0..10 {
@@ -219,11 +219,17 @@ async fn long_last_answer() -> (JoinHandle<CutOff>, NetworkStream) {
         open.push(stream.read_u8().await.unwrap());
     }
     settle().await;
-    let shutdown = tokio::spawn(async move { server.shutdown(ms(60_000)).await });
-    settle().await;
     let open = String::from_utf8(open).unwrap();
     let sid = format!("&sid={}", open.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap());
-    stream.write_all(get(&sid).as_bytes()).await.unwrap();
+    (server, stream, get(&sid))
+}
+
+/// Asks for that answer while the server shuts down, so that it is the last one.
+async fn long_last_answer() -> (JoinHandle<CutOff>, NetworkStream) {
+    let (server, mut stream, poll) = long_answer().await;
+    let shutdown = tokio::spawn(async move { server.shutdown(ms(60_000)).await });
+    settle().await;
+    stream.write_all(poll.as_bytes()).await.unwrap();
     (shutdown, stream)
 }
 
@@ -250,4 +256,14 @@ async fn a_client_that_takes_nothing_of_its_last_answer_is_dropped_after_five_se
     assert_eq!((cut.sessions, cut.applications, cut.connections), (0, 0, 1));
     assert!((ms(5_000)..ms(5_010)).contains(&start.elapsed()), "{:?}", start.elapsed());
     drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_dropped_before_the_shutdown_is_not_counted() {
+    let (server, mut stream, poll) = long_answer().await;
+    stream.write_all(poll.as_bytes()).await.unwrap();
+    // Twice the request timeout.
+    sleep(ms(60_010)).await;
+    assert!(!rest(&mut stream).await.0.ends_with(b"\x1e1"), "the server has left");
+    assert!(server.shutdown(ms(1_000)).await.is_empty());
 }
