@@ -20,7 +20,7 @@ use crate::forward::tunnels::Tunnels;
 /// The number of idle connections that are kept to each node.
 const MAX_IDLE: usize = 64;
 
-/// How long an idle connection is kept: shorter than every node keeps it, so that no request meets its end.
+/// How long an idle connection is kept: shorter than nodes keep it by default, so that no request meets its end.
 const IDLE: Duration = Duration::from_secs(15);
 
 /// The longest limit of time. Longer ones count as this one: the clock has no instants beyond.
@@ -78,7 +78,7 @@ impl Forwarder {
             window: Duration::from_secs(30),
             dial: Settings {
                 timeout: Duration::ZERO,
-                max_connections: 10_000,
+                max_connections: 1_000_000,
                 dial_with: None,
                 #[cfg(feature = "forward-tls")]
                 tls: None,
@@ -123,7 +123,8 @@ pub struct ForwarderBuilder {
 pub struct NoNodeName;
 
 impl ForwarderBuilder {
-    /// Sets the time for a connection to another node: waiting for a place, DNS, TCP and TLS. Default: 3 s.
+    /// Sets the time for a connection to another node: waiting for a place, DNS, TCP and TLS. Default: 3 s. If its name has
+    /// several addresses, the next one is tried beside those before it after 250 ms.
     ///
     /// So soon a client learns that the node of its session cannot be reached, if nothing refuses the connection.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -154,10 +155,15 @@ impl ForwarderBuilder {
         self
     }
 
-    /// Sets how many connections to each node may be open. Each WebSocket and each waiting poll takes one. Default: 10,000.
-    /// Further requests wait for one, at most for the [connect timeout](Self::connect_timeout).
+    /// Sets how many connections to each node may be open. Each waiting poll takes one, and each WebSocket for as long as it
+    /// lives. Default: 1,000,000, as that of [`max_sessions`](eio_tokio::ServerBuilder::max_sessions), so that files and ports are
+    /// the bound. Further requests wait for one, at most for the [connect timeout](Self::connect_timeout), and are refused then,
+    /// whatever session they are for. So a lower bound must be above what this node forwards to another one when a third is
+    /// gone.
     ///
-    /// A connection is a file, on both nodes. If the other node limits
+    /// A connection is a file, on both nodes, and a port of this one. With the default settings of Linux, an address has 28,232
+    /// ports for the address and port of the other node; `net.ipv4.ip_local_port_range` gives it up to 64,512. Without a
+    /// port, a request is refused at once. If the other node limits
     /// [connections per address](eio_tokio::ServerBuilder::max_connections_per_address), it counts these.
     pub fn max_connections(mut self, max: usize) -> Self {
         self.dial.max_connections = max;
@@ -219,5 +225,31 @@ impl ForwarderBuilder {
 impl fmt::Debug for ForwarderBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ForwarderBuilder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::address::AddressList;
+    use tower_service::Service as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_nodes_of_the_example_in_the_page_on_scaling_forward_half_of_their_sessions() {
+        let page = std::fs::read_to_string("../docs/scaling.md").unwrap();
+        let (_, behind) = page.split_once("half of which have their session on the other node: ").unwrap();
+        let (count, _) = behind.split_once(" connections to it").unwrap();
+        let count: usize = count.replace(',', "").parse().unwrap();
+        let server = Server::builder(|_socket| async {}).node("a7").build().unwrap();
+        let nodes = AddressList::new([("b2", "10.0.0.2:3000")]).unwrap();
+        let secret = Secret::new("a secret of all the nodes").unwrap();
+        let builder = Forwarder::builder(&server, nodes, secret)
+            .dial_with(async |_| io::Result::Ok(tokio::io::join(tokio::io::empty(), tokio::io::sink())));
+        let mut dialler = Dialler::new(Settings { timeout: builder.limits.connect, ..builder.dial });
+        let mut open = Vec::new();
+        for _ in 0..count {
+            open.push(dialler.call("http://10.0.0.2:3000/".parse().unwrap()).await.unwrap());
+        }
+        assert_eq!(open.len(), 50_000);
     }
 }
