@@ -59,9 +59,9 @@
 //!
 //! All nodes share a [`Secret`]. A forwarded request has the header `eio-forwarding`, with the name of the node, the time, a random
 //! number, and the HMAC-SHA256 of these, the method, the path with its query, and the address of the client. A node refuses a
-//! request with a wrong code, one that is older than [the window](ForwarderBuilder::window), and one that came before, with status
-//! 403. It counts them and logs them. The answer has a code as well, so that no stranger who has got the address of a node can
-//! answer for it. Bodies have none: use `https` between nodes where somebody else can write to their network.
+//! request with a wrong code, one that is older than [the window](ForwarderBuilder::window), and one that is the same as one of the
+//! last 32,768, with status 403. It counts them and logs them. The answer has a code as well, so that no stranger who has got the
+//! address of a node can answer for it. Bodies have none: use `https` between nodes where somebody else can write to their network.
 //!
 //! The address of the client goes on in the header `Forwarded` (RFC 7239), as the other end of its connection. The node that has
 //! the session sees this address, and the headers of proxies as they came, as if the client were connected to it. So its
@@ -89,6 +89,7 @@ mod forwarder;
 mod frames;
 mod head;
 mod limited;
+mod lookup;
 mod members;
 mod question;
 mod relay;

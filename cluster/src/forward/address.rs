@@ -150,6 +150,11 @@ impl Directory for AddressList {
 ///
 /// DNS does not tell upper case from lower case, so give nodes names without upper case.
 ///
+/// Clients choose the name that they ask for, so they can make this node look names up. At most 64 names of nodes that were not
+/// reached before are looked up at once, and others wait, at most for the
+/// [connect timeout](crate::forward::ForwarderBuilder::connect_timeout). A closure that knows the names of all nodes keeps others
+/// from DNS.
+///
 /// ```
 /// use eio_cluster::forward::{AddressPattern, Directory};
 ///

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::HashMap;
@@ -12,12 +13,13 @@ use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
 use crate::forward::address::Address;
 use crate::forward::carrier::{Carrier, Raw};
+use crate::forward::lookup::Lookups;
+use crate::tcp;
 
 /// Why no connection to a node came about.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,45 +66,57 @@ pub(super) struct Settings {
 
 struct Inner {
     settings: Settings,
-    places: Mutex<HashMap<String, Arc<Semaphore>>>,
+    nodes: Mutex<HashMap<String, Node>>,
+    lookups: Lookups,
+}
+
+/// What is known of a node, by its address.
+#[derive(Clone)]
+struct Node {
+    places: Arc<Semaphore>,
+    /// The last connection to it came about.
+    was_reached: Arc<AtomicBool>,
 }
 
 impl Dialler {
     pub(super) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Inner { settings, places: Mutex::default() }))
+        Self(Arc::new(Inner { settings, nodes: Mutex::default(), lookups: Lookups::new() }))
     }
 
     /// Opens a connection, within the limit of time.
     async fn dial(self, address: Address) -> Result<Link, DialError> {
         let Settings { timeout, max_connections, .. } = self.0.settings;
         let deadline = tokio::time::Instant::now() + timeout;
-        let waiting = tokio::time::timeout_at(deadline, self.0.places(&address).acquire_owned());
+        let Node { places, was_reached } = self.0.node(&address);
+        let waiting = tokio::time::timeout_at(deadline, places.acquire_owned());
         let Ok(Ok(place)) = waiting.await else { return Err(DialError::Full(max_connections)) };
-        let connecting = tokio::time::timeout_at(deadline, self.0.connect(&address));
-        let carrier = connecting.await.map_err(|_| DialError::TimedOut(timeout))??;
+        let connecting = self.0.connect(&address, was_reached.load(Ordering::Relaxed));
+        let connected = tokio::time::timeout_at(deadline, connecting).await;
+        was_reached.store(matches!(connected, Ok(Ok(_))), Ordering::Relaxed);
+        let carrier = connected.map_err(|_| DialError::TimedOut(timeout))??;
         Ok(Link { carrier, _place: place })
     }
 }
 
 impl Inner {
-    /// Returns the places for connections to this address.
-    fn places(&self, address: &Address) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= MANY {
-            places.retain(|_, places| Arc::strong_count(places) > 1);
+    /// Returns what is known of the node at this address.
+    fn node(&self, address: &Address) -> Node {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        if nodes.len() >= MANY {
+            nodes.retain(|_, node| Arc::strong_count(&node.places) > 1);
         }
-        let new = || Arc::new(Semaphore::new(self.settings.max_connections.min(Semaphore::MAX_PERMITS)));
-        Arc::clone(places.entry(address.to_string()).or_insert_with(new))
+        let max = self.settings.max_connections.min(Semaphore::MAX_PERMITS);
+        let new = || Node { places: Arc::new(Semaphore::new(max)), was_reached: Arc::default() };
+        nodes.entry(address.to_string()).or_insert_with(new).clone()
     }
 
-    async fn connect(&self, address: &Address) -> Result<Carrier, DialError> {
+    async fn connect(&self, address: &Address, was_reached: bool) -> Result<Carrier, DialError> {
         let raw = if let Some(dial) = &self.settings.dial_with {
             Raw::Other(dial(address.clone()).await.map_err(Arc::new)?)
         } else {
-            let socket = TcpStream::connect((address.host(), address.port())).await.map_err(Arc::new)?;
-            // Otherwise a heartbeat that follows a message would wait for an acknowledgement.
-            let _ = socket.set_nodelay(true);
-            Raw::Tcp(socket)
+            let addresses = self.lookups.addresses(address.host(), address.port(), was_reached);
+            let addresses = addresses.await.map_err(Arc::new)?;
+            Raw::Tcp(tcp::connect(&addresses, self.settings.timeout).await.map_err(Arc::new)?)
         };
         if !address.is_tls() {
             return Ok(Carrier::Plain(raw));

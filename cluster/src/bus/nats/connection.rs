@@ -5,6 +5,7 @@ use core::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use tokio::time;
 
 use crate::bus::nats::codec::{Decoder, Said};
 use crate::bus::server::{Broken, Stream};
@@ -15,6 +16,8 @@ pub(super) struct Connection {
     decoder: Decoder,
     pub(super) out: BytesMut,
     is_flushed: bool,
+    /// When bytes came last, if nobody has taken note of it.
+    pub(super) heard_at: Option<time::Instant>,
 }
 
 /// When this many bytes wait, no more commands are taken. A message goes on top of it.
@@ -22,7 +25,7 @@ const ENOUGH: usize = 256 * 1024;
 
 impl Connection {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, decoder: Decoder::default(), out: BytesMut::new(), is_flushed: true }
+        Self { stream, decoder: Decoder::default(), out: BytesMut::new(), is_flushed: true, heard_at: None }
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -53,6 +56,7 @@ impl Connection {
             if ready!(read)? == 0 {
                 return Poll::Ready(Err(Broken::new("the server has closed the connection")));
             }
+            self.heard_at = Some(time::Instant::now());
         }
     }
 

@@ -56,7 +56,7 @@ const AT_ONCE: usize = 64;
 impl Session {
     /// Connects, and waits until the server accepts us.
     pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
-        let mut stream = connect(url).await?;
+        let mut stream = connect(url, settings).await?;
         let info = greeting(&mut stream).await?;
         if url.is_tls && !info.tls_required && !info.tls_available {
             return Err(Broken::refused("the server has no TLS, which the URL asks for"));
@@ -293,6 +293,10 @@ impl Session {
                 self.handle(said, port)?;
             }
         }
+        // Bytes that are no whole message yet are a sign of life as well.
+        if let Some(at) = self.connection.heard_at.take() {
+            self.pulse.hear_at(at);
+        }
         match self.pulse.check() {
             Some(Beat::Ping) if self.pinged.is_none() => self.ping(),
             Some(Beat::Silent) => {
@@ -454,6 +458,31 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 2);
         sleep(Duration::from_millis(2_900)).await;
         server.says("+OK\r\n").await;
+        sleep(Duration::from_millis(4_900)).await;
+        assert_eq!(node.status().state, BusState::Up);
+        sleep(Duration::from_millis(200)).await;
+        assert!(node.status().cause.unwrap().contains("the server has been silent for 5s"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_whose_message_takes_long_is_not_silent_before_its_bytes_stop() {
+        let (node, mut server, heard) = connected().await;
+        server.says("PONG\r\n").await;
+        node.up().await;
+        node.subscribe("a");
+        let a = node.subject("a");
+        server.expects(&[&format!("SUB {a} 1"), "PING"]).await;
+        server.says(&format!("PONG\r\nMSG {a} 1 20\r\n")).await;
+        for _ in 0..20 {
+            sleep(Duration::from_millis(900)).await;
+            server.says("x").await;
+        }
+        server.says("\r\n").await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!((node.status().state, heard.lock().unwrap().len()), (BusState::Up, 1));
+        server.says(&format!("MSG {a} 1 20\r\n")).await;
+        sleep(Duration::from_millis(1_900)).await;
+        server.says("x").await;
         sleep(Duration::from_millis(4_900)).await;
         assert_eq!(node.status().state, BusState::Up);
         sleep(Duration::from_millis(200)).await;

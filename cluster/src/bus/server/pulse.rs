@@ -33,8 +33,13 @@ impl Pulse {
 
     /// The server has said something.
     pub(crate) fn hear(&mut self) {
-        let now = self.now();
-        let _ = self.machine.handle_packet(now, PacketType::Message);
+        self.hear_at(time::Instant::now());
+    }
+
+    /// The server has said something at this time.
+    pub(crate) fn hear_at(&mut self, at: time::Instant) {
+        let at = self.instant(at);
+        let _ = self.machine.handle_packet(at, PacketType::Message);
     }
 
     /// The server has answered a ping, or what takes its place.
@@ -59,7 +64,11 @@ impl Pulse {
     }
 
     fn now(&self) -> Instant {
-        let since = time::Instant::now().saturating_duration_since(self.start);
+        self.instant(time::Instant::now())
+    }
+
+    fn instant(&self, at: time::Instant) -> Instant {
+        let since = at.saturating_duration_since(self.start);
         Instant::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 }
