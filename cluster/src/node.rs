@@ -161,7 +161,13 @@ impl Node {
     }
 
     fn take_beacon(&self, from: Publisher<'_>, beacon: &Beacon<'_>) {
-        let changes = self.members().handle_beacon(self.clock.now(), from, beacon);
+        let mut members = self.members();
+        let changes = members.handle_beacon(self.clock.now(), from, beacon);
+        // It was there before this node knew it, so it has got the questions that wait until this node knows the others.
+        if !beacon.is_new && changes.iter().any(|change| matches!(change, Change::Joined { .. })) {
+            self.requests.expect_node(self.link.incarnation, from.incarnation, from.node);
+        }
+        drop(members);
         if beacon.is_new && beacon.phase != Phase::Leaving && self.phase() != Phase::Leaving {
             self.link.sign_to_node(from.node, Body::Beacon(self.beacon(false)));
         }
@@ -340,7 +346,12 @@ pub(crate) async fn run(node: Weak<Node>, sending: Sending) {
         };
         tokio::select! {
             biased;
-            () = watcher.clone().lost() => continue,
+            () = watcher.clone().lost() => {
+                // What was asked meanwhile is lost.
+                let Some(disconnected) = node.upgrade() else { return };
+                disconnected.bus_is_down();
+                continue;
+            }
             () = heard => {}
         }
         let Some(connected) = node.upgrade() else { return };

@@ -28,8 +28,9 @@ impl Reply {
         Self { link, node: node.into(), to, id, parts: 0, outcome: Outcome::Answered }
     }
 
-    /// Answers that the service is not known.
-    pub(crate) fn refuse(mut self) {
+    /// Completes the answer with the error [`NoAnswer::NoService`](crate::NoAnswer::NoService), for a question that this node
+    /// cannot read, such as that of another version. An answer without parts would say that there is nothing to tell.
+    pub fn refuse(mut self) {
         self.outcome = Outcome::NoService;
     }
 

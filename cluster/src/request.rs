@@ -49,8 +49,8 @@ pub enum NoAnswer {
     /// The handler of the node panicked.
     #[error("the node's handler panicked")]
     Panicked,
-    /// The node does not know the service.
-    #[error("the node does not know the service")]
+    /// The node does not know the service, or cannot read the question.
+    #[error("the node does not know the service, or cannot read the question")]
     NoService,
     /// The parts that wait for [`Responses::next`] have reached the limit of their bytes.
     #[error("the answers that wait have reached their limit")]
@@ -232,6 +232,16 @@ impl Requests {
             };
             waiting.end(incarnation, why);
         });
+    }
+
+    /// Expects the answer of a node that was not known, to the questions that wait until this node, `own`, knows the others.
+    pub(crate) fn expect_node(&self, own: u64, incarnation: u64, node: &str) {
+        for question in self.all() {
+            let mut waiting = question.lock();
+            if waiting.awaited.contains_key(&own) {
+                waiting.expect(incarnation, node, question.is_to_all);
+            }
+        }
     }
 
     /// Ends what is expected of a node: it is gone, or it is this node, which now knows the others.

@@ -282,7 +282,10 @@ fn obey(server: &Server, payload: &bytes::Bytes) -> bool {
 
 /// Answers another node. Returns `false` if the question cannot be read.
 fn answer(server: &Server, payload: &[u8], mut reply: Reply) -> bool {
-    let Ok(Question::Members { group }) = postcard::from_bytes(payload) else { return false };
+    let Ok(Question::Members { group }) = postcard::from_bytes(payload) else {
+        reply.refuse();
+        return false;
+    };
     let members = server.members(group);
     if members.is_empty() {
         return true;
@@ -308,4 +311,24 @@ fn answer(server: &Server, payload: &[u8], mut reply: Reply) -> bool {
         }
     });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::Memory;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_of_another_version_is_refused_and_counted() {
+        let bus = Memory::new();
+        let [a, b] = ["a", "b"].map(|name| {
+            let server = Server::builder(|_socket| async {}).node(name).build().unwrap();
+            Cluster::builder(&server, bus.end(name)).join().unwrap()
+        });
+        a.connected().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut responses = a.sessions.channel.request(b"\x07", Duration::from_secs(1));
+        assert_eq!(responses.next().await.unwrap().part, Err(NoAnswer::NoService));
+        assert_eq!((responses.next().await, b.status().unreadable), (None, 1));
+    }
 }

@@ -270,6 +270,55 @@ async fn a_node_that_does_not_know_the_others_yet_waits_for_them_or_says_that_so
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_was_there_before_is_waited_for_also_if_it_was_not_known_when_it_was_asked() {
+    let bus = Memory::new();
+    let b = start(&bus, "b");
+    let _theirs = answering(&b, |reply, _| {
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            reply.finish(b"b").unwrap();
+        });
+    });
+    b.connected().await;
+    sleep(BOUND).await;
+    bus.slow("b", Duration::from_millis(50));
+    let a = start(&bus, "a");
+    let ours = answering(&a, |_, _| {});
+    a.connected().await;
+    assert_eq!(a.nodes().len(), 1);
+    assert_eq!(all(ours.request(b"", TIMEOUT)).await, [ok("b", "b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_before_the_bus_has_confirmed_anything_ends_with_its_connection() {
+    let bus = Memory::new();
+    let [a, b] = nodes(&bus, ["a", "b"]).await;
+    let (ours, _theirs) = (answering(&a, |_, _| {}), answering(&b, |reply, _| reply.finish(b"b").unwrap()));
+    bus.cut("a");
+    settle().await;
+    bus.slow("a", Duration::from_secs(1));
+    bus.mend("a");
+    settle().await;
+    let started = Instant::now();
+    let question = tokio::spawn(all(ours.request(b"", Duration::from_hours(1))));
+    settle().await;
+    bus.cut("a");
+    let lost = ["a", "b"].map(|name| failed(name, NoAnswer::Disconnected));
+    assert_eq!(question.await.unwrap(), lost);
+    assert!(started.elapsed() < Duration::from_millis(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_cannot_be_read_is_not_answered_by_nothing() {
+    let bus = Memory::new();
+    let [a, b] = nodes(&bus, ["a", "b"]).await;
+    let ours = answering(&a, |_, _| {});
+    let _theirs = answering(&b, |reply, question| if question == "?" { drop(reply) } else { reply.refuse() });
+    assert_eq!(all(ours.request(b"?", TIMEOUT)).await, []);
+    assert_eq!(all(ours.request(b"\xff", TIMEOUT)).await, [failed("b", NoAnswer::NoService)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_alone_has_no_answers_and_nobody_is_missing() {
     let bus = Memory::new();
     let a = start(&bus, "a");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eio_socketio::cluster::bus::{BusState, Memory, NotPublished};
-use eio_socketio::cluster::{Cluster, NoAnswer};
+use eio_socketio::cluster::{Cluster, Incoming, NoAnswer};
 use eio_socketio::{JoinClusterError, Namespace};
 
 use crate::support::{Client, Nodes, build, settle};
@@ -121,6 +121,19 @@ async fn sockets_that_end_while_a_message_is_under_way_are_passed_over() {
     stays.expect(r#"2["e"]"#).await;
     goes.expect_nothing().await;
     stays.expect_nothing().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_of_another_version_is_refused_in_words_and_not_answered_by_nothing() {
+    let nodes = Nodes::of(nothing).await;
+    let other = build("d", |builder| builder.namespace("/", nothing()));
+    let cluster = Cluster::builder(other.engine(), nodes.bus.end("d")).join().unwrap();
+    cluster.connected().await;
+    settle().await;
+    let channel = cluster.channel("socketio", |_: Incoming<'_>| {}).unwrap();
+    let mut responses = channel.ask("a", b"\xff", Duration::from_secs(1));
+    assert_eq!(responses.next().await.unwrap().part, Err(NoAnswer::NoService));
+    assert_eq!((responses.next().await, nodes.node(0).refused_from_nodes()), (None, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,8 +54,15 @@ impl Handler for Receiver {
 
 fn handle(server: &Arc<Shared>, incoming: Incoming<'_>) -> Result<(), Refused> {
     let Incoming { from, payload, reply, .. } = incoming;
+    let message = match read(&payload) {
+        Ok(message) => message,
+        Err(error) => {
+            reply.into_iter().for_each(Reply::refuse);
+            return Err(error.into());
+        }
+    };
     let asked = || reply.ok_or(Refused::NoQuestion);
-    match read(&payload)? {
+    match message {
         Message::Emit { to, packet, is_volatile } => {
             let encoded = encoded(server, packet)?;
             let Some((space, target)) = addressed(server, &to) else { return Ok(()) };
