@@ -13,6 +13,7 @@ use crate::bus::{Bus, BusStatus, InvalidPrefix, Limits, Sending, Subjects};
 use crate::channel::{Channel, Handler, ServiceTaken};
 use crate::frame::{MAX_ADDRESS, Phase};
 use crate::link::Link;
+use crate::metrics;
 use crate::node::{self, Node, Receiver};
 use crate::sessions::Sessions;
 use crate::sync::spawn;
@@ -123,6 +124,7 @@ impl ClusterBuilder {
             let link = Link::new(name, incarnation, subjects, sending);
             Node::new(self.server, link, heartbeat, self.address)
         });
+        metrics::NODES.set(1);
         spawn(node::run(Arc::downgrade(&node), node.link.sending.clone()));
         let sessions = Sessions::open(&node);
         node.server

@@ -98,7 +98,7 @@ impl Link {
     }
 
     fn node_subject(&self, name: &str) -> Result<Subject, NotPublished> {
-        self.subjects.node(name).ok_or(NotPublished::InvalidNode)
+        self.subjects.node(name).ok_or_else(|| self.sending.refuse(NotPublished::InvalidNode))
     }
 
     /// Publishes something to every node behind everything that waits, and nothing more.

@@ -93,6 +93,9 @@ pub(crate) enum Change {
     Gone { name: Arc<str>, incarnation: u64, why: Why },
     /// There are two nodes of this name.
     Twice { name: Arc<str> },
+    /// The name of a node that has come is of another length than that of this one, so neither finds the sessions of the
+    /// other.
+    OtherLength { name: Arc<str> },
 }
 
 /// Why a node is gone.
@@ -153,6 +156,9 @@ impl Members {
         }
         if is_new || is_back {
             changes.push(Change::Joined { name: Arc::clone(&name) });
+        }
+        if is_new && name.len() != self.name.len() {
+            changes.push(Change::OtherLength { name: Arc::clone(&name) });
         }
         if is_back || name == self.name {
             changes.extend(self.tell_twice(&name));
@@ -348,7 +354,7 @@ mod tests {
     }
 
     fn up() -> Members {
-        let mut members = Members::new("me".into(), 0);
+        let mut members = Members::new("m".into(), 0);
         members.handle_bus_up(at(0));
         members
     }
@@ -461,10 +467,21 @@ mod tests {
         assert!(members.names_twice().is_empty());
 
         // This node's own name.
-        let change = beacon(&mut members, 12_000, "me", 9, Phase::Up);
-        assert_eq!(change, [joined("me"), Change::Twice { name: "me".into() }]);
-        assert_eq!(members.names_twice(), BTreeSet::from([Arc::from("me")]));
-        assert_eq!(beacon(&mut members, 12_000, "me", 0, Phase::Up), [], "its own beacon");
+        let change = beacon(&mut members, 12_000, "m", 9, Phase::Up);
+        assert_eq!(change, [joined("m"), Change::Twice { name: "m".into() }]);
+        assert_eq!(members.names_twice(), BTreeSet::from([Arc::from("m")]));
+        assert_eq!(beacon(&mut members, 12_000, "m", 0, Phase::Up), [], "its own beacon");
+    }
+
+    #[test]
+    fn a_name_of_another_length_is_noticed_once_for_each_start_of_its_node() {
+        let mut members = up();
+        let other = || Change::OtherLength { name: "a7".into() };
+        assert_eq!(beacon(&mut members, 0, "a7", 1, Phase::Up), [joined("a7"), other()]);
+        assert_eq!(beacon(&mut members, 5_000, "a7", 1, Phase::Up), []);
+        let again = beacon(&mut members, 6_000, "a7", 2, Phase::Up);
+        assert_eq!(again, [gone("a7", 1, Why::Replaced), joined("a7"), other()]);
+        assert_eq!(beacon(&mut members, 7_000, "b", 3, Phase::Up), [joined("b")]);
     }
 
     #[test]
@@ -493,7 +510,7 @@ mod tests {
 
     #[test]
     fn a_node_knows_all_some_time_after_its_own_beacon_has_come_back() {
-        let mut members = Members::new("me".into(), 0);
+        let mut members = Members::new("m".into(), 0);
         members.handle_own_beacon(at(0));
         assert!(!members.is_heard(), "it comes from an earlier connection");
         members.handle_bus_up(at(1_000));

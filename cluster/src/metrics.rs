@@ -120,7 +120,10 @@ mod tests {
             let server = Server::builder(|_socket| async {}).node(name).build().unwrap();
             Cluster::builder(&server, bus.end(name)).join().unwrap()
         };
-        let (a, b) = (node("a"), node("b"));
+        let a = node("a");
+        let alone = handle.render();
+        assert!(alone.lines().any(|line| line == "eio_cluster_nodes 1"), "{alone}");
+        let b = node("b");
         b.connected().await;
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         let channel = a.channel("test", |_: crate::Incoming<'_>| {}).unwrap();

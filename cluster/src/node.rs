@@ -1,5 +1,7 @@
 //! This node: what its handles, its task and the bus share.
 
+mod log;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use crate::channel::{Incoming, Services};
 use crate::clock::{Clock, deadline_after};
 use crate::frame::{Beacon, Body, Frame, Phase, Publisher};
 use crate::link::Link;
-use crate::members::{Change, Members, Why};
+use crate::members::{Change, Members};
 use crate::metrics;
 use crate::once::Taken;
 use crate::reply::Reply;
@@ -180,7 +182,7 @@ impl Node {
             return;
         }
         for change in changes {
-            log(&change);
+            log::write(&change);
             if let Change::Gone { incarnation, .. } = change {
                 self.requests.end_node(incarnation, Some(NoAnswer::Gone));
             }
@@ -298,26 +300,6 @@ impl Node {
         // If it does not get through, the others notice the silence.
         self.link.close_with(Body::Beacon(self.beacon(false)));
         self.requests.end_all(NoAnswer::Disconnected);
-    }
-}
-
-fn log(change: &Change) {
-    let (Change::Joined { name } | Change::Gone { name, .. } | Change::Twice { name }) = change;
-    let node = &**name;
-    match change {
-        Change::Joined { .. } => tracing::info!(target: targets::CLUSTER, node, "a node has joined"),
-        Change::Gone { why: Why::Left, .. } => {
-            tracing::info!(target: targets::CLUSTER, node, "a node has left");
-        }
-        Change::Gone { why: Why::Replaced, .. } => {
-            tracing::info!(target: targets::CLUSTER, node, "a node has started again");
-        }
-        Change::Gone { why: Why::Silent { millis }, .. } => {
-            tracing::warn!(target: targets::CLUSTER, node, silent_ms = millis, "a node is gone without a word");
-        }
-        Change::Twice { .. } => {
-            tracing::error!(target: targets::CLUSTER, node, "two nodes have the same name: give each its own");
-        }
     }
 }
 

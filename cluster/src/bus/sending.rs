@@ -11,6 +11,7 @@ use crate::bus::state::{BusState, Limits, OVERHEAD, Shared, State};
 use crate::bus::subject::Subject;
 use crate::metrics;
 use crate::sync::{MutexGuard, spawn};
+use crate::targets;
 
 /// What receives the messages of the bus, in the bus's task.
 pub(crate) trait Receive: Send + Sync {
@@ -43,7 +44,8 @@ pub struct BusStatus {
     pub refused: usize,
 }
 
-/// Why a message was not published. It is counted in [`BusStatus::lost`].
+/// Why a message was not published. It is counted in [`BusStatus::lost`], and while the bus is connected, the log has the first
+/// one of each connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotPublished {
@@ -115,6 +117,11 @@ impl Sending {
     /// Puts a message into the queue, or refuses it. Never waits.
     pub(crate) fn publish(&self, subject: Subject, payload: Bytes) -> Result<(), NotPublished> {
         self.shared().publish(self.shared().lock(), subject, payload)
+    }
+
+    /// Counts a message that has no subject to which it could be published.
+    pub(crate) fn refuse(&self, why: NotPublished) -> NotPublished {
+        Shared::refuse(self.shared().lock(), why)
     }
 
     /// Publishes a sign of life before everything that waits but other signs, if the bus is up. Up to [`SIGNS`] it may be above
@@ -214,10 +221,23 @@ impl Shared {
             self.work.notify_one();
             return Ok(());
         };
+        Err(Self::refuse(state, refused))
+    }
+
+    /// Counts a message that is not published. The log has the first one of each connection. While there is none, it says so
+    /// once, and not for each message.
+    fn refuse(mut state: MutexGuard<'_, State>, why: NotPublished) -> NotPublished {
         state.lost += 1;
+        let is_news = why != NotPublished::Down && !core::mem::replace(&mut state.is_refusal_told, true);
         drop(state);
         metrics::LOST.add(1);
-        Err(refused)
+        if is_news {
+            tracing::warn!(
+                target: targets::BUS, cause = %why,
+                "a message of this node is not published to other nodes; from now on, such messages are only counted"
+            );
+        }
+        why
     }
 }
 

@@ -87,6 +87,8 @@ pub(crate) struct State {
     pub(crate) lost: u64,
     /// `lost` when the connection was lost.
     pub(crate) lost_before: u64,
+    /// A message that was refused on this connection is in the log.
+    pub(crate) is_refusal_told: bool,
     pub(crate) received: u64,
 }
 
@@ -140,6 +142,7 @@ impl Shared {
             published: 0,
             lost: 0,
             lost_before: 0,
+            is_refusal_told: false,
             received: 0,
         };
         Self {
@@ -260,6 +263,7 @@ impl State {
     pub(crate) fn connect(&mut self) {
         self.bus = BusState::Up;
         self.cause = None;
+        self.is_refusal_told = false;
         self.forget_subscriptions();
         self.changed = self.subscriptions.keys().cloned().collect();
     }

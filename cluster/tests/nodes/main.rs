@@ -4,6 +4,7 @@
 mod channels;
 mod chaos;
 mod locks;
+mod logs;
 mod members;
 mod outages;
 mod requests;
