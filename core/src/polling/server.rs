@@ -453,3 +453,89 @@ fn report_ping_sent(now: Instant, session: &mut ServerSession) {
         session.handle_ping_sent(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::WebSocketMessage;
+    use crate::{Heartbeat, Liveness};
+
+    const NOW: Instant = Instant::from_micros(0);
+
+    fn open(revision: Revision) -> (ServerSession, ServerPolling) {
+        let session = match revision {
+            Revision::V4 => ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), NOW),
+            Revision::V3 => ServerSession::eio3(Heartbeat::DEFAULT, Liveness::default(), NOW),
+        };
+        (session, ServerPolling::new(revision, false))
+    }
+
+    /// The text of the answer to the waiting poll.
+    fn answer<'o>(
+        polling: &mut ServerPolling,
+        session: &mut ServerSession,
+        out: &'o mut [u8; 16],
+    ) -> Option<&'o [u8]> {
+        let batch = polling.poll_answer(NOW, session, [], &Limits::DEFAULT)?;
+        Some(batch.encode([], out).expect("16 bytes"))
+    }
+
+    #[test]
+    fn a_poll_that_waits_when_the_session_ends_is_told_unless_the_client_has_closed_it() {
+        for (packet, expected) in [("1", b"6"), ("9", b"1")] {
+            let (mut session, mut polling) = open(Revision::V4);
+            polling.handle_poll(NOW, &mut session, false).expect("the first poll");
+            session.handle_packet(NOW, Revision::V4.decode(WebSocketMessage::Text(packet)));
+            assert!(session.has_ended());
+            assert_eq!(answer(&mut polling, &mut session, &mut [0; 16]), Some(&expected[..]));
+        }
+    }
+
+    #[test]
+    fn a_post_of_bytes_is_refused_in_revision_4_only() {
+        for (revision, framing, expected) in [
+            (Revision::V3, Framing::Text, Ok(())),
+            (Revision::V3, Framing::Binary, Ok(())),
+            (Revision::V4, Framing::Text, Ok(())),
+            (Revision::V4, Framing::Binary, Err(Refusal::ContentType)),
+        ] {
+            let (mut session, mut polling) = open(revision);
+            assert_eq!(polling.handle_post(NOW, &mut session, framing), expected);
+            assert_eq!(session.is_open(), expected.is_ok());
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_post_waits_until_the_inbox_has_room_or_the_session_has_ended() {
+        let (mut session, mut polling) = open(Revision::V4);
+        polling.handle_post(NOW, &mut session, Framing::Text).expect("the first post");
+        assert_eq!(polling.post_answer(&session, true), None, "it is being received");
+        polling.handle_post_received();
+        assert_eq!(polling.post_answer(&session, false), None);
+        assert_eq!(polling.post_answer(&session, true), Some(Ok(())));
+        assert_eq!(polling.post_answer(&session, true), None, "only once");
+
+        polling.handle_post(NOW, &mut session, Framing::Text).expect("the second post");
+        polling.handle_post_received();
+        session.handle_packet(NOW, Ok(Packet::CLOSE));
+        assert_eq!(polling.post_answer(&session, false), Some(Ok(())));
+    }
+
+    #[test]
+    fn a_release_of_an_upgrade_that_has_failed_is_forgotten() {
+        let (mut session, mut polling) = open(Revision::V4);
+        polling.handle_poll(NOW, &mut session, false).expect("the first poll");
+        polling.release_poll();
+        polling.handle_upgrade_failed();
+        assert_eq!(answer(&mut polling, &mut session, &mut [0; 16]), None);
+        polling.release_poll();
+        assert_eq!(answer(&mut polling, &mut session, &mut [0; 16]), Some(&b"6"[..]));
+    }
+
+    #[test]
+    fn a_client_that_asked_for_base64_gets_it_on_every_transport() {
+        for base64_only in [true, false] {
+            assert_eq!(ServerPolling::new(Revision::V4, base64_only).base64_only(), base64_only);
+        }
+    }
+}
