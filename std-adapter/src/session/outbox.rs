@@ -136,7 +136,9 @@ mod tests {
         let limits = Limits { outbox_messages: 3, outbox_bytes: 10, ..Limits::DEFAULT };
         let has_room = |texts: &[&str]| {
             let mut outbox = Outbox::default();
-            texts.iter().for_each(|text| outbox.push(Outgoing::Message(Message::text(*text))));
+            for text in texts {
+                outbox.push(Outgoing::Message(Message::text(*text)));
+            }
             outbox.has_room(&limits)
         };
         assert!(has_room(&["", ""]) && !has_room(&["", "", ""]));
