@@ -285,6 +285,11 @@ impl ClientSession {
         self.lifecycle.poll_transmit()
     }
 
+    /// Takes [`Control::Close`] back, which [`poll_transmit`](Self::poll_transmit) has returned too early.
+    pub(crate) const fn put_back_close(&mut self) {
+        self.lifecycle.put_back_close();
+    }
+
     /// Reports that the ping that is due leaves only now, because it had to wait until the server answered the post before
     /// it, until an upgrade was over, or until a WebSocket had taken what was written before: see
     /// [`Machine`](Machine::handle_ping_sent). The server may take the whole ping timeout from now to answer.

@@ -75,8 +75,6 @@ pub struct ClientPolling {
     post: Post,
     /// The time at which the post in flight is abandoned.
     post_deadline: Option<Instant>,
-    /// Whether the session's `close` packet is to be sent.
-    close_due: bool,
     /// Whether the session has moved to another transport.
     moved: bool,
     /// Whether an upgrade paused polling at the last call of [`ClientPolling::poll_request`].
@@ -135,7 +133,6 @@ impl ClientPolling {
             poll_in_flight: false,
             post: Post::None,
             post_deadline: None,
-            close_due: false,
             moved: false,
             paused: false,
             ended: false,
@@ -179,11 +176,15 @@ impl ClientPolling {
         if self.post != Post::None {
             return None;
         }
-        let mut batch = Batch::heartbeats(self.format, &mut self.close_due, || session.poll_transmit());
+        let mut close_due = false;
+        let mut batch = Batch::heartbeats(self.format, &mut close_due, || session.poll_transmit());
         let all = batch.fill(queue, limits);
-        if let Some(closed) = batch.closed(limits).filter(|_| all && self.close_due) {
-            self.close_due = false;
-            batch = closed;
+        if close_due {
+            match batch.closed(limits).filter(|_| all) {
+                Some(closed) => batch = closed,
+                // The session keeps it, and knows whether the server is still to be told when the session ends first.
+                None => session.put_back_close(),
+            }
         }
         if batch.is_empty() {
             return None;
@@ -288,7 +289,8 @@ impl ClientPolling {
     /// that waited for the upgrade leaves there, so the server may take the whole ping timeout from now. Call this method
     /// before [`handle_timeout`](ClientSession::handle_timeout).
     ///
-    /// If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
+    /// A session that closes and still has its `close` packet to send returns it from
+    /// [`poll_transmit`](ClientSession::poll_transmit): close the new transport behind the last message.
     pub fn handle_upgraded(&mut self, now: Instant, session: &mut ClientSession) {
         self.moved = true;
         self.release_ping(now, session);
@@ -344,13 +346,6 @@ impl ClientPolling {
         if is_free && session.has_ping_to_send() {
             session.handle_ping_sent(now);
         }
-    }
-
-    /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
-    /// messages must be sent before it. `session.poll_transmit()` does not return it again.
-    #[must_use]
-    pub const fn close_pending(&self) -> bool {
-        self.close_due
     }
 
     /// Returns whether no request is in flight. An upgrade that pauses polling waits until this is true.
@@ -474,23 +469,63 @@ mod tests {
     fn a_close_goes_behind_the_last_message_and_its_answer_is_the_end() {
         let (mut session, mut polling) = open(Revision::V4);
         request(&mut polling, &mut session, &[]);
-        assert!(!polling.close_pending());
         session.close(at(1), CLOSE_TIMEOUT);
         let first = post(&mut polling, &mut session, &[MESSAGE; 2]);
         assert_eq!((first.messages(), first.closes()), (1, false));
-        assert!(polling.close_pending());
         polling.handle_post_answered(at(2), &mut session);
         let last = post(&mut polling, &mut session, &[MESSAGE]);
         assert_eq!((last.messages(), last.closes()), (1, false));
         polling.handle_post_answered(at(2), &mut session);
         let close = post(&mut polling, &mut session, &[]);
         assert_eq!((close.messages(), close.closes()), (0, true));
-        assert!(!polling.close_pending());
         polling.handle_poll_answered();
         assert_eq!(request(&mut polling, &mut session, &[]), None, "no poll starts behind the close");
         assert_eq!(end(&session), None);
         polling.handle_post_answered(at(3), &mut session);
         assert_eq!(end(&session), Some(DisconnectReason::LocalClose));
+    }
+
+    /// A client that closes, while the server has not answered the post with the message before the close.
+    fn closing_behind_a_message() -> (ClientSession, ClientPolling) {
+        let (mut session, mut polling) = open(Revision::V4);
+        request(&mut polling, &mut session, &[]);
+        session.close(at(1), Duration::from_millis(100));
+        let first = post(&mut polling, &mut session, &[MESSAGE]);
+        assert_eq!((first.messages(), first.closes()), (1, false));
+        (session, polling)
+    }
+
+    #[test]
+    fn an_end_that_overtakes_the_close_behind_a_message_is_told_unless_the_server_has_closed() {
+        type End = fn(&mut ClientPolling, &mut ClientSession);
+        let ends: [(End, bool); 5] = [
+            (|polling, session| polling.handle_post_failed(at(2), session), true),
+            (|polling, session| polling.handle_poll_failed(at(2), session), true),
+            (|polling, session| assert!(polling.handle_timeout(at(1_001), session)), true),
+            (|_, session| session.handle_timeout(at(101)), true),
+            (|_, session| receive(session, Revision::V4, "1"), false),
+        ];
+        for (at, (end_it, is_told)) in ends.into_iter().enumerate() {
+            let (mut session, mut polling) = closing_behind_a_message();
+            end_it(&mut polling, &mut session);
+            assert_eq!(end(&session), Some(DisconnectReason::LocalClose), "{at}");
+            let last = request(&mut polling, &mut session, &[]);
+            assert_eq!(
+                matches!(last, Some(Request::Post(batch)) if batch.closes()),
+                is_told,
+                "{at}: {last:?}"
+            );
+            assert_eq!(request(&mut polling, &mut session, &[]), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_close_behind_a_message_goes_over_the_transport_that_the_session_moves_to() {
+        let (mut session, mut polling) = closing_behind_a_message();
+        polling.handle_post_answered(at(2), &mut session);
+        polling.handle_upgraded(at(2), &mut session);
+        assert_eq!(session.poll_transmit(), Some(crate::session::Control::Close));
+        assert_eq!(session.poll_transmit(), None);
     }
 
     #[test]

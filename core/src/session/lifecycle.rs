@@ -135,6 +135,11 @@ impl Lifecycle {
         }
     }
 
+    /// Takes the `close` packet back from a caller that cannot send it yet.
+    pub(crate) const fn put_back_close(&mut self) {
+        self.pending.close = true;
+    }
+
     pub(crate) fn check_send(&self, now: Instant) -> Result<(), CheckSendError> {
         if self.machine.is_opening() {
             Err(CheckSendError::NotOpen)
