@@ -12,6 +12,9 @@ use tracing::{Event, Metadata, Subscriber};
 #[path = "http/support.rs"]
 #[expect(dead_code, reason = "tests of HTTP need more of it")]
 mod support;
+#[path = "exact/support/watch.rs"]
+#[expect(dead_code, reason = "no task of a session panics here")]
+mod watch;
 
 use support::{POLLING, UPGRADE, WEBSOCKET, read, send, stage};
 

@@ -13,6 +13,12 @@ use eio_tokio::{Server, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+#[path = "exact/support/watch.rs"]
+#[expect(dead_code, reason = "no task of a session panics here")]
+mod watch;
+
+use watch::watch_sessions;
+
 const UPGRADE: &str = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
      upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
@@ -21,6 +27,7 @@ async fn listen(mut socket: Socket) {
 }
 
 fn server() -> Server {
+    watch_sessions();
     let short = Duration::from_millis(100);
     Server::builder(listen).heartbeat(Heartbeat::new(short, short).unwrap()).build().unwrap()
 }

@@ -102,7 +102,11 @@ impl Polling {
     /// Starts the requests that are due. `upgrade_pauses` holds them back.
     pub(crate) fn write(&mut self, engine: &mut Engine<ClientKind>, now: Instant, upgrade_pauses: bool) {
         self.expire_post(engine, now);
-        while let Some(due) = self.next_due(engine, now, upgrade_pauses) {
+        // What tells the server of the end leaves in `follow_end`: when the end has been reported (rule 7), and the requests
+        // in flight have been dropped.
+        while (self.has_followed_end || !engine.session.has_ended())
+            && let Some(due) = self.next_due(engine, now, upgrade_pauses)
+        {
             match due {
                 Due::Poll => self.poll_server(engine, now),
                 Due::Post(batch) => self.post_batch(engine, now, &batch),
@@ -173,7 +177,7 @@ impl Polling {
         }
     }
 
-    /// The session has moved to a WebSocket. No close waits in the requests: a session that closes stays on polling.
+    /// The session has moved to a WebSocket.
     pub(crate) fn handle_upgraded(&mut self, engine: &mut Engine<ClientKind>, now: Instant) {
         self.requests.handle_upgraded(now, &mut engine.session);
         self.clear();

@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::watch::watch_sessions;
+
 /// Sends every message back.
 pub(crate) async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -31,6 +33,7 @@ pub(crate) async fn serve_over<L: Listener + 'static>(
     builder: ServerBuilder,
     over: impl FnOnce(TcpListener) -> L,
 ) -> (Server, SocketAddr) {
+    watch_sessions();
     let server = builder.build().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -196,6 +199,7 @@ where
     F: Fn(Raw) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
 {
+    watch_sessions();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

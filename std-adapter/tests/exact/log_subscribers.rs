@@ -1,5 +1,6 @@
 //! Subscribers of the log that use the server that writes it, or panic.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, Weak};
 
 use eio_tokio::Server;
@@ -8,7 +9,7 @@ use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::callbacks::count;
-use crate::support::{Harness, Journal, Received, WebSocket, follow, noting, settle};
+use crate::support::{Expected, Harness, Journal, Received, Watch, WebSocket, follow, noting, settle};
 
 /// Sends what is logged to all clients of the server that logs it; panics if told to.
 struct LogsOverTheServer {
@@ -145,6 +146,7 @@ async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_the_line_is_about() {
+    let _expected = Expected::panic();
     for (at, opens) in [
         ("session opened", true),
         ("message", true),
@@ -180,5 +182,31 @@ async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_the_line_is_a
         bystander.send("4still there").await;
         settle().await;
         assert!(journal.read().contains(&"still there".to_owned()), "{at}");
+    }
+}
+
+/// As all tests would, if the task of one of their sessions panicked.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_task_of_a_session_fails_the_test_that_does_not_expect_it() {
+    static FAILURES: AtomicUsize = AtomicUsize::new(0);
+    let count = || {
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+    };
+    let watch = Watch { fail: count };
+    let _recorder = ::metrics::set_default_local_recorder(&watch);
+    for expected in [Some(Expected::panic()), None] {
+        let failures = usize::from(expected.is_none());
+        let harness = Harness::unobserved(noting(follow).0);
+        let _guard = listen(LogsOverTheServer {
+            server: Mutex::default(),
+            journal: Journal::default(),
+            panics_at: Some("enter"),
+        });
+        let mut connection = harness.connect();
+        connection.send_upgrade(4, None).await;
+        assert_eq!(connection.response().await.0, 101);
+        let mut websocket = connection.into_websocket();
+        while !matches!(websocket.next().await, Received::Close(_) | Received::End) {}
+        assert_eq!(FAILURES.load(Ordering::Relaxed), failures);
     }
 }

@@ -4,6 +4,7 @@ mod bad_frames;
 mod room;
 mod traced;
 mod turns;
+mod watch;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ pub(crate) use self::bad_frames::{bad_frames, frame};
 pub(crate) use self::room::{NARROW, kilobyte};
 pub(crate) use self::traced::traced;
 pub(crate) use self::turns::give_way;
+pub(crate) use self::watch::{Expected, Watch, watch_sessions};
 pub(crate) use self::websocket::{Received, WebSocket};
 
 /// A ping every 300 ms, answered within 200 ms.
@@ -92,25 +94,26 @@ pub(crate) fn handing_out(
     (Harness::new(configure(builder)), sockets)
 }
 
+fn brisk(builder: ServerBuilder) -> ServerBuilder {
+    builder.heartbeat(Heartbeat::new(I, T).unwrap()).eio3(true)
+}
+
 impl Harness {
     /// The heartbeat is `I` and `T`; revision 3 is served too.
     pub(crate) fn new(builder: ServerBuilder) -> Self {
-        let start = Instant::now();
-        let (sender, ends) = mpsc::unbounded_channel();
-        Self::of(builder.observer(Ends { start, sender }), start, ends)
+        Self::patient(brisk(builder))
     }
 
     /// The same, with the default heartbeat: silence does not end a session within the time of a test.
     pub(crate) fn patient(builder: ServerBuilder) -> Self {
         let start = Instant::now();
         let (sender, ends) = mpsc::unbounded_channel();
-        let server = builder.observer(Ends { start, sender }).build().unwrap();
-        Self { server, start, ends }
+        Self::running(builder.observer(Ends { start, sender }), start, ends)
     }
 
     /// The same, watched by nobody: its ends are not told.
     pub(crate) fn unobserved(builder: ServerBuilder) -> Self {
-        Self::of(builder, Instant::now(), mpsc::unbounded_channel().1)
+        Self::running(brisk(builder), Instant::now(), mpsc::unbounded_channel().1)
     }
 
     /// The same, watched by the test itself.
@@ -118,9 +121,9 @@ impl Harness {
         Self::unobserved(builder.observer(observer))
     }
 
-    fn of(builder: ServerBuilder, start: Instant, ends: mpsc::UnboundedReceiver<End>) -> Self {
-        let server = builder.heartbeat(Heartbeat::new(I, T).unwrap()).eio3(true).build().unwrap();
-        Self { server, start, ends }
+    fn running(builder: ServerBuilder, start: Instant, ends: mpsc::UnboundedReceiver<End>) -> Self {
+        watch_sessions();
+        Self { server: builder.build().unwrap(), start, ends }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -13,3 +13,6 @@ mod refusals;
 mod support;
 mod upgrade;
 mod versions;
+#[path = "../exact/support/watch.rs"]
+#[expect(dead_code, reason = "no task of a session panics here")]
+mod watch;

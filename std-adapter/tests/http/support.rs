@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use eio_tokio::{Disconnect, Server, ServerBuilder};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
+use crate::watch::watch_sessions;
+
 pub(crate) const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 pub(crate) const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
 
@@ -48,6 +50,7 @@ pub(crate) fn stage(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> S
             }
         }
     });
+    watch_sessions();
     Stage { server: configure(builder).build().unwrap(), seen }
 }
 

@@ -10,3 +10,6 @@ mod servers;
 mod shutdown;
 mod slow_bodies;
 mod support;
+#[path = "../exact/support/watch.rs"]
+#[expect(dead_code, reason = "no task of a session panics here")]
+mod watch;

@@ -16,11 +16,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tower_service::Service;
 
+use crate::watch::watch_sessions;
+
 /// The query of a client that asks for a session.
 pub(crate) const OPEN: &str = "EIO=4&transport=polling";
 
 /// A server whose application sends every message back.
 pub(crate) fn echo() -> ServerBuilder {
+    watch_sessions();
     Server::builder(|mut socket: Socket| async move {
         while let Ok(message) = socket.recv().await {
             if socket.send(message).await.is_err() {
