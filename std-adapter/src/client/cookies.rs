@@ -1,10 +1,10 @@
 //! The cookies that a session keeps between its requests (RFC 6265), such as those with which a load balancer pins the
 //! client to one server.
 //!
-//! All requests of a session go to one host and one path. So the rules on domains and paths only decide once whether a
-//! cookie is kept.
+//! All requests go to one host, so domains do not matter. Their path changes when a redirect is followed.
 
 use core::time::Duration;
+use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
@@ -14,8 +14,7 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::client::refusal::date;
 use crate::wire::sync::Mutex;
 
-/// The largest number of bytes of cookies that are kept and sent with every request: servers accept that much for a whole
-/// head.
+/// The largest number of bytes of cookies that are kept and sent with a request: servers accept that much for a whole head.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// The longest cookie that is kept, in bytes, as in browsers.
@@ -29,30 +28,30 @@ pub(crate) struct Cookies(Mutex<Vec<Kept>>);
 struct Kept {
     name: String,
     value: String,
+    /// The path below which the cookie is sent. A cookie without one is sent with every request.
+    path: Option<String>,
     expires_at: Option<Instant>,
 }
 
 impl Cookies {
-    /// Stores the cookies that an answer sets. `secure` says whether the connection uses TLS. `path` is the path of all
-    /// requests.
-    pub(crate) fn take(&self, headers: &HeaderMap, now: Instant, secure: bool, path: &str) {
+    /// Stores the cookies that an answer sets. `secure` says whether the connection uses TLS.
+    pub(crate) fn take(&self, headers: &HeaderMap, now: Instant, secure: bool) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for set in headers.get_all(header::SET_COOKIE) {
             let Some(cookie) = set.to_str().ok().and_then(SetCookie::parse) else { continue };
-            let is_kept = (secure || !cookie.secure)
-                && cookie.path.is_none_or(|of| covers(of, path))
-                && cookie.name.len() + cookie.value.len() <= MAX_COOKIE;
-            if !is_kept {
+            let lives = cookie.lives(date(headers));
+            let new = Kept {
+                name: cookie.name.to_owned(),
+                value: cookie.value.to_owned(),
+                path: cookie.path.map(str::to_owned),
+                expires_at: lives.map(|lives| now.saturating_add(lives)),
+            };
+            if cookie.secure && !secure || new.bytes() > MAX_COOKIE {
                 continue;
             }
-            kept.retain(|one| one.name != cookie.name);
-            let lives = cookie.lives(date(headers));
+            kept.retain(|one| (&one.name, &one.path) != (&new.name, &new.path));
             if lives != Some(Duration::ZERO) {
-                kept.push(Kept {
-                    name: cookie.name.to_owned(),
-                    value: cookie.value.to_owned(),
-                    expires_at: lives.map(|lives| now.saturating_add(lives)),
-                });
+                kept.push(new);
             }
         }
         let mut bytes = kept.iter().map(Kept::bytes).sum::<usize>();
@@ -61,12 +60,17 @@ impl Cookies {
         }
     }
 
-    /// Adds the cookies to a request, beside those that the caller has set. If both have the same name, the server's is
-    /// sent.
-    pub(crate) fn put(&self, headers: &mut HeaderMap, now: Instant) {
+    /// Adds the cookies to a request for `path`, beside those that the caller has set. If several have the same name, the
+    /// one that the server has set last is sent.
+    pub(crate) fn put(&self, headers: &mut HeaderMap, now: Instant, path: &str) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|one| one.expires_at.is_none_or(|expires_at| now < expires_at));
-        if kept.is_empty() {
+        let mut names = HashSet::new();
+        let goes_along = |one: &Kept| one.path.as_deref().is_none_or(|of| covers(of, path));
+        let mut latest: Vec<&Kept> =
+            kept.iter().rev().filter(|one| goes_along(one) && names.insert(one.name.as_bytes())).collect();
+        latest.reverse();
+        if latest.is_empty() {
             return;
         }
         // The caller's may hold any bytes.
@@ -76,9 +80,9 @@ impl Cookies {
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
         let own = own.map(<[u8]>::trim_ascii).filter(|pair| {
             let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-            !pair.is_empty() && !kept.iter().any(|one| one.name.as_bytes() == name)
+            !pair.is_empty() && !names.contains(name)
         });
-        let set = kept.iter().map(|one| format!("{}={}", one.name, one.value).into_bytes());
+        let set = latest.iter().map(|one| format!("{}={}", one.name, one.value).into_bytes());
         let pairs = own.map(<[u8]>::to_vec).chain(set).collect::<Vec<_>>().join(&b"; "[..]);
         if let Ok(mut value) = HeaderValue::try_from(pairs) {
             value.set_sensitive(true);
@@ -89,7 +93,7 @@ impl Cookies {
 
 impl Kept {
     fn bytes(&self) -> usize {
-        self.name.len() + self.value.len()
+        self.name.len() + self.value.len() + self.path.as_ref().map_or(0, String::len)
     }
 }
 
@@ -178,15 +182,19 @@ mod tests {
     }
 
     fn take(cookies: &Cookies, set: &[&str]) {
-        cookies.take(&answer(set), at(0), false, "/engine.io/");
+        cookies.take(&answer(set), at(0), false);
     }
 
     fn sent(cookies: &Cookies, own: &[&'static str], now: Instant) -> String {
+        sent_to("/engine.io/", cookies, own, now)
+    }
+
+    fn sent_to(path: &str, cookies: &Cookies, own: &[&'static str], now: Instant) -> String {
         let mut headers = HeaderMap::new();
         for own in own {
             headers.append(header::COOKIE, HeaderValue::from_static(own));
         }
-        cookies.put(&mut headers, now);
+        cookies.put(&mut headers, now, path);
         let all: Vec<_> =
             headers.get_all(header::COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
         all.join(" | ")
@@ -211,7 +219,7 @@ mod tests {
 
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_bytes("name=Zoë; a=1".as_bytes()).unwrap());
-        cookies.put(&mut headers, at(0));
+        cookies.put(&mut headers, at(0), "/");
         assert_eq!(headers[header::COOKIE].as_bytes(), "name=Zoë; a=2".as_bytes());
     }
 
@@ -229,7 +237,7 @@ mod tests {
         }
         let mut undated = answer(&["c=1", "c=; expires=Thu, 01 Jan 1970 00:00:00 GMT"]);
         undated.remove(header::DATE);
-        cookies.take(&undated, at(0), false, "/");
+        cookies.take(&undated, at(0), false);
         assert_eq!(sent(&cookies, &[], at(0)), "");
     }
 
@@ -241,8 +249,22 @@ mod tests {
             &["a=1; Path=/admin", "b=1; Path=/engine.io", "c=1; Path=/engine", "d=1; Secure", "e=1; Path=x"],
         );
         assert_eq!(sent(&cookies, &[], at(0)), "b=1; e=1");
-        cookies.take(&answer(&["d=1; secure"]), at(0), true, "/engine.io/");
+        cookies.take(&answer(&["d=1; secure"]), at(0), true);
         assert_eq!(sent(&cookies, &[], at(0)), "b=1; e=1; d=1");
+    }
+
+    #[test]
+    fn each_request_carries_the_cookies_of_its_own_path() {
+        let cookies = Cookies::default();
+        take(&cookies, &["node=1; Path=/engine.io", "node=2; Path=/app", "login=3; Path=/", "any=4"]);
+        assert_eq!(sent(&cookies, &["node=0"], at(0)), "node=1; login=3; any=4");
+        assert_eq!(sent_to("/app/engine.io/", &cookies, &["node=0"], at(0)), "node=2; login=3; any=4");
+        assert_eq!(sent_to("/", &cookies, &["node=0"], at(0)), "node=0; login=3; any=4");
+        // Of several with one name, the latest one is sent. Each is replaced or deleted with its path.
+        take(&cookies, &["login=5; Path=/app/"]);
+        assert_eq!(sent_to("/app/", &cookies, &[], at(0)), "node=2; any=4; login=5");
+        take(&cookies, &["login=; Path=/app/; Max-Age=0", "node=6; Path=/app"]);
+        assert_eq!(sent_to("/app/", &cookies, &[], at(0)), "login=3; any=4; node=6");
     }
 
     #[test]
@@ -253,7 +275,9 @@ mod tests {
         }
         let sent = self::sent(&cookies, &[], at(0));
         assert!(sent.len() < MAX_BYTES + 500 && sent.contains("c999="), "{} bytes", sent.len());
-        take(&cookies, &[&format!("big={}", "x".repeat(MAX_COOKIE))]);
-        assert_eq!(self::sent(&cookies, &[], at(0)), sent, "one that is too long takes nobody's place");
+        for too_long in ["big=", "big=; Path=/"] {
+            take(&cookies, &[&format!("{too_long}{}", "x".repeat(MAX_COOKIE))]);
+            assert_eq!(self::sent(&cookies, &[], at(0)), sent, "one that is too long takes nobody's place");
+        }
     }
 }

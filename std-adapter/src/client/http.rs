@@ -39,7 +39,7 @@ impl Dialer {
     pub(crate) fn request(&self, target: Uri, body: Body) -> Request<Body> {
         let mut request = self.config.request(target, body);
         if self.config.keep_cookies {
-            self.cookies.put(request.headers_mut(), self.clock.now());
+            self.cookies.put(request.headers_mut(), self.clock.now(), &self.config.path);
         }
         request
     }
@@ -47,8 +47,7 @@ impl Dialer {
     /// Takes the cookies that an answer sets.
     pub(crate) fn take_cookies<B>(&self, answer: &Response<B>) {
         if self.config.keep_cookies {
-            let Config { endpoint, path, .. } = &*self.config;
-            self.cookies.take(answer.headers(), self.clock.now(), endpoint.secure, path);
+            self.cookies.take(answer.headers(), self.clock.now(), self.config.endpoint.secure);
         }
     }
 }

@@ -223,6 +223,27 @@ async fn credentials_headers_and_cookies_go_along_to_the_same_host_and_port() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redirect_that_pins_to_a_node_below_another_path_is_followed_with_its_cookie() {
+    let (address, requests) = noting(|mut raw, noted: Notes<String>| async move {
+        let request = raw.request().await;
+        let is_pinned = header(&request, "cookie").is_some_and(|cookie| cookie == "node=7");
+        noted.lock().unwrap().push(request);
+        if is_pinned {
+            raw.answer("404 x", "").await;
+            return;
+        }
+        let set = "Set-Cookie: node=7; Path=/app\r\nSet-Cookie: old=1; Path=/engine.io\r\n";
+        raw.write(format!("HTTP/1.1 302 x\r\nLocation: /app/engine.io/\r\n{set}Content-Length: 0\r\n\r\n"))
+            .await;
+    })
+    .await;
+    let client = Way::Polling.client(address).follow_redirects(3).build().unwrap();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(&error, ConnectError::Refused(refused) if refused.status == 404), "{error}");
+    assert_eq!(requests.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redirect_of_the_upgrade_leaves_the_session_on_polling() {
     let address = scripted(|mut raw| async move {
         loop {
