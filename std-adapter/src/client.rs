@@ -31,7 +31,6 @@ mod tls;
 use core::fmt;
 use std::sync::Arc;
 
-use ::http::uri::Authority;
 use eio_core::backoff::Backoff;
 
 use crate::client::config::Config;
@@ -107,7 +106,7 @@ impl Client {
     #[must_use]
     pub fn proxy(&self) -> Option<&str> {
         match &self.config.route {
-            Route::Proxy(proxy) => proxy.uri().authority().map(Authority::as_str),
+            Route::Proxy(proxy) => Some(proxy.host_and_port()),
             _ => None,
         }
     }

@@ -87,12 +87,6 @@ impl Endpoint {
         }
     }
 
-    /// Returns the address to connect to, for a connector that takes it as a URI.
-    pub(crate) fn base(&self) -> Result<Uri, http::Error> {
-        let scheme = if self.secure { "https" } else { "http" };
-        Uri::builder().scheme(scheme).authority(self.authority.as_str()).path_and_query("/").build()
-    }
-
     /// Adds a query parameter of the caller.
     pub(crate) fn add_parameter(&mut self, name: &str, value: &str) -> Result<(), ClientBuildError> {
         if RESERVED.contains(&name) {
