@@ -118,9 +118,13 @@ impl History {
                     self.naps.forget();
                 }
             }
-            ClientEvent::PongReceived { .. } => {
+            ClientEvent::PongReceived { rtt } => {
                 self.heartbeats += 1;
                 self.last_heartbeat_at = Some(now);
+                // Its ping left after the longest nap: an answer to an earlier one would have taken at least as long.
+                if rtt.is_some_and(|rtt| rtt < self.naps.longest()) {
+                    self.naps.forget();
+                }
             }
             ClientEvent::Closed(_) => self.closed_at = Some(now),
             ClientEvent::RequestFailed { error } => self.request_error = Some(error.clone()),

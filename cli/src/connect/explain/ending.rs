@@ -213,4 +213,19 @@ pub(super) mod tests {
         history.record(&ClientEvent::PingReceived { after, late: Duration::ZERO, left });
         assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), "idle-limit");
     }
+
+    #[tokio::test]
+    async fn a_pong_shows_that_a_session_has_survived_a_nap_if_its_ping_came_after_it() {
+        let mut history = history(Revision::V3, 3);
+        history.naps.observe(Duration::ZERO, Duration::ZERO);
+        history.naps.observe(Duration::from_millis(21_500), Duration::from_millis(21_500));
+        for (rtt, expected) in [
+            (None, "eio-was-stopped"),
+            (Some(Duration::from_secs(21)), "eio-was-stopped"),
+            (Some(Duration::from_millis(700)), "idle-limit"),
+        ] {
+            history.record(&ClientEvent::PongReceived { rtt });
+            assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), expected, "{rtt:?}");
+        }
+    }
 }
