@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_tokio::{Client, ClientEvent, ClientSender, ClientSocket, Disconnect, Message};
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 use self::end::End;
 use self::event::Event;
@@ -182,18 +183,25 @@ async fn session(
     let socket = client.connect().await.map_err(End::NotConnected)?;
     let namespace = options.namespace();
     if let Some(namespace) = &namespace
-        && let Some(join) = namespace.join(options.eio)
+        && let Some(join) = namespace.join()
     {
         // The outbox is empty, so this fails only if the session has ended, which `recv` reports.
         if let Err(error) = socket.try_send(join) {
             log.put(Event::NotSent { why: error.to_string() });
         }
     }
+    let (join, joined) = oneshot::channel();
     if !options.no_input {
-        let lines = input::lines();
-        tokio::spawn(send(lines, socket.sender(), namespace.clone(), log.clone()));
+        let sending = send(input::lines(), socket.sender(), namespace.clone(), log.clone());
+        let waits = namespace.is_some();
+        tokio::spawn(async move {
+            // A server closes the session of a client that sends to a namespace that it has not joined yet.
+            if !waits || joined.await.is_ok() {
+                sending.await;
+            }
+        });
     }
-    Ok(Running { socket, namespace, history: Arc::clone(history) })
+    Ok(Running { socket, namespace, history: Arc::clone(history), join: Some(join) })
 }
 
 /// Sends lines of input as fast as the connection takes them.
@@ -219,6 +227,8 @@ struct Running {
     socket: ClientSocket,
     namespace: Option<Namespace>,
     history: Arc<Mutex<History>>,
+    /// Lets the lines of input go, until the namespace is joined.
+    join: Option<oneshot::Sender<()>>,
 }
 
 impl Running {
@@ -247,8 +257,11 @@ impl Running {
                 _ = log.closed() => break None,
             }
         };
-        if let Some(leave) = self.namespace.as_ref().filter(|_| ended.is_none()).map(Namespace::leave) {
-            let _ = self.socket.try_send(leave);
+        if let Some(namespace) = &self.namespace
+            && self.join.is_none()
+            && ended.is_none()
+        {
+            let _ = self.socket.try_send(namespace.leave());
         }
         self.socket.close();
         let disconnect = tokio::select! {
@@ -256,7 +269,7 @@ impl Running {
             // The session may have ended, with a server that does not close the connection.
             () = tokio::time::sleep(CLOSE_LIMIT) => match self.socket.end() {
                 Some(disconnect) => disconnect,
-                None => return ended.unwrap_or(End::Interrupted),
+                None => return ended.unwrap_or(End::Unconfirmed),
             },
             () = interrupts.next() => return End::Interrupted,
         };
@@ -264,7 +277,7 @@ impl Running {
     }
 
     /// Prints a message. Returns the end if a message of Socket.IO ends the session.
-    fn show(&self, message: &Message, log: &Log<Event>) -> Option<End> {
+    fn show(&mut self, message: &Message, log: &Log<Event>) -> Option<End> {
         let Some(namespace) = &self.namespace else {
             log.put(Event::message(message));
             return None;
@@ -272,6 +285,9 @@ impl Running {
         let (event, end) = namespace.read(message);
         if matches!(event, Event::Joined { .. }) {
             lock(&self.history).join();
+            if let Some(join) = self.join.take() {
+                let _ = join.send(());
+            }
         }
         log.put(event);
         end

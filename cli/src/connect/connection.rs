@@ -44,8 +44,13 @@ pub(crate) struct ConnectionOptions {
 
 impl ConnectionOptions {
     /// Applies these options to a builder.
-    pub(crate) fn configure(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
-        let tls = self.configure_tls(url, builder)?;
+    pub(crate) fn configure(
+        &self,
+        url: &str,
+        follows_redirects: bool,
+        builder: ClientBuilder,
+    ) -> Result<ClientBuilder, Failure> {
+        let tls = self.configure_tls(url, follows_redirects, builder)?;
         #[cfg(unix)]
         if let Some(path) = &self.unix {
             return Ok(tls.unix_socket(path));
@@ -57,7 +62,12 @@ impl ConnectionOptions {
         })
     }
 
-    fn configure_tls(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
+    fn configure_tls(
+        &self,
+        url: &str,
+        follows_redirects: bool,
+        builder: ClientBuilder,
+    ) -> Result<ClientBuilder, Failure> {
         let option = match &self.ca {
             Some(_) => "--ca",
             None if self.insecure => "--insecure",
@@ -65,7 +75,10 @@ impl ConnectionOptions {
         };
         let uri = url.parse::<http::Uri>().ok();
         let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
-        if let Some("http" | "ws") = scheme {
+        // A redirect may lead to TLS.
+        if let Some("http" | "ws") = scheme
+            && !follows_redirects
+        {
             return Err(format!("{option} needs TLS: expected https:// or wss:// in the URL").into());
         }
         let Some(path) = &self.ca else {

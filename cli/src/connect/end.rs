@@ -17,7 +17,9 @@ use crate::style::{TextLine, Tone, cut};
 pub(crate) enum End {
     NotConnected(ConnectError),
     Disconnected(Disconnect),
-    /// Closing took too long, or was interrupted.
+    /// The server did not confirm the close in time.
+    Unconfirmed,
+    /// Closing was interrupted.
     Interrupted,
     /// A Socket.IO namespace refused this client, with a text that is cut.
     NamespaceRefused {

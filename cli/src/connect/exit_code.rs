@@ -130,7 +130,9 @@ impl ExitCode {
             Self::Redirected => "redirected: the sessions are at another URL",
             Self::ServerError => "server error: a status of 500 or above",
             Self::UnreadableAnswer => "a web page, or a compressed answer, came instead of a payload",
-            Self::Interrupted => "interrupted before the session opened, or interrupted twice",
+            Self::Interrupted => {
+                "interrupted before the session opened, or twice; or the close is not confirmed within 5 s"
+            }
         }
     }
 

@@ -29,13 +29,11 @@ impl History {
                 self.summary(code, reason, diagnosis, error.to_string(), with_author(error))
             }
             End::Disconnected(end) => self.disconnected(end, look),
-            End::Interrupted => self.summary(
-                ExitCode::Interrupted,
-                "forced close",
-                Diagnosis::NOT_CLOSED_IN_TIME,
-                "interrupted".to_owned(),
-                "forced close: interrupted while closing.".to_owned(),
+            End::Unconfirmed => self.unconfirmed(
+                "not confirmed",
+                "forced close: the server did not confirm the close within 5 s, and eio waited no longer.",
             ),
+            End::Interrupted => self.unconfirmed("interrupted", "forced close: interrupted while closing."),
             End::NamespaceRefused { namespace, why } => self.summary(
                 ExitCode::Refused,
                 "connect error",
@@ -56,6 +54,12 @@ impl History {
                 format!("server disconnect: from the namespace {}.", cut(namespace)),
             ),
         }
+    }
+
+    /// Explains a close that the server has not confirmed.
+    fn unconfirmed(&self, detail: &str, facts: &str) -> Summary {
+        let diagnosis = Diagnosis::NOT_CLOSED_IN_TIME;
+        self.summary(ExitCode::Interrupted, "forced close", diagnosis, detail.to_owned(), facts.to_owned())
     }
 
     fn disconnected(&self, end: &Disconnect, look: Option<Look>) -> Summary {
@@ -171,6 +175,17 @@ fn code(reason: DisconnectReason) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_close_that_is_not_confirmed_is_interrupted_only_if_somebody_did_so() {
+        let history = super::ending::tests::history(eio_core::Revision::V4, 3);
+        for (end, detail) in [(End::Unconfirmed, "not confirmed"), (End::Interrupted, "interrupted")] {
+            let summary = history.explain(&end, None);
+            assert_eq!((summary.code.number(), summary.detail.as_str()), (130, detail));
+            assert_eq!(summary.facts.contains("interrupted"), detail == "interrupted", "{}", summary.facts);
+            assert_eq!(summary.diagnosis.name, "close-unconfirmed");
+        }
+    }
 
     #[test]
     fn every_reason_has_the_code_that_the_help_states() {

@@ -78,12 +78,16 @@ pub(crate) struct Options {
     /// Act as a Socket.IO client, and join a namespace [default namespace: /]
     ///
     /// Events are shown with their names. A line of input is sent as an event called "message" with the line as its
-    /// argument. A line that is a JSON array, such as ["chat", "hello", 1], is sent as the event that it names.
+    /// argument. A line that is a JSON array, such as ["chat", "hello", 1], is sent as the event that it names. Lines wait
+    /// until the namespace is joined.
     #[arg(long, value_name = "NAMESPACE", num_args = 0..=1, require_equals = true, default_missing_value = "/",
           value_parser = namespace)]
     socketio: Option<String>,
 
     /// Send this JSON object to the namespace as credentials, such as {"token":"..."}
+    ///
+    /// Socket.IO 1 and 2 (--eio 3) take credentials in the query of the namespace instead, as in
+    /// --socketio='/admin?token=...', or of the URL.
     #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true, requires = "socketio",
           value_parser = auth)]
     auth: String,
@@ -95,7 +99,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) connection: ConnectionOptions,
 
-    /// Close the session after it has been open for this long, and exit with code 0
+    /// Close the session after it has been open for this long, and exit with code 0 if the server confirms the close
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
     pub(crate) open_for: Option<Duration>,
 
@@ -192,6 +196,9 @@ impl Options {
         only: Option<Transport>,
         on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
     ) -> Result<Client, Failure> {
+        if let Some(namespace) = self.namespace() {
+            namespace.check().map_err(str::to_owned)?;
+        }
         let mut builder = Client::builder(&self.url).eio3(self.eio == Revision::V3).on_event(on_event);
         if let Some(transport) = only.or(self.transport.map(Into::into)) {
             builder = builder.transports([transport]);
@@ -214,7 +221,7 @@ impl Options {
         for (name, value) in &self.header {
             builder = builder.header(name, value);
         }
-        let builder = self.connection.configure(&self.url, builder)?;
+        let builder = self.connection.configure(&self.url, self.follow_redirects, builder)?;
         builder.build().map_err(|error| error.to_string().into())
     }
 
@@ -244,7 +251,7 @@ impl Options {
 
     /// Returns the namespace to join.
     pub(crate) fn namespace(&self) -> Option<Namespace> {
-        self.socketio.as_ref().map(|name| Namespace::new(name, &self.auth))
+        self.socketio.as_ref().map(|name| Namespace::new(self.eio, name, &self.auth))
     }
 }
 
@@ -295,6 +302,22 @@ mod tests {
         assert!(auth("[]").is_err() && auth("{}").is_ok() && auth("").is_ok());
         assert!(header("Authorization").is_err());
         assert_eq!(header("A: b: c"), Ok(("A".to_owned(), "b: c".to_owned())));
+    }
+
+    #[test]
+    fn credentials_that_socketio_2_does_not_take_are_refused() {
+        let refused = |line: &str| options(line).client(|_| {}).err().map(|failure| failure.sentence);
+        let auth = refused("--eio 3 --socketio=/admin --auth {\"token\":\"t\"} http://h").unwrap();
+        assert!(auth.starts_with("--auth needs --eio 4: ") && !auth.contains("\"t\""), "{auth}");
+        let query = refused("--eio 3 --socketio=/?token=t http://h").unwrap();
+        assert!(query.contains("expected it in the URL"), "{query}");
+        for line in [
+            "--eio 3 --socketio=/admin?token=t http://h",
+            "--eio 3 --socketio http://h/?token=t",
+            "--socketio=/admin --auth {\"token\":\"t\"} http://h",
+        ] {
+            assert_eq!(refused(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -13,27 +13,52 @@ use crate::style::cut;
 /// The namespace that this client joins.
 #[derive(Clone, Debug)]
 pub(crate) struct Namespace {
+    revision: Revision,
     name: String,
+    /// The name in the packet that joins. In Socket.IO 1 and 2, a query can follow there, which takes the place of `auth`.
+    with_query: String,
     auth: String,
 }
 
 impl Namespace {
-    pub(crate) fn new(name: &str, auth: &str) -> Self {
-        Self { name: name.to_owned(), auth: auth.to_owned() }
+    pub(crate) fn new(revision: Revision, with_query: &str, auth: &str) -> Self {
+        let name = match revision {
+            Revision::V4 => with_query,
+            Revision::V3 => with_query.split('?').next().unwrap_or_default(),
+        };
+        Self { revision, name: name.to_owned(), with_query: with_query.to_owned(), auth: auth.to_owned() }
+    }
+
+    /// Returns what is wrong with how the credentials are given, if anything is.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.revision == Revision::V4 {
+            return Ok(());
+        }
+        if !self.auth.is_empty() {
+            return Err(
+                "--auth needs --eio 4: Socket.IO 1 and 2 take credentials in the query of the namespace, as in \
+                        --socketio='/admin?token=...', or of the URL",
+            );
+        }
+        if self.name == "/" && self.with_query != self.name {
+            return Err(
+                "--socketio: in Socket.IO 1 and 2, the namespace / has no query: expected it in the URL",
+            );
+        }
+        Ok(())
     }
 
     /// Returns the packet that joins the namespace, or `None` for `/` in Socket.IO 1 and 2, which every client is in.
-    pub(crate) fn join(&self, revision: Revision) -> Option<Message> {
-        if revision == Revision::V3 && self.name == "/" {
+    pub(crate) fn join(&self) -> Option<Message> {
+        if self.revision == Revision::V3 && self.name == "/" {
             return None;
         }
-        let auth = if revision == Revision::V3 { "" } else { &self.auth };
-        self.encoded(Packet::connect(auth).ok()?)
+        encoded(Packet::connect(&self.auth).ok()?, &self.with_query)
     }
 
     /// Returns the packet that leaves the namespace.
     pub(crate) fn leave(&self) -> Message {
-        self.encoded(Packet::disconnect()).unwrap_or_else(|| "1".into())
+        encoded(Packet::disconnect(), &self.name).unwrap_or_else(|| "1".into())
     }
 
     /// Returns the event for a line of input.
@@ -53,13 +78,7 @@ impl Namespace {
             ("message".to_owned(), Value::from(line).to_string())
         };
         let packet = Packet::event(&name, &arguments).map_err(|error| error.to_string())?;
-        self.encoded(packet).ok_or_else(|| NO_EVENT.to_owned())
-    }
-
-    fn encoded(&self, packet: Packet<'_>) -> Option<Message> {
-        let packet = packet.in_namespace(&self.name).ok()?;
-        let mut out = vec![0; packet.encode(&mut []).map_or_else(|error| error.needed, str::len)];
-        packet.encode(&mut out).ok().map(|text| Message::text(text.to_owned()))
+        encoded(packet, &self.name).ok_or_else(|| NO_EVENT.to_owned())
     }
 
     /// Returns the event for a message from the server, and the end of the session if the message ends it.
@@ -97,6 +116,12 @@ impl Namespace {
     }
 }
 
+fn encoded(packet: Packet<'_>, namespace: &str) -> Option<Message> {
+    let packet = packet.in_namespace(namespace).ok()?;
+    let mut out = vec![0; packet.encode(&mut []).map_or_else(|error| error.needed, str::len)];
+    packet.encode(&mut out).ok().map(|text| Message::text(text.to_owned()))
+}
+
 fn socketio_event(text: &str, packet: &Packet<'_>, event: &SocketIoEvent<'_>) -> Event {
     Event::Emitted {
         name: event.name().map_or_else(|| cut(&decoded_name(text)), cut),
@@ -126,16 +151,24 @@ mod tests {
     use super::*;
 
     fn chat() -> Namespace {
-        Namespace::new("/chat", r#"{"token":"t"}"#)
+        Namespace::new(Revision::V4, "/chat", r#"{"token":"t"}"#)
     }
 
     #[test]
     fn joining_names_the_namespace_and_sends_the_credentials() {
-        assert_eq!(chat().join(Revision::V4), Some(Message::text(r#"0/chat,{"token":"t"}"#)));
-        assert_eq!(chat().join(Revision::V3), Some(Message::text("0/chat,")));
-        assert_eq!(Namespace::new("/", "").join(Revision::V4), Some(Message::text("0")));
-        assert_eq!(Namespace::new("/", "").join(Revision::V3), None);
+        assert_eq!(chat().join(), Some(Message::text(r#"0/chat,{"token":"t"}"#)));
+        assert_eq!(Namespace::new(Revision::V4, "/", "").join(), Some(Message::text("0")));
+        assert_eq!(Namespace::new(Revision::V3, "/", "").join(), None);
         assert_eq!(chat().leave(), Message::text("1/chat,"));
+    }
+
+    #[test]
+    fn only_the_packet_that_joins_a_namespace_of_socketio_2_has_its_query() {
+        let old = Namespace::new(Revision::V3, "/chat?token=t", "");
+        assert_eq!(old.join(), Some(Message::text("0/chat?token=t,")));
+        assert_eq!(old.event(&Message::text("hi")), Ok(Message::text(r#"2/chat,["message","hi"]"#)));
+        let (event, _) = old.read(&Message::text("0/chat,"));
+        assert!(matches!(event, Event::Joined { namespace, sid: None } if namespace == "/chat"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `eio connect` with servers that behave, refuse, fall silent and vanish.
 
 use crate::connection::Directory;
-use crate::peer::{SilentServer, polling, redirecting};
+use crate::peer::{OpenSession, SilentServer, polling, redirecting};
 use crate::program::{Eio, lines_of};
 
 fn serve(options: &[&str]) -> (Eio, String) {
@@ -200,6 +200,44 @@ fn a_namespace_is_joined_and_left() {
     client.event("disconnect");
     assert_eq!(client.event("close")["exit_code"], 10);
     assert_eq!(client.exit_code(), 10);
+}
+
+/// Servers close the session of a client that sends to a namespace that it has not joined, which takes as long as their
+/// middleware.
+#[test]
+fn lines_wait_until_the_namespace_is_joined() {
+    const PINGS: usize = 20;
+    let (heard, notes) = std::sync::mpsc::channel();
+    let server = SilentServer::start(25_000, 20_000).doing(move |client| {
+        let hear = |client: &mut OpenSession| heard.send(client.hear().expect("a packet")).unwrap();
+        hear(client);
+        // A line that did not wait would come with the packet that joins, or with the answers to these.
+        for _ in 0..PINGS {
+            client.say("2");
+            hear(client);
+        }
+        client.say("40/chat,{\"sid\":\"abcdefgh\"}");
+        hear(client);
+    });
+    let mut client = Eio::start(&["connect", "--json", "--socketio=/chat", &server.url()]);
+    client.say("early");
+    client.event("joined");
+    let pongs = vec!["3"; PINGS];
+    let expected = [&["40/chat,"], &pongs[..], &["42/chat,[\"message\",\"early\"]"]].concat();
+    assert_eq!(notes.iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_client_that_has_not_joined_its_namespace_does_not_leave_it() {
+    let (heard, notes) = std::sync::mpsc::channel();
+    let server = SilentServer::start(25_000, 20_000).doing(move |client| {
+        for _ in 0..2 {
+            heard.send(client.hear()).unwrap();
+        }
+    });
+    let mut client = Eio::start(&["connect", "--socketio", "--for", "10ms", &server.url()]);
+    assert_eq!(client.exit_code(), 0);
+    assert_eq!(notes.iter().collect::<Vec<_>>(), [Some("40".to_owned()), None]);
 }
 
 #[test]

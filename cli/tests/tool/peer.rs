@@ -180,6 +180,28 @@ pub(crate) struct SilentServer {
     says: Vec<String>,
     protocol: Option<&'static str>,
     resets: bool,
+    script: Box<dyn FnOnce(&mut OpenSession) + Send>,
+}
+
+/// The server's end of an open session on WebSocket.
+pub(crate) struct OpenSession(BufReader<TcpStream>);
+
+impl OpenSession {
+    /// Sends a short packet.
+    pub(crate) fn say(&mut self, packet: &str) {
+        let length = u8::try_from(packet.len()).expect("a short packet");
+        self.0.get_mut().write_all(&[&[0x81, length], packet.as_bytes()].concat()).expect("the client reads");
+    }
+
+    /// Reads a short packet. Returns `None` at a close frame.
+    pub(crate) fn hear(&mut self) -> Option<String> {
+        let mut head = [0; 6];
+        self.0.read_exact(&mut head).expect("a frame");
+        let mut payload = vec![0; usize::from(head[1] & 0x7f)];
+        self.0.read_exact(&mut payload).expect("its payload");
+        eio_core::ws::mask(&mut payload, [head[2], head[3], head[4], head[5]], 0);
+        (head[0] == 0x81).then(|| String::from_utf8(payload).expect("text"))
+    }
 }
 
 impl SilentServer {
@@ -189,7 +211,7 @@ impl SilentServer {
              \"pingTimeout\":{ping_timeout},\"maxPayload\":1000000}}"
         );
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { listener, open, says: Vec::new(), protocol: None, resets: false }
+        Self { listener, open, says: Vec::new(), protocol: None, resets: false, script: Box::new(|_| {}) }
     }
 
     pub(crate) fn saying(mut self, packets: &[&str]) -> Self {
@@ -206,6 +228,12 @@ impl SilentServer {
     /// Resets the connections that come later.
     pub(crate) fn resetting(mut self) -> Self {
         self.resets = true;
+        self
+    }
+
+    /// Does this as soon as the session is open.
+    pub(crate) fn doing(mut self, script: impl FnOnce(&mut OpenSession) + Send + 'static) -> Self {
+        self.script = Box::new(script);
         self
     }
 
@@ -237,8 +265,10 @@ impl SilentServer {
                 answer.extend_from_slice(packet.as_bytes());
             }
             stream.get_mut().write_all(&answer).expect("the client reads");
+            let mut session = OpenSession(stream);
+            (self.script)(&mut session);
             // Reads until the client closes.
-            let _ = stream.read_to_end(&mut Vec::new());
+            let _ = session.0.read_to_end(&mut Vec::new());
             // Connections that come later get an answer. One that is closed with unread bytes is reset.
             for stream in self.listener.incoming().flatten() {
                 if self.resets {

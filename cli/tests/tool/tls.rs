@@ -105,6 +105,21 @@ fn a_self_signed_certificate_is_trusted_with_its_file_or_without_a_check() {
 }
 
 #[test]
+fn a_redirect_from_plain_text_leads_to_a_server_with_a_private_authority() {
+    let (_server, port) = serve();
+    let front = Front::start(port, false);
+    let directory = Directory::new("redirect");
+    let ca = directory.write("ca.pem", &front.authority);
+    let moved = "HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\nLocation: ";
+    let old = redirecting(&format!("{moved}{}/engine.io/\r\n\r\n", front.url("https")));
+    for trust in [&["--ca", &ca][..], &["--insecure"]] {
+        echoes(&mut Eio::start(&[&["connect", "--json", "--follow-redirects"], trust, &[&old]].concat()));
+    }
+    let explained = sentence(&["--follow-redirects", &old], 3);
+    assert!(explained.contains("certificate-unknown-issuer: "), "{explained}");
+}
+
+#[test]
 fn a_certificate_file_that_cannot_be_used_is_one_sentence_and_code_2() {
     let directory = Directory::new("files");
     let files = [
