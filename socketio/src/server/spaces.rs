@@ -65,6 +65,11 @@ impl Spaces {
     }
 
     fn forget_the_first(&mut self, gone: &mut Vec<Arc<Space>>) {
+        if self.waiting.len() > MAX_WAITING {
+            // Those that have sockets again do not wait.
+            let by_name = &self.by_name;
+            self.waiting.retain(|name| by_name.get(name).is_some_and(|space| space.is_empty()));
+        }
         while let Some(name) = self.waiting.front() {
             if let Some(space) = self.by_name.get(name)
                 && space.is_empty()
@@ -163,5 +168,11 @@ mod tests {
         }
         assert_eq!((spaces.waiting.len(), spaces.by_name.len()), (MAX_WAITING, MAX_WAITING));
         assert!(spaces.get("/again").is_some() && spaces.get("/2").is_none() && spaces.get("/3").is_some());
+        // One that has sockets again takes none.
+        enter(&mut spaces, "/5");
+        lose(&mut spaces, "/one more");
+        assert!(spaces.get("/3").is_some() && spaces.get("/5").is_some());
+        lose(&mut spaces, "/and another");
+        assert!(spaces.get("/3").is_none() && spaces.get("/5").is_some());
     }
 }
