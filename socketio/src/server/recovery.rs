@@ -42,8 +42,9 @@ pub(crate) use {
 ///
 /// A client reads its position from the last argument of an event, if that is a string; clients of this crate do so if it is
 /// one word. A [volatile](crate::Socket::emit_volatile) event carries no position. If its own last argument is such a string, the
-/// client returns that one, and is not recovered unless another event has come since. Let the last argument of a volatile event
-/// be a number or an object.
+/// client returns that one, and is not recovered unless another event has come since. Of an event without arguments,
+/// socket.io-client returns the name in the same way. So let a volatile event have arguments, the last of which is a number or an
+/// object.
 ///
 /// A client that has missed more than its outbox holds gets it as it reads. Until then, events that are sent to it wait
 /// behind what it has missed, within the bounds of a namespace, and [`WhenFull`](crate::WhenFull) holds beyond them.
