@@ -14,6 +14,7 @@ use bytestring::ByteString;
 use eio_tokio::Message;
 use tokio::time::Sleep;
 
+use crate::packet::Packet;
 use crate::parser::Decoder;
 use crate::server::disconnect::Reason;
 use crate::server::link::{Link, News};
@@ -51,6 +52,9 @@ pub(crate) struct Connection {
     closed: Option<Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>>>,
     /// The next message of a session that has ended, while there is no room for its handler.
     waiting: Option<Box<Message>>,
+    /// A request to join a namespace whose socket another thread is about to end. It is handled after that, and nothing is read
+    /// before.
+    held: Option<Box<Packet>>,
     /// Whether the application has closed the connection. Nothing that comes is handled any more.
     is_leaving: bool,
     /// The moment when all that was sent before is on its way.
@@ -76,6 +80,7 @@ impl Connection {
             sending: None,
             closed: None,
             waiting: None,
+            held: None,
             is_leaving: false,
             flushed: None,
             closing: None,
@@ -174,6 +179,7 @@ impl Connection {
             if self.has_ended {
                 return Poll::Pending;
             }
+            self.handle_held(cx);
             if !self.joined.is_empty() {
                 return Poll::Ready(false);
             }
@@ -194,7 +200,7 @@ impl Connection {
         let sender = &self.link.sender;
         let has_room = self.running.has_room(self.link.server.max_running);
         // A client that asks for more than it takes, or than the application does, has to wait.
-        let may_read = has_room && !self.link.owes();
+        let may_read = has_room && !self.link.owes() && self.held.is_none();
         if self.waiting.is_none() && !may_read {
             let closed = self.closed.get_or_insert_with(|| closed_after(sender.clone(), Duration::ZERO));
             ready!(closed.as_mut().poll(cx));

@@ -206,6 +206,9 @@ impl Socket {
     /// Sends an event only if the transport takes it at once. Returns whether it was sent. See
     /// [`eio_tokio::Socket::send_volatile`] for what that means.
     ///
+    /// On a server with [`Recovery`](crate::Recovery), let its last argument be a number or an object: otherwise, it costs stock
+    /// clients their recovery until another event has come.
+    ///
     /// # Errors
     /// Returns an [`EmitError`] if the data cannot be written, or if the socket is not connected.
     pub fn emit_volatile(
@@ -310,24 +313,32 @@ impl Socket {
     /// Disconnects the socket from its namespace. The session and the client's other namespaces stay. Has no effect on a
     /// socket that has ended. A client that has not joined yet is refused.
     pub fn disconnect(&self) {
+        self.end_by_server();
+    }
+
+    /// Disconnects the socket. Returns `false` if it had ended before.
+    fn end_by_server(&self) -> bool {
         let namespace = self.namespace().clone();
-        match self.end_with(Reason::ServerNamespaceDisconnect, None) {
-            None => return,
-            Some(Stage::Joined) => self.link().send_surely(&Packet { namespace, body: Body::Disconnect }),
-            Some(Stage::Joining) => {
-                self.link().refuse(&namespace, &Refusal::new("Disconnected by the server"));
-            }
+        let ended = self.end_and(Reason::ServerNamespaceDisconnect, None, |stage| match stage {
+            Stage::Joined => self.link().send_surely(&Packet { namespace, body: Body::Disconnect }),
+            Stage::Joining => self.link().refuse(&namespace, &Refusal::new("Disconnected by the server")),
+        });
+        if ended.is_some() {
+            self.link().note_ended();
         }
-        self.link().note_ended();
+        ended.is_some()
     }
 
     /// Disconnects the client from all of its namespaces, and closes the connection. The sockets end at once, also if the
     /// client does not read. What was sent before is still delivered if the client takes it within the engine's
     /// [`close_timeout`](eio_tokio::ServerBuilder::close_timeout). If it takes everything within a second, its library is
     /// also told `io server disconnect`, and does not connect again by itself.
+    ///
+    /// Has no effect on a socket that has ended, as in Node: the client may use its other namespaces.
     pub fn close(&self) {
-        self.disconnect();
-        self.link().ask_to_close();
+        if self.end_by_server() {
+            self.link().ask_to_close();
+        }
     }
 
     /// Stores a value with the socket, and returns the one of the same type that was there. A socket that is

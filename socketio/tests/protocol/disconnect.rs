@@ -1,12 +1,17 @@
 //! Leaving namespaces, the ends of connections, and the reasons that the application is told.
 
 use core::future::IntoFuture as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, mpsc};
 
-use eio_socketio::{AckError, Disconnect, EmitError, Namespace, Server, Socket, State, WhenFull};
+use eio_socketio::{
+    AckError, Body, Decoder, DefaultParser, Disconnect, EmitError, EncodeError, Encoded, Namespace, Packet,
+    Parser, Server, Socket, State, WhenFull,
+};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use crate::support::{Client, Journal, Received, World, ms, noting};
+use crate::support::{Client, Journal, Received, World, ms, noting, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_the_main_namespace_keeps_its_connection() {
@@ -291,5 +296,78 @@ async fn the_answer_to_a_join_comes_before_the_end_of_the_socket_that_the_applic
     let world = World::of(Namespace::new().on_connect(end));
     let mut client = world.join().await;
     client.expect("1").await;
+    assert_eq!(client.next().await, Received::Text("2".into()));
+}
+
+/// A parser that does something before it writes a disconnect packet.
+struct Watched(Box<dyn Fn() + Send + Sync>);
+
+impl Parser for Watched {
+    fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError> {
+        if matches!(packet.body, Body::Disconnect) {
+            (self.0)();
+        }
+        DefaultParser.encode(packet)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        DefaultParser.decoder()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_and_joins_again_is_told_of_an_earlier_end_first() {
+    let ((arrive, arrival), (open, opened)) = (mpsc::sync_channel(1), mpsc::channel());
+    let opened = Mutex::new(opened);
+    let waits = Watched(Box::new(move || {
+        arrive.send(()).unwrap();
+        opened.lock().unwrap().recv().unwrap();
+    }));
+    let world = World::new(|builder| builder.parser(waits).namespace("/", noting()));
+    let mut client = world.join().await;
+    let first = world.server.of("/").sockets().remove(0);
+    let ends = first.clone();
+    let other = std::thread::spawn(move || ends.disconnect());
+    arrival.recv().unwrap();
+    client.send("1").await;
+    client.send("0").await;
+    client.send(r#"2["read later"]"#).await;
+    client.expect_nothing().await;
+    assert_eq!(world.journal.read().await, ["/ joined"]);
+    open.send(()).unwrap();
+    other.join().unwrap();
+    client.expect("1").await;
+    let joined = client.packet().await;
+    let [second] = &world.server.of("/").sockets()[..] else { panic!("it is in the namespace once") };
+    assert_eq!(joined, format!(r#"0{{"sid":"{}"}}"#, second.id()));
+    assert!(*second != first);
+    let reason = "server namespace disconnect";
+    let expected = [format!("/ leaves []: {reason}"), format!("/ left []: {reason}"), "/ joined".to_owned()];
+    assert_eq!(world.journal.read().await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_ends_although_the_parser_panics() {
+    let panics = Watched(Box::new(|| panic!("as it is meant to")));
+    let world = World::new(|builder| builder.parser(panics).namespace("/", noting()));
+    let client = world.join().await;
+    let socket = world.server.of("/").sockets().remove(0);
+    settle().await;
+    assert!(catch_unwind(AssertUnwindSafe(|| socket.disconnect())).is_err());
+    drop(client);
+    assert_ended(&world, "server namespace disconnect").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_a_socket_that_has_ended_leaves_the_other_namespaces_of_its_client_alone() {
+    let world = World::new(|builder| builder.namespace("/", noting()).namespace("/trial", noting()));
+    let mut client = world.join().await;
+    client.join("/trial", "").await;
+    let trial = world.server.of("/trial").sockets().remove(0);
+    client.send("1/trial,").await;
+    world.journal.read().await;
+    trial.close();
+    assert_eq!(world.journal.read().await, [""; 0]);
+    assert_eq!(world.server.of("/").sockets().len(), 1);
     assert_eq!(client.next().await, Received::Text("2".into()));
 }

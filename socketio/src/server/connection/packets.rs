@@ -30,7 +30,7 @@ impl Connection {
 
     /// Handles a message of the client.
     pub(super) fn receive(&mut self, message: Message, cx: &mut Context<'_>) {
-        if self.closing.is_some() || self.is_leaving {
+        if self.is_deaf() {
             return;
         }
         match self.decoder.decode(message) {
@@ -47,6 +47,20 @@ impl Connection {
         self.engine.close();
     }
 
+    /// Returns whether the connection closes, so that nothing that comes is handled any more.
+    fn is_deaf(&self) -> bool {
+        self.closing.is_some() || self.is_leaving
+    }
+
+    /// Handles the request to join that waited until another thread has ended the socket before.
+    pub(super) fn handle_held(&mut self, cx: &mut Context<'_>) {
+        if let Some(packet) = self.held.take()
+            && !self.is_deaf()
+        {
+            self.handle(*packet, cx);
+        }
+    }
+
     fn handle(&mut self, packet: Packet, cx: &mut Context<'_>) {
         let (namespace, auth) = self.address(&packet);
         let mut present = self.sockets.iter().filter(|socket| *socket.namespace() == namespace);
@@ -58,6 +72,10 @@ impl Connection {
         match (packet.body, socket) {
             (Body::Connect(_), Some(_)) => {
                 self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice));
+            }
+            // The other thread wakes this task once it has told the client.
+            (body @ Body::Connect(_), None) if self.is_ending(&namespace) => {
+                self.held = Some(Box::new(Packet { body, ..packet }));
             }
             (Body::Connect(data), None) => self.join(&namespace, auth.unwrap_or(data), cx),
             (Body::ConnectError(_), _) => {

@@ -41,6 +41,17 @@ impl Socket {
     /// Ends the socket: nothing is sent to it any more, its answers fail, and it is in no room. Returns how far it
     /// was, or `None` if it had ended before.
     pub(crate) fn end_with(&self, reason: Reason, session: Option<eio_tokio::Disconnect>) -> Option<Stage> {
+        self.end_and(reason, session, |_| {})
+    }
+
+    /// Ends the socket as [`end_with`](Self::end_with) does. `tell` tells the client, before its connection knows of the end: the
+    /// client may join again from then on, and must not take this end for that of its next socket.
+    pub(super) fn end_and(
+        &self,
+        reason: Reason,
+        session: Option<eio_tokio::Disconnect>,
+        tell: impl FnOnce(Stage),
+    ) -> Option<Stage> {
         let mut inner = self.lock();
         let stage = inner.phase.stage()?;
         // A socket that has not joined tells nobody.
@@ -58,11 +69,10 @@ impl Socket {
         drop(unanswered);
         let kept =
             being_told.map(|told| Kept::new(self.id().clone(), self.auth().clone(), self.values(), told));
-        let rooms = self.space().remove(self, kept);
+        let noting = Noting { socket: self, rooms: self.space().remove(self, kept) };
         self.link().server.exit(self.space());
-        if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
-            *kept = Some(rooms);
-        }
+        tell(stage);
+        drop(noting);
         Some(stage)
     }
 
@@ -78,8 +88,8 @@ impl Socket {
         true
     }
 
-    /// Returns whether the socket has ended, and the rooms that it was in are known: another thread may be about to tell them,
-    /// and reports the end after that.
+    /// Returns whether the socket has ended, the client has been told, and the rooms that it was in are known: another thread may
+    /// be about to see to that, and reports the end afterwards.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.lock().phase, Phase::Ended { rooms: Some(_), .. })
     }
@@ -148,6 +158,20 @@ impl Socket {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes the rooms that a socket was in, with which its connection knows of the end: also if the application's parser panics.
+struct Noting<'a> {
+    socket: &'a Socket,
+    rooms: Vec<Arc<str>>,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        if let Phase::Ended { rooms, .. } = &mut self.socket.lock().phase {
+            *rooms = Some(core::mem::take(&mut self.rooms));
+        }
     }
 }
 
