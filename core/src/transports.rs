@@ -684,6 +684,36 @@ mod tests {
     }
 
     #[test]
+    fn what_arrives_without_a_websocket_is_ignored() {
+        let mut transports = on_polling();
+        assert_eq!(transports.receive(at(1), &mut [0x81]), Some(Received { consumed: 1, event: None }));
+        assert_eq!(transports.receive(at(1), &mut []), None);
+    }
+
+    #[test]
+    fn a_header_may_be_consumed_before_its_payload() {
+        let mut transports = on_websocket();
+        // The first fragment has nothing, and the second one has it all.
+        let mut first = *b"\x01\x80\0\0\0\0";
+        assert_eq!(transports.receive(at(1), &mut first), Some(Received { consumed: 6, event: None }));
+        assert_eq!(transports.receive(at(1), &mut []), None);
+        let mut second = *b"\x80\x86\0\0\0\x004hello";
+        let received = transports.receive(at(1), &mut second).unwrap();
+        assert_eq!(received.event, Some(SocketEvent::Session(SessionEvent::Message(Data::Text("hello")))));
+    }
+
+    #[test]
+    fn bytes_go_out_as_the_client_has_asked() {
+        for (base64_only, expected) in [(false, &b"\x82\x01\xff"[..]), (true, b"\x81\x05b/w==")] {
+            let session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0));
+            let transports = ServerTransports::on_websocket(session, Revision::V4, base64_only, MAX);
+            let packet = Packet::message(WebSocketMessage::Binary(&[0xff]));
+            let mut out = [0; 16];
+            assert_eq!(transports.frame(&packet).unwrap().encode(&mut out), Ok(expected));
+        }
+    }
+
+    #[test]
     fn the_machines_take_at_most_200_bytes() {
         assert!(size_of::<ServerTransports>() <= 200, "{}", size_of::<ServerTransports>());
     }
