@@ -33,7 +33,9 @@ pub enum State {
         /// When the session opened.
         since: Instant,
     },
-    /// The session has ended, or the attempt has failed. The connection is being cleaned up.
+    /// The session has ended, or the attempt to open one has failed over an open stream. The connection is being cleaned
+    /// up. An attempt that opened no stream (no address, refused, no TLS) or could not begin is reported only by
+    /// [`Waiting`](Self::Waiting).
     ///
     /// [`TcpConnector`](crate::TcpConnector) reports this when the application's closure has returned and the session is
     /// closed, not already when [`recv`](Client::recv) fails. Until the closure returns, the state stays
