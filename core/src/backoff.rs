@@ -12,6 +12,9 @@
 //! ```
 //!
 //! It is never below `min` and never above `max`. Once the cap is reached, it is spread over all of `min` to `max`.
+//! A network that was away comes back for all its clients in the same second, too. They have not failed, so there is no
+//! delay to draw. [`Backoff::spread_delay`] spreads them over the first `min`.
+//!
 //! (The reference client varies its delay by half while the delay grows, and does not vary it once it is capped. So its
 //! clients come back in step, every five seconds.)
 //!
@@ -74,7 +77,8 @@ impl Backoff {
     /// [`DEFAULT`](Self::DEFAULT).
     ///
     /// `min` is also the width of the first window: 10,000 clients that a restarting server drops come back within one
-    /// `min`. If `min` equals `max`, every delay is the same, and nothing is spread.
+    /// `min`. If `min` equals `max`, every delay is the same, and nothing is spread but by
+    /// [`spread_delay`](Self::spread_delay).
     ///
     /// # Errors
     /// Returns an error unless both are whole milliseconds, above zero and at most `u32::MAX` of them (49 days), and
@@ -117,11 +121,26 @@ impl Backoff {
     #[must_use]
     pub const fn next_delay(&mut self, random: u32) -> Duration {
         let min = self.min_millis as u64;
-        let width = self.longest_millis().saturating_sub(min).saturating_add(1);
+        let width = self.longest_millis().saturating_sub(min);
         self.attempts = self.attempts.saturating_add(1);
-        // Below 2^32 × 2^32: the product fits, and its upper half is uniform over 0..width.
-        let drawn = width.saturating_mul(random as u64).wrapping_shr(32);
-        Duration::from_millis(min.saturating_add(drawn))
+        Duration::from_millis(min.saturating_add(draw(width, random)))
+    }
+
+    /// Returns how long to wait before an attempt that follows no failure, where many clients may begin at the same time,
+    /// for example when their network is back: uniform over the whole milliseconds from 0 to `min`. Counts no attempt.
+    ///
+    /// `random` is as for [`next_delay`](Self::next_delay).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::backoff::Backoff;
+    ///
+    /// assert_eq!(Backoff::DEFAULT.spread_delay(0), Duration::ZERO);
+    /// assert_eq!(Backoff::DEFAULT.spread_delay(u32::MAX), Duration::from_secs(1));
+    /// ```
+    #[must_use]
+    pub const fn spread_delay(&self, random: u32) -> Duration {
+        Duration::from_millis(draw(self.min_millis as u64, random))
     }
 
     /// Reports that a session has opened. Call it when the handshake has arrived, not when the TCP connection is made.
@@ -158,6 +177,12 @@ impl Backoff {
         let max = self.max_millis as u64;
         if grown < max { grown } else { max }
     }
+}
+
+/// Returns a number from 0 to `longest`, which is at most `u32::MAX`: uniform if `random` is.
+const fn draw(longest: u64, random: u32) -> u64 {
+    // At most 2^32 × (2^32 - 1): the product fits.
+    longest.saturating_add(1).saturating_mul(random as u64).wrapping_shr(32)
 }
 
 impl Default for Backoff {

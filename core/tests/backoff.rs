@@ -142,6 +142,19 @@ fn ten_thousand_clients_are_spread_over_the_window() {
     }
 }
 
+/// Their network is back in the same second; every tenth of the shortest delay then gets its tenth of them.
+#[test]
+#[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
+fn ten_thousand_clients_whose_network_is_back_are_spread_over_the_shortest_delay() {
+    let mut random = Random(3);
+    let mut tenths = [0; 10];
+    for _ in 0..10_000 {
+        let tenth = Backoff::DEFAULT.spread_delay(random.next()).as_millis() * 10 / 1_001;
+        tenths[usize::try_from(tenth).unwrap()] += 1;
+    }
+    assert!(tenths.iter().all(|clients| (850..=1_150).contains(clients)), "{tenths:?}");
+}
+
 proptest! {
     #[test]
     fn delays_stay_between_min_and_max_and_in_a_window_that_only_grows(
@@ -163,6 +176,10 @@ proptest! {
             prop_assert_eq!(delay, twin);
             prop_assert!((ms(min.into())..=longest).contains(&delay));
             prop_assert_eq!(backoff.attempts() as usize, attempt + 1);
+            prop_assert!(backoff.spread_delay(random) <= ms(min.into()));
+            prop_assert_eq!(backoff.spread_delay(0), ms(0));
+            prop_assert_eq!(backoff.spread_delay(u32::MAX), ms(min.into()));
+            prop_assert_eq!(backoff.attempts() as usize, attempt + 1, "it is no attempt");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use core::ops::ControlFlow;
 
+use embassy_time::Timer;
 use embedded_io_async::{Read, Write};
 
 use crate::reconnect::{Loss, Reconnect, Report};
@@ -90,7 +91,8 @@ pub trait Connector {
     type Writer<'s>: Write;
 
     /// Waits until the board has a network. Calls [`Report::offline`] if it has to wait. [`run`](Self::run) calls it
-    /// before each attempt. The default returns at once.
+    /// before each attempt. If it had to wait, `run` waits for a random time, up to the shortest delay of
+    /// [`Backoff`](eio_core::backoff::Backoff), and calls it again. The default returns at once.
     async fn wait_online(&mut self, report: &Report<'_, '_>) {
         let _ = report;
     }
@@ -126,7 +128,11 @@ pub trait Connector {
     ) -> B {
         reconnect
             .run(async |attempt| {
-                self.wait_online(attempt.report()).await;
+                loop {
+                    self.wait_online(attempt.report()).await;
+                    let Some(until) = attempt.spread_until() else { break };
+                    Timer::at(until).await;
+                }
                 attempt.report().connecting();
                 let mut flow = ControlFlow::Continue(());
                 let loss = self

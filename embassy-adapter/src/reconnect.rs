@@ -1,5 +1,6 @@
 //! Reconnecting: when to try again, and the states that are reported meanwhile.
 
+use core::cell::Cell;
 use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
@@ -19,8 +20,9 @@ use crate::{Client, ConnectError, clock};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum State {
-    /// The board has no link or no address. No attempt is made and no delay grows. The next attempt starts as soon as
-    /// the board has both.
+    /// The board has no link or no address. No attempt is made and no delay grows. When the board has both, the next
+    /// attempt starts after a random time, up to the shortest delay of the [`Backoff`]: a network that is back is back for
+    /// other boards, too.
     Offline,
     /// An attempt is in progress: DNS, TCP, HTTP, handshake.
     Connecting,
@@ -148,7 +150,7 @@ impl<'a> Reconnect<'a> {
         Self { backoff, rng, watch }
     }
 
-    /// Makes the first attempt at once, and another after every [`Loss`], until an attempt returns
+    /// Begins the first attempt at once, and another after every [`Loss`], until an attempt returns
     /// [`ControlFlow::Break`].
     ///
     /// The future may be dropped and `run` called again: the delays continue to grow from where they were. Each call
@@ -158,7 +160,8 @@ impl<'a> Reconnect<'a> {
         mut attempt: impl AsyncFnMut(&mut Attempt<'_, 'a>) -> ControlFlow<B, Loss>,
     ) -> B {
         loop {
-            let report = Report { backoff: &mut self.backoff, watch: &self.watch };
+            let was_offline = Cell::new(false);
+            let report = Report { backoff: &mut self.backoff, watch: &self.watch, was_offline };
             let loss = match attempt(&mut Attempt { rng: &mut *self.rng, report }).await {
                 ControlFlow::Continue(loss) => loss,
                 ControlFlow::Break(value) => return value,
@@ -188,17 +191,26 @@ impl<'r, 'a> Attempt<'r, 'a> {
     pub fn report(&mut self) -> &mut Report<'r, 'a> {
         &mut self.report
     }
+
+    /// Returns until when to wait if the network is back that was away since the last call. Other boards behind the same
+    /// switch have it back in the same second, so the time is random.
+    pub(crate) fn spread_until(&mut self) -> Option<Instant> {
+        let Self { rng, report } = self;
+        report.was_offline.take().then(|| clock::after(report.backoff.spread_delay(rng())))
+    }
 }
 
 /// Reports the steps of an attempt to the watch.
 pub struct Report<'r, 'a> {
     backoff: &'r mut Backoff,
     watch: &'r DynSender<'a, State>,
+    was_offline: Cell<bool>,
 }
 
 impl Report<'_, '_> {
     /// Reports [`State::Offline`]: the attempt waits for the network.
     pub fn offline(&self) {
+        self.was_offline.set(true);
         self.watch.send(State::Offline);
     }
 

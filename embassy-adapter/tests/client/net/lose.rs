@@ -99,17 +99,53 @@ fn a_cable_that_is_back_before_the_end_has_not_been_away() {
     assert_eq!(*journal.received.borrow(), []);
 }
 
+/// A switch that is back is back for all boards behind it, so each waits for a random part of the shortest delay.
 #[test]
-fn a_link_that_is_lost_means_offline_after_the_end_and_a_session_at_once_when_it_is_back() {
+fn a_link_that_is_lost_means_offline_after_the_end_and_a_session_soon_when_it_is_back() {
+    let _clock = fakes::clock();
+    let (mut lab, _, mut server) = open();
+    let mut waits = Vec::new();
+    for outage in 1..=8 {
+        lab.cable.set_link(false);
+        // The board does not hear of it, and the server listens again.
+        lab.serve(server, Server::reset);
+        // The delays grow, because no session lasts.
+        lab.pass(11_000);
+        assert_eq!(names(&lab.take_states()), ["lost", "waiting", "offline"]);
+        lab.cable.set_link(true);
+        let back = fakes::now() / 1_000;
+        lab.pass(100);
+        server = lab.accept();
+        let states = lab.take_states();
+        assert_eq!(names(&states), ["connecting", "open"]);
+        assert_eq!(lab.take(server), [text(&format!("4{outage}"))]);
+        waits.push(states[0].0 - back);
+    }
+    assert!(waits.iter().all(|wait| *wait <= 100), "{waits:?}");
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 5 && waits.first() < Some(&30) && waits.last() > Some(&70), "{waits:?}");
+}
+
+#[test]
+fn a_link_that_is_lost_again_while_the_board_waits_to_connect_means_offline() {
     let _clock = fakes::clock();
     let (mut lab, _, _) = open();
-    lab.cable.set_link(false);
-    lab.pass(60_000);
-    assert_eq!(names(&lab.take_states()), ["lost", "waiting", "offline"]);
+    for _ in 0..5 {
+        lab.cable.set_link(false);
+        lab.pass(3_000);
+        lab.take_states();
+        let connections = lab.connections();
+        lab.cable.set_link(true);
+        lab.settle();
+        lab.cable.set_link(false);
+        lab.pass(3_000);
+        assert!(lab.take_states().iter().all(|(_, state)| *state == State::Offline));
+        assert_eq!(lab.connections(), connections);
+    }
     lab.cable.set_link(true);
-    let server = lab.accept();
-    assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
-    assert_eq!(lab.take(server), [text("41")]);
+    lab.pass(100);
+    lab.accept();
 }
 
 #[test]
@@ -125,6 +161,7 @@ fn an_address_that_is_lost_resets_the_connection_at_once() {
     assert_eq!(lab.state(), State::Offline);
     lab.cable.set_link(true);
     lab.near.set_config_v4(ConfigV4::Static(board_config()));
+    lab.pass(100);
     let server = lab.accept();
     assert_eq!(lab.take(server), [text("41")]);
 }
