@@ -8,5 +8,6 @@
 //! `cargo build -p eio-browser-example --target wasm32-unknown-unknown --release` and `python3 -m http.server 8000`.
 //! Then open `http://127.0.0.1:8000/browser-example/?server=ws://127.0.0.1:3000`.
 
+pub mod grace;
 #[cfg(target_family = "wasm")]
 pub mod wasm;

@@ -8,6 +8,8 @@ use eio_core::session::{Control, SessionEvent};
 use eio_core::ws::{Close, CloseCode, MessageKind};
 use eio_core::{ClientSession, Instant};
 
+use crate::grace::Grace;
+
 // What the page does. Text and bytes are places in the module's memory, valid during the call.
 #[link(wasm_import_module = "page")]
 unsafe extern "C" {
@@ -23,12 +25,9 @@ unsafe extern "C" {
     safe fn sleep(millis: f64);
 }
 
-/// How long a browser may need to pass on what has arrived while its page was frozen.
-const GRACE: Duration = Duration::from_millis(250);
-
 struct Client {
     session: ClientSession,
-    is_late: bool,
+    grace: Grace,
     is_ended: bool,
 }
 
@@ -51,7 +50,7 @@ pub extern "C" fn buffer(len: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn start(now: f64) {
     let session = ClientSession::eio4(Duration::from_secs(20), at(now));
-    CLIENT.set(Some(Client { session, is_late: false, is_ended: false }));
+    CLIENT.set(Some(Client { session, grace: Grace::default(), is_ended: false }));
     with(now, |_, _, _| {});
 }
 
@@ -70,7 +69,8 @@ pub extern "C" fn receive(now: f64, is_text: bool) {
     });
 }
 
-/// Sends the application's message in the buffer. Returns false if the session is not open.
+/// Sends the application's message in the buffer. Returns false if the session is not open, or if the server has been silent
+/// for too long, as it seems to be right after the page was frozen.
 #[unsafe(no_mangle)]
 pub extern "C" fn emit(now: f64, is_text: bool) -> bool {
     with(now, |session, now, bytes| {
@@ -112,15 +112,12 @@ pub extern "C" fn closed(now: f64, code: u16) {
 fn with<T>(now: f64, act: impl FnOnce(&mut ClientSession, Instant, &[u8]) -> T) -> Option<T> {
     let now = at(now);
     CLIENT.with_borrow_mut(|client| {
-        let Client { session, is_late, is_ended } = client.as_mut()?;
+        let Client { session, grace, is_ended } = client.as_mut()?;
         let result = BUFFER.with_borrow(|buffer| act(session, now, buffer));
-        // After a page was frozen, its timer may come before the messages that have arrived meanwhile. They count.
-        if session.is_expired(now) && !*is_late {
-            *is_late = true;
-            sleep(GRACE.as_secs_f64() * 1_000.0);
+        if let Some(left) = grace.time_left(session, now) {
+            sleep(left.as_secs_f64() * 1_000.0);
             return Some(result);
         }
-        *is_late = false;
         session.handle_timeout(now);
         while let Some(control) = session.poll_transmit() {
             // On a WebSocket, the page's close frame says it.
