@@ -10,7 +10,7 @@ const GRACE: Duration = Duration::from_millis(250);
 /// Puts off the judgement on the server's silence.
 ///
 /// After a page was frozen, its timer may come before the messages that have arrived meanwhile, and the server's ping may
-/// be the last of them. They count. So the judgement waits for [`GRACE`] from the first call after the deadline, whatever
+/// be the last of them. They count. So the judgement waits for 250 ms from the first call after the deadline, whatever
 /// comes before.
 #[derive(Debug, Default)]
 pub struct Grace {
