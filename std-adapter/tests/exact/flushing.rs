@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use eio_tokio::{Disconnect, Sender};
+use eio_tokio::{Disconnect, Sender, ServerBuilder, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 
 use crate::cancellation::cuts;
-use crate::support::{Harness, NARROW, Reason, Received, handing_out, kilobyte, ms, noting, settle};
+use crate::support::{
+    Harness, NARROW, Reason, Received, WebSocket, handing_out, kilobyte, ms, noting, settle,
+};
 use crate::wakers::Counted;
 
 /// Flushes in a task, which has begun.
@@ -325,7 +327,7 @@ impl AsyncWrite for Keeping {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { pipe, kept, gate } = &mut *self;
-        if !gate.is_open.load(Ordering::SeqCst) {
+        if !kept.is_empty() && !gate.is_open.load(Ordering::SeqCst) {
             *gate.waker.lock().unwrap() = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -343,9 +345,9 @@ impl AsyncWrite for Keeping {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_message_in_the_buffer_of_a_stream_above_the_kernel_has_not_been_passed_on() {
-    let (harness, mut sockets) = handing_out(|builder| builder);
+/// A session on a WebSocket whose stream keeps what is written until the gate opens.
+async fn above_a_gate(build: fn(ServerBuilder) -> ServerBuilder) -> (Arc<Gate>, WebSocket, Socket) {
+    let (harness, mut sockets) = handing_out(build);
     let gate = Arc::new(Gate::default());
     gate.open();
     let (near, far) = tokio::io::duplex(64 * 1024);
@@ -354,6 +356,21 @@ async fn a_message_in_the_buffer_of_a_stream_above_the_kernel_has_not_been_passe
     assert!(websocket.text().await.starts_with('0'));
     let socket = sockets.recv().await.unwrap();
     gate.is_open.store(false, Ordering::SeqCst);
+    (gate, websocket, socket)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_the_buffer_of_a_stream_above_the_kernel_has_left_its_room() {
+    let (_gate, _websocket, socket) = above_a_gate(|builder| builder.outbox(1, 1_000)).await;
+    socket.try_send("hello").unwrap();
+    let mut send = pin!(socket.send("and this"));
+    assert!(send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "the outbox is full");
+    assert_eq!(tokio::time::timeout(ms(100), send).await, Ok(Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_the_buffer_of_a_stream_above_the_kernel_has_not_been_passed_on() {
+    let (gate, mut websocket, socket) = above_a_gate(|builder| builder).await;
     socket.try_send("hello").unwrap();
     let flush = flushing(socket.sender()).await;
     assert!(!flush.is_finished());
