@@ -197,7 +197,8 @@ impl ClientPolling {
 
     /// Returns the post that tells the server of the end of the session. Returns it only once.
     fn last_post(&mut self, now: Instant, session: &mut ClientSession) -> Option<Request> {
-        if core::mem::replace(&mut self.ended, true) {
+        // Once the session has moved, the other transport takes what there is to send.
+        if self.moved || core::mem::replace(&mut self.ended, true) {
             return None;
         }
         self.poll_in_flight = false;
@@ -206,7 +207,7 @@ impl ClientPolling {
         let mut close_due = false;
         Batch::heartbeats(self.format, &mut close_due, || session.poll_transmit());
         // A server that has not opened the session does not know it.
-        if !close_due || self.moved || session.heartbeat().is_none() {
+        if !close_due || session.heartbeat().is_none() {
             return None;
         }
         self.post = Post::Closing;
@@ -359,7 +360,7 @@ impl ClientPolling {
 mod tests {
     use super::*;
     use crate::packet::{PacketType, WebSocketMessage};
-    use crate::session::{CLOSE_TIMEOUT, DisconnectReason};
+    use crate::session::{CLOSE_TIMEOUT, Control, DisconnectReason};
 
     const MESSAGE: Packet<'static> = Packet::text(PacketType::Message, "a");
 
@@ -554,5 +555,6 @@ mod tests {
         session.handle_timeout(at(500));
         assert!(session.has_ended());
         assert_eq!(request(&mut polling, &mut session, &[]), None, "the other transport tells it");
+        assert_eq!(session.poll_transmit(), Some(Control::Close));
     }
 }
