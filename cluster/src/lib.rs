@@ -27,8 +27,6 @@ mod request;
 mod sessions;
 mod sync;
 mod targets;
-#[cfg(any(feature = "forward", feature = "nats", feature = "redis"))]
-mod tcp;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[cfg(any(feature = "forward-tls", feature = "tls"))]

@@ -14,6 +14,12 @@ mod carrier;
 #[cfg(feature = "client")]
 mod client;
 pub mod guide;
+/// What `eio-cluster` shares with this crate. It is not part of the API: any version may change it, and `eio-cluster` pins the
+/// exact version.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::wire::tcp::connect_to;
+}
 #[cfg(feature = "server")]
 mod server;
 mod session;

@@ -16,6 +16,7 @@ pub(crate) mod session_id;
 pub(crate) mod small;
 pub(crate) mod sync;
 pub(crate) mod targets;
+pub(crate) mod tcp;
 pub(crate) mod text;
 #[cfg(feature = "tls")]
 pub(crate) mod tls_reason;

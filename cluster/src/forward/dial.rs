@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use eio_tokio::internal::connect_to;
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
@@ -19,7 +20,6 @@ use tower_service::Service;
 use crate::forward::address::Address;
 use crate::forward::carrier::{Carrier, Raw};
 use crate::forward::lookup::Lookups;
-use crate::tcp;
 
 /// Why no connection to a node came about.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -116,7 +116,7 @@ impl Inner {
         } else {
             let addresses = self.lookups.addresses(address.host(), address.port(), was_reached);
             let addresses = addresses.await.map_err(Arc::new)?;
-            Raw::Tcp(tcp::connect(&addresses, self.settings.timeout).await.map_err(Arc::new)?)
+            Raw::Tcp(connect_to(addresses).await.map_err(Arc::new)?)
         };
         if !address.is_tls() {
             return Ok(Carrier::Plain(raw));

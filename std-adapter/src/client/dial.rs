@@ -3,8 +3,6 @@
 //! Every phase runs in the future of [`dial`]. Dropping it, as each timeout of the client does, also drops the connection
 //! that has been opened so far.
 
-mod tcp;
-
 #[cfg(unix)]
 use std::io;
 use std::sync::Arc;
@@ -19,6 +17,7 @@ use crate::client::route::Route;
 
 use crate::carrier::dialed::{Dialed, Link};
 use crate::wire::sync::AtomicBool;
+use crate::wire::tcp;
 
 /// Connects to the server of `config`.
 ///

@@ -56,7 +56,7 @@ const AT_ONCE: usize = 64;
 impl Session {
     /// Connects, and waits until the server accepts us.
     pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
-        let mut stream = connect(url, settings).await?;
+        let mut stream = connect(url).await?;
         let info = greeting(&mut stream).await?;
         if url.is_tls && !info.tls_required && !info.tls_available {
             return Err(Broken::refused("the server has no TLS, which the URL asks for"));

@@ -101,7 +101,7 @@ const MAX_SIGNS: usize = 256;
 
 impl Link {
     pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
-        let stream = connect(url, settings).await?;
+        let stream = connect(url).await?;
         let stream = if url.is_tls { encrypt(stream, url, settings).await? } else { Box::new(stream) };
         Self::over(stream, url, settings).await
     }

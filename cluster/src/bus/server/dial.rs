@@ -1,10 +1,10 @@
 //! Connections to servers.
 
+use eio_tokio::internal::connect_to;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::bus::server::{Broken, ServerUrl, Settings};
-use crate::tcp;
 
 /// A connection, with or without TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -12,9 +12,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Connects, without TLS.
-pub(crate) async fn connect(url: &ServerUrl, settings: &Settings) -> Result<TcpStream, Broken> {
-    let addresses: Vec<_> = lookup_host((url.host.as_str(), url.port)).await?.collect();
-    Ok(tcp::connect(&addresses, settings.patience()).await?)
+pub(crate) async fn connect(url: &ServerUrl) -> Result<TcpStream, Broken> {
+    let addresses = lookup_host((url.host.as_str(), url.port)).await?;
+    Ok(connect_to(addresses.collect()).await?)
 }
 
 /// Speaks TLS on a connection from now on.

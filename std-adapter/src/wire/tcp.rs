@@ -1,7 +1,7 @@
 //! Connects to a host that may have several addresses: to the one that answers first (RFC 8305).
 //!
 //! An address whose packets are dropped on the way answers nothing for minutes. So it gets a head start, and no time limit:
-//! the next address is tried beside it.
+//! the next address is tried beside it, and a slow one is not cut short.
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -10,16 +10,31 @@ use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+#[cfg(feature = "client")]
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 /// The time between the beginnings of two attempts (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
+/// The time in which all attempts begin, if there are many addresses: shorter than any limit on opening a connection.
+const ALL_BEGIN: Duration = Duration::from_secs(2);
+/// How many addresses of a host are tried.
+const MOST: usize = 64;
 
 /// Connects to a host.
-pub(super) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let addresses = alternating(lookup_host((host, port)).await?.collect());
-    let stream = race(addresses, TcpStream::connect).await?;
+#[cfg(feature = "client")]
+pub(crate) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    connect_to(lookup_host((host, port)).await?.collect()).await
+}
+
+/// Connects to a host with these addresses, in the order of the resolver. At most 64 of them are tried.
+///
+/// # Errors
+/// Returns why no address takes the connection: that it is refused, if any refuses it, or the last other error.
+pub async fn connect_to(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let stream = race(alternating(addresses), TcpStream::connect).await?;
+    // Otherwise a heartbeat that follows a message would wait for an acknowledgement.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -36,6 +51,7 @@ fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         core::mem::swap(&mut one, &mut other);
         next
     })
+    .take(MOST)
     .collect()
 }
 
@@ -44,6 +60,7 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
 ) -> io::Result<T> {
+    let head_start = HEAD_START.min(ALL_BEGIN / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1));
     let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
     let mut attempts = Vec::new();
     let mut addresses = addresses.into_iter();
@@ -54,7 +71,7 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
         }
         let ended = first_to_end(&mut attempts);
         let result = if addresses.len() > 0 {
-            let Ok(result) = timeout(HEAD_START, ended).await else { continue };
+            let Ok(result) = timeout(head_start, ended).await else { continue };
             result
         } else {
             ended.await
@@ -134,6 +151,17 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn of_many_addresses_each_has_its_turn_within_two_seconds() {
+        let mut ports = [3_000; MOST];
+        ports[MOST - 1] = 20;
+        let (result, at) = raced(&ports).await;
+        assert_eq!(result, Ok(20));
+        assert!((1_900..2_100).contains(&at), "{at}");
+        let addresses = vec![address("127.0.0.1:80"); 1_000];
+        assert_eq!(alternating(addresses).len(), MOST);
+    }
+
     #[test]
     fn families_take_turns_and_the_first_address_stays_the_first() {
         let order = |texts: &[&str]| {
@@ -174,6 +202,7 @@ mod tests {
         assert_eq!(begin.elapsed(), HEAD_START);
     }
 
+    #[cfg(feature = "client")]
     #[tokio::test]
     async fn a_name_and_a_literal_of_either_family_are_connected_to() {
         for (bound, host) in [("127.0.0.1:0", "localhost"), ("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1")]
