@@ -173,3 +173,69 @@ fn plain_number(text: &str) -> Option<u32> {
     let (number, length) = read_decimal(text, u64::from(u32::MAX))?;
     if length == text.len() { u32::try_from(number).ok() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socketio::Packet;
+
+    /// Whether these arguments may have two attachments.
+    fn is_allowed(args: &str) -> bool {
+        let event = Packet::event("x", args).expect("an event");
+        match event.with_attachments(2).map_err(|error| error.kind) {
+            Ok(_) => true,
+            Err(PacketErrorKind::InvalidPlaceholder) => false,
+            Err(other) => panic!("{args}: {other}"),
+        }
+    }
+
+    #[test]
+    fn a_placeholder_has_the_number_of_an_attachment() {
+        for args in [
+            r#"{"_placeholder":true,"num":0},{"num":1,"_placeholder":true}"#,
+            r#"{"_placeholder":false,"num":9},{"_placeholder":1},{"num":9}"#,
+            r#"{"_placeholder":true,"_placeholder":false}"#,
+            r#"{"_placeholder":true,"num":9,"num":0}"#,
+            r#"{"num":0,"_placeholder":true,"other":"9"}"#,
+        ] {
+            assert!(is_allowed(args), "{args}");
+        }
+        for args in [
+            r#"{"_placeholder":true,"num":2}"#,
+            r#"{"_placeholder":true,"num":-1}"#,
+            r#"{"_placeholder":true,"num":1.0}"#,
+            r#"{"_placeholder":true,"num":"0"}"#,
+            r#"{"_placeholder":true,"num":[0]}"#,
+            r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":true,"other":0}"#,
+            r#"{"_placeholder":false,"_placeholder":true}"#,
+            r#"{"_placeholder":true,"num":0,"num":9}"#,
+            r#"{"num":0},{"_placeholder":true}"#,
+        ] {
+            assert!(!is_allowed(args), "{args}");
+        }
+    }
+
+    #[test]
+    fn each_of_nested_containers_is_judged_by_its_own_members() {
+        for args in [
+            r#"[[{"a":{"_placeholder":true,"num":1}}]]"#,
+            r#"{"_placeholder":true,"num":0,"a":{"_placeholder":false,"num":9},"b":[{}]}"#,
+            r#"{"_placeholder":true,"num":0,"a":{"_placeholder":true,"num":1}}"#,
+            r#"{"_placeholder":true,"a":[{"_placeholder":true,"num":0}],"num":1}"#,
+        ] {
+            assert!(is_allowed(args), "{args}");
+        }
+        for args in [
+            r#"[[{"a":{"_placeholder":true,"num":2}}]]"#,
+            r#"{"_placeholder":true,"a":{}}"#,
+            r#"{"_placeholder":true,"a":[]}"#,
+            r#"{"_placeholder":true,"a":{"num":0}}"#,
+            r#"{"_placeholder":true,"a":{"_placeholder":false}}"#,
+            r#"{"_placeholder":true,"num":{"num":0}}"#,
+            r#"{"_placeholder":true,"a":[{"_placeholder":true,"num":0}]}"#,
+        ] {
+            assert!(!is_allowed(args), "{args}");
+        }
+    }
+}

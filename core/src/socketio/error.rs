@@ -85,7 +85,7 @@ pub enum Expected {
 impl core::fmt::Display for Expected {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::Nothing => "none",
+            Self::Nothing => "no data",
             Self::Object => "an object",
             Self::ObjectOrString => "an object or a string",
             Self::NamedArray => "an array that begins with the event's name",
@@ -103,5 +103,27 @@ impl From<json::Error> for PacketError {
             json::ErrorKind::TooDeep => PacketErrorKind::TooDeep,
         };
         Self { at: error.at, kind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn data_of_the_wrong_kind_is_refused_with_what_was_expected() {
+        for (expected, text) in [
+            (Expected::Nothing, "no data"),
+            (Expected::Object, "an object"),
+            (Expected::ObjectOrString, "an object or a string"),
+            (Expected::NamedArray, "an array that begins with the event's name"),
+            (Expected::Array, "an array"),
+        ] {
+            let kind = PacketErrorKind::WrongData(expected);
+            assert_eq!(kind.to_string(), std::format!("data of the wrong kind: expected {text}"));
+        }
     }
 }

@@ -154,3 +154,22 @@ impl<T: Queued> IntoIterator for Queue<T> {
         self.0.take().map(|buffer| *buffer).into_iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_elements_are_taken_and_an_empty_queue_owns_nothing() {
+        for (at_most, taken, left) in
+            [(0, &[][..], &[1, 2, 3][..]), (2, &[1, 2], &[3]), (3, &[1, 2, 3], &[]), (4, &[1, 2, 3], &[])]
+        {
+            let mut queue = Queue::default();
+            (1..=3).for_each(|len| queue.push_back(Message::binary(vec![0; len])));
+            let lens = |queue: &Queue<Message>| queue.iter().map(Message::len).collect::<Vec<_>>();
+            let first = queue.take_first(at_most);
+            assert_eq!((&lens(&first)[..], &lens(&queue)[..]), (taken, left));
+            assert_eq!((first.is_empty(), queue.is_empty()), (taken.is_empty(), left.is_empty()));
+        }
+    }
+}
