@@ -126,7 +126,7 @@ fn an_upgrade_on_a_working_link_costs_no_session() {
 /// A server that gives up while the client's `5` is under way closes the WebSocket that the client has moved to.
 #[test]
 fn a_client_that_upgrades_as_late_as_the_server_allows_may_lose_its_session() {
-    let setting = Setting { breaks: false, upgrade_timeouts: Some((3, 3)), ..UPGRADE };
+    let setting = Setting { breaks: false, delay: 2, upgrade_timeouts: Some((4, 4)), ..UPGRADE };
     assert!(violation(setting).contains("the session was lost to its upgrade"));
 }
 
