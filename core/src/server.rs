@@ -107,7 +107,8 @@ impl ServerSession {
             lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
             return None;
         }
-        if packet.packet_type == PacketType::Pong && lifecycle.pending.ping {
+        let running = lifecycle.machine.is_running();
+        if running && packet.packet_type == PacketType::Pong && lifecycle.pending.ping {
             // Its ping has not left, so it answers nothing. It only shows that the client lives.
             lifecycle.machine.handle_activity(now);
             return None;
@@ -122,7 +123,7 @@ impl ServerSession {
                 Some(SessionEvent::Heartbeat { rtt: None })
             }
             Reaction::Answered => Some(SessionEvent::Heartbeat { rtt: lifecycle.machine.rtt() }),
-            Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
+            Reaction::None if running && packet.packet_type == PacketType::Message => {
                 Some(SessionEvent::Message(packet.data))
             }
             Reaction::None => None,

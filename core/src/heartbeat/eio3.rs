@@ -10,7 +10,7 @@
 //! | open | other packets | unchanged; `AnyPacket`: now + I + T | |
 //! | open | `pong` | – | wrong direction |
 //! | open, closing | deadline due | – | ping timeout |
-//! | closing | any packet | unchanged | |
+//! | closing | any packet | now + I + T | |
 //!
 //! `ExtendOnce` is the same as `PongOnly` here, because the server never has a ping outstanding. An upgrade does not
 //! change the deadline. The reference servers lose it during an upgrade, and some never set it again (B2).
@@ -48,7 +48,11 @@ pub(super) static CLIENT: Rules =
 
 fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Reaction {
     match packet {
-        _ if machine.phase == Phase::Closing => Reaction::None,
+        // No pong follows, so the client may ping no more. Every packet shows that it lives.
+        _ if machine.phase == Phase::Closing => {
+            machine.allow_silence(now, machine.sum_millis());
+            Reaction::None
+        }
         PacketType::Ping => {
             machine.allow_silence(now, machine.sum_millis());
             Reaction::Pong

@@ -14,7 +14,7 @@
 //! | open | other packets | unchanged | unchanged; `AnyPacket`: now + I + T | |
 //! | open | `ping` | – | – | wrong direction |
 //! | open, closing | deadline due | – | – | ping timeout |
-//! | closing | any packet | – | unchanged | |
+//! | closing | any packet | – | now + I + T | |
 //! | closing | next ping due | off | now + T | nothing is written |
 //!
 //! A ping leaves late where it has to wait for the client: on long-polling, for the next poll. From then on the client has
@@ -68,7 +68,11 @@ fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Rea
             machine.schedule_ping(now.add_micros(interval.saturating_sub(late)));
             Reaction::Answered
         }
-        _ if machine.phase == Phase::Closing => Reaction::None,
+        // No ping follows whose answer would show that the client lives. So every packet shows it.
+        _ if machine.phase == Phase::Closing => {
+            machine.allow_silence(now, machine.sum_millis());
+            Reaction::None
+        }
         PacketType::Ping => Reaction::WrongDirection,
         // Rule 11: a pong that no ping awaits is one of these, too.
         _ => {

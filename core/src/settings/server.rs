@@ -112,7 +112,8 @@ impl ServerSettings {
     /// Returns how long a session that this side closes may take to deliver its last packets.
     ///
     /// It limits the wait for a next poll, and for a slow reader. The deadline for the peer's silence may end the
-    /// session earlier. It is not the old `close timeout`, which limited the silence of a polling client.
+    /// session earlier: no ping is sent any more, and each packet of the client puts this deadline off by an interval and
+    /// a timeout. It is not the old `close timeout`, which limited the silence of a polling client.
     #[must_use]
     pub const fn close_timeout(&self) -> Duration {
         Duration::from_millis(self.close_millis as u64)

@@ -372,7 +372,7 @@ impl Model {
         }
     }
 
-    /// This side has said its last word; only the deadlines of a client still move.
+    /// This side has said its last word; only the deadline for silence still moves.
     fn packet_while_closing(&self, state: &mut State, now: Micros, input: Input) -> Said {
         match (self.role, input) {
             (_, Input::Packet(PacketType::Close)) => return state.end(now, Cause::PeerClose),
@@ -383,7 +383,8 @@ impl Model {
             ) => {
                 return state.end(now, Cause::Unexpected);
             }
-            (Role::Client4, Input::Packet(PacketType::Ping)) | (Role::Client3, Input::Packet(_)) => {
+            (Role::Client4, Input::Packet(PacketType::Ping))
+            | (Role::Server4 | Role::Server3 | Role::Client3, Input::Packet(_)) => {
                 state.listen_for(now, state.interval + state.timeout);
             }
             _ => {}

@@ -123,6 +123,11 @@ def listens_for_the_timeout_alone(machine, now, packet):
     return choose(packet == model.PING, lambda: (heard, reaction), lambda: (machine, model.NOTHING))
 
 
+def hears_nothing_while_it_closes(machine, now, packet):
+    heard = TRUE["server4_packet"](machine, now, packet)
+    return choose(machine.phase == model.CLOSING, lambda: (machine, model.NOTHING), lambda: heard)
+
+
 def resumes_with_a_millisecond(machine, now):
     resumed = model.allow_silence(machine._replace(phase=model.LISTENING), now, 1)
     return choose(machine.phase == model.OPENING, lambda: TRUE["listen"](machine, now), lambda: resumed)
@@ -243,6 +248,7 @@ FAULTS = [
     ("server4_packet", forgets_that_it_has_extended, "extends once"),
     ("server4_packet", postpones_its_ping_for_an_unasked_pong, "unasked moves nothing"),
     ("begin_close", gives_up_a_peer_when_it_closes, "closing keeps silence"),
+    ("server4_packet", hears_nothing_while_it_closes, "closing hears"),
     ("ping", extends_one_ping_alone, "each ping is extended"),
     ("handle_ping_sent", takes_a_late_ping_for_one_in_time, "late is sent late"),
     ("expire", blames_the_peer_for_a_close_timeout, "names its cause"),

@@ -372,7 +372,8 @@ def server4_packet(machine, now, packet):
     opened = lambda: choose(
         packet == PING, lambda: (machine, WRONG_DIRECTION), lambda: (other(), NOTHING)
     )
-    unasked = lambda: choose(machine.phase == CLOSING, lambda: (machine, NOTHING), opened)
+    closing = lambda: (allow_silence(machine, now, sum_millis(machine)), NOTHING)
+    unasked = lambda: choose(machine.phase == CLOSING, closing, opened)
     return choose(
         both(packet == PONG, awaiting), lambda: answered_server4(machine, now), unasked
     )
@@ -402,7 +403,8 @@ def server3_packet(machine, now, packet):
             packet == PONG, lambda: (machine, WRONG_DIRECTION), lambda: (other(), NOTHING)
         ),
     )
-    return choose(machine.phase == CLOSING, lambda: (machine, NOTHING), opened)
+    closing = lambda: (allow_silence(machine, now, sum_millis(machine)), NOTHING)
+    return choose(machine.phase == CLOSING, closing, opened)
 
 
 def client3_packet(machine, now, packet):

@@ -33,7 +33,8 @@ def does_not_count(step):
     """Whether only a ping, or the answer to one, is a sign of life."""
     in_part = step.call.name == "handle_activity"
     once = both(step.before.liveness == model.EXTEND_ONCE, either(in_part, step.before.role == model.SERVER3))
-    server = both(serves(step.before), either(step.before.liveness == model.PONG_ONLY, once))
+    listens = either(in_part, step.before.phase != model.CLOSING)
+    server = both(serves(step.before), listens, either(step.before.liveness == model.PONG_ONLY, once))
     client = both(step.before.role == model.CLIENT4, negate(in_part), model.is_running(step.before))
     return either(server, client)
 
@@ -111,9 +112,17 @@ PACKETS = [
         ),
     ),
     Property(
+        "closing hears",
+        13,
+        "While a server or a client of revision 3 closes, each packet allows a whole interval and timeout from then.",
+        lambda step: step.after.timer == step.time + whole_silence(step.before),
+        calls=("handle_packet",),
+        given=lambda step: both(step.before.phase == model.CLOSING, step.before.role != model.CLIENT4),
+    ),
+    Property(
         "no other counts",
         13,
-        "Where only a pong or a ping counts, nothing else moves a timer.",
+        "Where only a pong or a ping counts, nothing else moves a timer, except in a server that closes.",
         lambda step: same(step.after.timer, step.before.timer),
         calls=("handle_packet", "handle_activity"),
         given=lambda step: both(does_not_count(step), step.outcome == model.NOTHING),

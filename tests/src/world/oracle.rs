@@ -54,6 +54,8 @@ pub(crate) struct Oracle {
     /// The last packet of any type, or partial one.
     any: Option<Fact>,
     any_since_closing: bool,
+    /// The last packet that a closing server got.
+    heard_closing: Option<Fact>,
     resumed: Option<Fact>,
     stall_by: Option<Reading>,
     closing: Option<Closing>,
@@ -105,6 +107,7 @@ impl Oracle {
             other_since_ping: None,
             any: None,
             any_since_closing: false,
+            heard_closing: None,
             resumed: None,
             stall_by: None,
             closing: None,
@@ -158,8 +161,9 @@ impl Oracle {
             return self.end_by_peer(now, DisconnectReason::PeerClose);
         }
         self.last_seen = fact.at;
-        // A closing server has stopped listening; a closing client has not.
+        // To a closing server, each packet is a sign of life and nothing else.
         if closing && self.role == Role::Server {
+            self.heard_closing = Some(fact);
             return;
         }
         let wrong = match self.revision {
@@ -317,6 +321,9 @@ impl Oracle {
             return None;
         }
         let both = self.interval + self.timeout;
+        if let Some(fact) = self.heard_closing {
+            return Some(fact.at + both);
+        }
         // The ping that a closing session would have sent counts from its time.
         let unsent = self.closing.and_then(|closing| {
             let due = closing.ping_due?;

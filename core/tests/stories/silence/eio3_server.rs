@@ -56,16 +56,19 @@ fn a_pong_from_a_client_is_the_wrong_direction() {
 }
 
 #[test]
-fn while_it_closes_nothing_counts() {
+fn while_it_closes_every_packet_counts() {
     for liveness in POLICIES {
-        let mut world = eio3_server(liveness);
-        world.run_until(ms(10_000));
-        world.server.jam();
-        world.server.close_within(ms(100_000));
-        world.run_until(ms(40_000));
-        world.client.say(Packet::PING);
-        world.client.say(MESSAGE);
-        world.run_until(ms(45_000));
-        world.server.assert_ended_at(45_000, DisconnectReason::PingTimeout);
+        for packet in [Packet::PING, MESSAGE] {
+            let mut world = eio3_server(liveness);
+            world.run_until(ms(10_000));
+            world.server.jam();
+            world.server.close_within(ms(100_000));
+            world.run_until(ms(40_000));
+            world.client.say(packet);
+            world.run_until(ms(84_999));
+            world.server.assert_not_ended();
+            world.run_until(ms(85_000));
+            world.server.assert_ended_at(85_000, DisconnectReason::PingTimeout);
+        }
     }
 }
