@@ -237,7 +237,7 @@ impl<'r, 'a, const UPGRADES: bool> Fields<'r, 'a, UPGRADES> {
         match (field, self.reader.step()?) {
             (Field::Upgrades | Field::MaxPayload, Kind::Null) => Ok(()),
             (Field::Sid, Kind::String) => {
-                self.sid = Some(Sid::new(self.reader.raw())?);
+                self.sid = Some(Sid::received(self.reader.raw())?);
                 Ok(())
             }
             (Field::Upgrades, Kind::Array) => self.read_upgrades(),

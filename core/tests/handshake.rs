@@ -298,7 +298,7 @@ fn errors_are_sentences() {
 
 #[test]
 fn a_buffer_too_small_stays_as_it_was_and_the_error_says_how_much_is_needed() {
-    let sid = "~".repeat(Sid::MAX_LEN);
+    let sid = "-".repeat(Sid::MAX_LEN);
     let heartbeat = Heartbeat::from_millis(1_073_741_824, 1_073_741_823).unwrap();
     let handshake = Handshake::new(Sid::new(&sid).unwrap(), heartbeat)
         .with_upgrades(Transport::ALL.into_iter().collect())
@@ -482,7 +482,7 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read_back(
-        sid in "[!#-\\[\\]-~]{1,64}",
+        sid in "[A-Za-z0-9._-]{1,64}",
         interval in 1_u32..0x4000_0000,
         timeout in 1_u32..0x4000_0000,
         upgrades in prop::sample::subsequence(&Transport::ALL, 0..=3),

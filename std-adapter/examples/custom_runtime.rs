@@ -64,11 +64,11 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
     stream.write_all(&key.accept())?;
     stream.write_all(b"\r\n\r\n")?;
 
-    // Sixteen random bytes in base64, so that the sid cannot be guessed.
+    // Sixteen random bytes, so that the sid cannot be guessed.
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let name = Key::from_random(random);
-    let sid = Sid::new(name.as_str()).map_err(io::Error::other)?;
+    let name = format!("{:032x}", u128::from_ne_bytes(random));
+    let sid = Sid::new(&name).map_err(io::Error::other)?;
     let mut json = [0; Handshake::MAX_LEN];
     let open = Handshake::new(sid, Heartbeat::DEFAULT)
         .with_max_payload(MAX_PAYLOAD)

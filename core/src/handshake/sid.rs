@@ -5,8 +5,13 @@ use core::fmt;
 /// The identifier of a session: 1 to 64 visible ASCII characters, none of them a quote or a backslash.
 ///
 /// The server chooses it. The reference server uses 20 characters of base64url. Polling requests and upgrades carry it
-/// in their query. Anyone who knows it can take over the session, so it is a secret as long as the session lives.
-/// `Debug` and defmt therefore show only its first characters: at most four, and at most a quarter of it.
+/// in their query. Some clients percent-encode it there (those in JavaScript, Java and Swift), and others send it as it is
+/// (python-engineio). So a server may use only letters, digits, `-`, `_` and `.`, which no client changes, and
+/// [`new`](Self::new) refuses everything else. The identifier in a handshake that a client has
+/// [parsed](super::Handshake::parse) may contain more.
+///
+/// Anyone who knows it can take over the session, so it is a secret as long as the session lives. `Debug` and defmt
+/// therefore show only its first characters: at most four, and at most a quarter of it.
 ///
 /// ```
 /// use eio_core::handshake::{Sid, SidError};
@@ -15,7 +20,7 @@ use core::fmt;
 /// assert_eq!(sid.as_str(), "lv_VI97HAXpY6yYWAAAC");
 /// assert_eq!(format!("{sid:?}"), "Sid(lv_V…)");
 /// assert_eq!(Sid::new(""), Err(SidError::Empty));
-/// assert_eq!(Sid::new("a b"), Err(SidError::Character { at: 1 }));
+/// assert_eq!(Sid::new("q1KV+w=="), Err(SidError::NotUrlSafe { at: 4 })); // base64, and not base64url
 /// # Ok::<(), SidError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,21 +31,37 @@ impl<'a> Sid<'a> {
     /// uses.
     pub const MAX_LEN: usize = 64;
 
-    /// Creates an identifier from `text`, after checking it.
+    /// Creates the identifier of a server's session from `text`, after checking it.
     ///
     /// # Errors
-    /// Returns a [`SidError`] if `text` is not a valid identifier.
+    /// Returns a [`SidError`] if `text` is empty or too long, or if it contains a character that some clients
+    /// percent-encode.
     pub fn new(text: &'a str) -> Result<Self, SidError> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        Self::check(text, is_allowed, |at| SidError::NotUrlSafe { at })
+    }
+
+    /// Reads the identifier that a server has chosen.
+    pub(super) fn received(text: &'a str) -> Result<Self, SidError> {
+        // Without quotes and backslashes, the open packet can contain it unescaped.
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        Self::check(text, is_allowed, |at| SidError::Character { at })
+    }
+
+    fn check(
+        text: &'a str,
+        is_allowed: impl Fn(u8) -> bool,
+        error: impl Fn(u8) -> SidError,
+    ) -> Result<Self, SidError> {
         if text.is_empty() {
             return Err(SidError::Empty);
         }
         if text.len() > Self::MAX_LEN {
             return Err(SidError::TooLong);
         }
-        // Without quotes and backslashes, the open packet can contain it unescaped.
-        match text.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\') {
+        match text.bytes().position(|byte| !is_allowed(byte)) {
             // Below MAX_LEN, so the fallback is never taken.
-            Some(at) => Err(SidError::Character { at: u8::try_from(at).unwrap_or(u8::MAX) }),
+            Some(at) => Err(error(u8::try_from(at).unwrap_or(u8::MAX))),
             None => Ok(Self(text)),
         }
     }
@@ -79,16 +100,25 @@ impl defmt::Format for Sid<'_> {
 #[non_exhaustive]
 pub enum SidError {
     /// It is empty.
-    #[error("the sid is empty: expected 1 to 64 visible ASCII characters")]
+    #[error("the sid is empty: expected 1 to 64 characters")]
     Empty,
     /// It has more than [`Sid::MAX_LEN`] characters.
-    #[error("the sid is too long: expected 1 to 64 visible ASCII characters")]
+    #[error("the sid is too long: expected 1 to 64 characters")]
     TooLong,
-    /// It contains a character that is not visible ASCII, or a quote, or a backslash (and so any JSON escape).
+    /// A server has sent a character that is not visible ASCII, or a quote, or a backslash (and so any JSON escape).
     #[error(
         "byte {at} of the sid is not allowed: expected visible ASCII characters other than quote and backslash"
     )]
     Character {
+        /// The offset of the character in the identifier, in bytes.
+        at: u8,
+    },
+    /// [`Sid::new`] was given a character that clients percent-encode in a query, or that has a meaning there.
+    #[error(
+        "byte {at} of the sid is not safe in a URL, where clients send it: expected letters, digits, `-`, `_` and `.`, as in \
+         base64url"
+    )]
+    NotUrlSafe {
         /// The offset of the character in the identifier, in bytes.
         at: u8,
     },
@@ -99,13 +129,14 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use std::{format, string::String};
+    use std::format;
+    use std::string::{String, ToString};
 
     #[test]
     fn logs_never_show_more_than_a_quarter_of_a_sid() {
         for len in 1..=Sid::MAX_LEN {
             let text: String = ('!'..='~').filter(|c| *c != '"' && *c != '\\').take(len).collect();
-            let shown = format!("{:?}", Sid::new(&text).unwrap());
+            let shown = format!("{:?}", Sid::received(&text).unwrap());
             let inside = shown.strip_prefix("Sid(").unwrap().strip_suffix("…)").unwrap();
             assert!(inside.len() <= 4 && inside.len() * 4 <= len, "{shown}");
             assert!(text.starts_with(inside));
@@ -113,13 +144,41 @@ mod tests {
     }
 
     #[test]
-    fn only_visible_ascii_without_quote_and_backslash_is_a_sid() {
+    fn a_server_may_send_visible_ascii_without_quote_and_backslash() {
         for byte in 0..=0x7f_u8 {
             let text = String::from(char::from(byte));
             let allowed = (0x21..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
-            assert_eq!(Sid::new(&text).is_ok(), allowed, "{byte:#04x}");
+            assert_eq!(Sid::received(&text).is_ok(), allowed, "{byte:#04x}");
         }
-        assert_eq!(Sid::new("aé"), Err(SidError::Character { at: 1 }));
-        assert_eq!(Sid::new(&"x".repeat(65)), Err(SidError::TooLong));
+        assert_eq!(Sid::received("aé"), Err(SidError::Character { at: 1 }));
+        let longer = "x".repeat(65);
+        for sid in [Sid::new, Sid::received] {
+            assert_eq!(sid(""), Err(SidError::Empty));
+            assert_eq!(sid(&longer), Err(SidError::TooLong));
+        }
+    }
+
+    /// Neither `encodeURIComponent` nor the encoder of HTML forms changes these characters, and neither do clients that send
+    /// the identifier as it is. `~` is encoded by forms, and the others by all encoders.
+    #[test]
+    fn a_sid_is_the_same_in_the_query_of_every_client() {
+        const SAME: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+        for byte in 0..=0x7f_u8 {
+            let text = String::from(char::from(byte));
+            let refused = Err(SidError::NotUrlSafe { at: 0 });
+            assert_eq!(
+                Sid::new(&text),
+                if SAME.contains(&text) { Ok(Sid(&text)) } else { refused },
+                "{text}"
+            );
+        }
+        let error = Sid::new("q1KV+5kR/Z8b==").unwrap_err();
+        assert_eq!(error, SidError::NotUrlSafe { at: 4 });
+        assert_eq!(
+            error.to_string(),
+            "byte 4 of the sid is not safe in a URL, where clients send it: expected letters, digits, `-`, `_` and `.`, \
+             as in base64url"
+        );
+        assert_eq!(Sid::new("aé"), Err(SidError::NotUrlSafe { at: 1 }));
     }
 }

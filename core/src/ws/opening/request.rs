@@ -74,8 +74,8 @@ impl<'h> RequestHead<'h> {
         self.is_1_1
     }
 
-    /// Returns the first value of this name in the query, as it was sent. None of Engine.IO's own values needs
-    /// percent-encoding.
+    /// Returns the first value of this name in the query, as it was sent: what is percent-encoded stays so. Clients encode
+    /// none of Engine.IO's own values, as [`Sid::new`](crate::handshake::Sid::new) accepts no identifier that they would.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<&'h str> {
         self.query_values(name).next()
