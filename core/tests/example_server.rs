@@ -1,5 +1,5 @@
 //! The server that the examples share, without I/O and in simulated time: silence ends its sessions on time, a ping that
-//! waited has its whole timeout, and a request counts also if its client is gone.
+//! waited has its whole timeout, and a request counts and is answered also if its client has closed its side behind it.
 #![allow(clippy::restriction, reason = "a test with std, which fails by panicking")]
 #![allow(dead_code, reason = "what only a runtime needs")]
 
@@ -103,6 +103,59 @@ fn a_request_whose_client_has_closed_behind_it_is_handled() {
         let answer = exchange(&mut server, other, at(5), &post);
         assert!(answer.starts_with(status), "{answer}");
     }
+}
+
+/// A client that sends one request closes its writing side behind it, and the server reads both before it writes.
+#[test]
+fn a_client_that_has_closed_its_side_gets_the_answer() {
+    let mut server = Server::new(Heartbeat::DEFAULT);
+    let id = server.accept(at(0), |_| Nowhere).unwrap();
+    let sid = open(&mut server, id);
+    let post = format!("POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n");
+    for (request, status) in [
+        (format!("{post}Content-Length: 6\r\n\r\n4hello"), 200),
+        (format!("{post}Connection: close\r\nContent-Length: 6\r\n\r\n4world"), 200),
+        (format!("{post}\r\n"), 411),
+        (format!("{post}Content-Length: 1000001\r\n\r\n"), 413),
+        ("GET /other HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 404),
+        ("GET  /\r\n\r\n".to_owned(), 400),
+    ] {
+        let id = server.accept(at(1), |_| Nowhere).unwrap();
+        server.receive(id, at(1), request.as_bytes());
+        server.end(id, at(1), SocketEnd::Closed);
+        let answer = String::from_utf8(server.transmit(id, at(1)).0).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}: {answer}");
+        server.written(id, at(1));
+        assert_eq!(server.wants_read(id), None, "the connection is not forgotten");
+    }
+    let poll = format!("GET /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let answer = exchange(&mut server, id, at(2), &poll);
+    assert!(answer.ends_with("4hello\x1e4world"), "{answer}");
+}
+
+#[test]
+fn a_refusal_that_cannot_be_written_leaves_the_session_alone() {
+    let mut server = Server::new(Heartbeat::DEFAULT);
+    let id = server.accept(at(0), |_| Nowhere).unwrap();
+    let sid = open(&mut server, id);
+    let upgrade = format!(
+        "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    for status in [101, 400] {
+        let candidate = server.accept(at(1), |_| Nowhere).unwrap();
+        server.receive(candidate, at(1), upgrade.as_bytes());
+        let answer = String::from_utf8(server.transmit(candidate, at(1)).0).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        if status == 400 {
+            server.end(candidate, at(1), SocketEnd::Failed);
+        }
+    }
+    let post = format!(
+        "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n3"
+    );
+    let answer = exchange(&mut server, id, at(2), &post);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 /// The WebSocket takes what was written before only shortly before the deadline.

@@ -74,8 +74,15 @@ enum Role {
     Post(usize), // until this many bytes have arrived
     Posted,
     Answered, // until the answer has been written
+    Refused,  // until the refusal has been written
     WebSocket,
     Closing, // nothing more is read
+}
+
+impl Role {
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Answered | Self::Refused)
+    }
 }
 
 impl<C: Io> Server<C> {
@@ -103,14 +110,15 @@ impl<C: Io> Server<C> {
         let Peer { role, sid, input, .. } = self.peers.get(&id)?;
         Some(match role {
             Role::WebSocket => self.sessions.get(sid).is_none_or(Session::has_room),
-            Role::Post(_) | Role::Closing => true,
+            Role::Post(_) | Role::Refused | Role::Closing => true,
             _ => input.len() <= MAX_HEAD,
         })
     }
 
     /// Handles bytes that were read.
     pub(crate) fn receive(&mut self, id: usize, now: Instant, bytes: &[u8]) {
-        if let Some(peer) = self.peers.get_mut(&id).filter(|peer| !matches!(peer.role, Role::Closing)) {
+        let is_needed = |peer: &&mut Peer<C>| !matches!(peer.role, Role::Refused | Role::Closing);
+        if let Some(peer) = self.peers.get_mut(&id).filter(is_needed) {
             peer.input.extend_from_slice(bytes);
             self.advance(id, now);
         }
@@ -141,7 +149,7 @@ impl<C: Io> Server<C> {
                     self.sessions.get_mut(&peer.sid)?.handle_bytes(now, &mut peer.input);
                     return self.changed(id, now);
                 }
-                Role::Poll | Role::Posted | Role::Answered | Role::Closing => return None,
+                Role::Poll | Role::Posted | Role::Answered | Role::Refused | Role::Closing => return None,
             }
         }
     }
@@ -205,7 +213,7 @@ impl<C: Io> Server<C> {
         let is_websocket = RequestHead::parse(head).is_ok_and(|head| head.asks_for_websocket());
         let mut answer = [0; Refusal::MAX_LEN];
         peer.output = refusal.write(is_websocket, &mut answer).expect("it fits").to_vec();
-        peer.role = Role::Closing;
+        (peer.role, peer.closes) = (Role::Refused, true);
         self.limit(id, now, Some(LINGER));
     }
 
@@ -236,7 +244,7 @@ impl<C: Io> Server<C> {
         }
         let Some(peer) = self.peers.get_mut(&id) else { return (Vec::new(), true) };
         let output = take(&mut peer.output);
-        let is_answer = matches!(peer.role, Role::Answered);
+        let is_answer = peer.role.is_answer();
         is_last |= matches!(peer.role, Role::Closing) || (is_answer && peer.closes);
         if is_last || is_answer {
             self.limit(id, now, Some(if is_last { LINGER } else { IDLE }));
@@ -249,9 +257,7 @@ impl<C: Io> Server<C> {
 
     /// Reports that what `transmit` returned has been written.
     pub(crate) fn written(&mut self, id: usize, now: Instant) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| matches!(peer.role, Role::Answered)) else {
-            return;
-        };
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.role.is_answer()) else { return };
         peer.role = if peer.closes { Role::Closing } else { Role::Request(HeadEnd::new()) };
         peer.io.wake();
         let (is_ended, limit) = (peer.is_ended, if peer.closes { LINGER } else { IDLE });
@@ -267,7 +273,7 @@ impl<C: Io> Server<C> {
     /// Reports that a connection ended.
     pub(crate) fn end(&mut self, id: usize, now: Instant, end: SocketEnd) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        if matches!((&peer.role, end), (Role::Answered, SocketEnd::Closed)) {
+        if end == SocketEnd::Closed && (peer.role.is_answer() || matches!(peer.role, Role::Posted)) {
             peer.is_ended = true; // The client may still get the answer.
             return;
         }
@@ -279,7 +285,7 @@ impl<C: Io> Server<C> {
                 Role::Answered if !transports.is_on_websocket() => {
                     transports.session.handle_transport_error(now);
                 }
-                Role::Request(_) | Role::Answered | Role::Closing => {}
+                Role::Request(_) | Role::Answered | Role::Refused | Role::Closing => {}
             }
         }
         self.changed(id, now);
