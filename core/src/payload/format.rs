@@ -4,8 +4,8 @@ use core::iter::FusedIterator;
 
 use super::v3::{self, Framing};
 use super::v4::{self, EncodeError};
-use crate::Revision;
 use crate::packet::{DecodeError, Packet};
+use crate::{BufferTooSmall, Revision};
 
 /// The payloads that a peer can read.
 ///
@@ -182,14 +182,17 @@ impl Layout {
     /// Writes the payload and returns it. `packets` are those that the layout was computed from.
     ///
     /// # Errors
-    /// Returns [`EncodeError::BufferTooSmall`] if `out` is shorter than [`len`](Self::len). Returns
-    /// [`EncodeError::Separator`] for text that no payload of revision 4 can carry. `out` may hold a part of the
+    /// Returns [`EncodeError::BufferTooSmall`] if `out` is shorter than [`len`](Self::len). Nothing has been written then.
+    /// Returns [`EncodeError::Separator`] for text that no payload of revision 4 can carry. `out` may hold a part of the
     /// payload then.
     pub fn encode<'p, 'o>(
         &self,
         packets: impl IntoIterator<Item = Packet<'p>>,
         out: &'o mut [u8],
     ) -> Result<&'o [u8], EncodeError> {
+        if out.len() < self.len() {
+            return Err(BufferTooSmall { needed: self.len() }.into());
+        }
         match self.format {
             Format::V4 => {
                 let mut encoder = v4::Encoder::new(out);
@@ -230,9 +233,15 @@ mod tests {
                 assert_eq!(payload.len(), layout.len(), "{format:?} {count}");
                 let decoded = format.decode(layout.framing(), payload, DEFAULT_MAX_PACKETS);
                 assert_eq!(decoded.flatten().count(), count, "{format:?} {count}");
-                let mut short = [0; 128];
-                let short = short.get_mut(..layout.len() - 1).expect("shorter than 128 bytes");
-                assert!(layout.encode(packets, short).is_err(), "{format:?} {count}");
+                for len in 0..layout.len() {
+                    let mut short = [0xaa; 128];
+                    let error = layout.encode(packets.clone(), &mut short[..len]).unwrap_err();
+                    let EncodeError::BufferTooSmall(BufferTooSmall { needed }) = error else {
+                        panic!("{error}")
+                    };
+                    assert_eq!(needed, layout.len(), "{format:?} {count} {len}");
+                    assert_eq!(short, [0xaa; 128], "nothing is written");
+                }
             }
         }
     }

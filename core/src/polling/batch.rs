@@ -212,10 +212,10 @@ impl Batch {
     /// A client that polls with JSONP gets it through [`jsonp::encode`](crate::payload::jsonp::encode).
     ///
     /// # Errors
-    /// Returns [`EncodeError::BufferTooSmall`] if `out` is shorter than [`len`](Self::len). Returns
-    /// [`EncodeError::Separator`] if a message contains U+001E, which no payload of revision 4 can carry: refuse such a
-    /// message when the application sends it (see
-    /// [`find_separator`](crate::payload::v4::find_separator)).
+    /// Returns [`EncodeError::BufferTooSmall`] if `out` is shorter than [`len`](Self::len). Nothing has been written then.
+    /// Returns [`EncodeError::Separator`] if a message contains U+001E, which no payload of revision 4 can carry: refuse
+    /// such a message when the application sends it (see [`find_separator`](crate::payload::v4::find_separator)). `out` may
+    /// hold a part of the payload then.
     pub fn encode<'q, 'o>(
         &self,
         queue: impl IntoIterator<Item = Packet<'q>>,
