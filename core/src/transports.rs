@@ -321,8 +321,8 @@ mod tests {
     use crate::packet::{Data, WebSocketMessage};
     use crate::session::{CLOSE_TIMEOUT, DisconnectReason, SessionEvent, Violation};
     use crate::upgrade::UPGRADE_TIMEOUT;
-    use crate::ws::{ControlFrame, FrameOrderError};
-    use crate::{Heartbeat, Liveness};
+    use crate::ws::{ControlFrame, ControlFrameError, FrameOrderError};
+    use crate::{BufferTooSmall, Heartbeat, Liveness};
 
     const MAX: u32 = 100;
 
@@ -681,6 +681,19 @@ mod tests {
         let mut out = [0; ControlFrame::MAX_LEN];
         let len = transports.control(&reply, &mut out).unwrap().unwrap();
         assert_eq!(&out[..len], b"\x8a\x02hi");
+    }
+
+    #[test]
+    fn a_control_frame_that_is_not_written_says_why() {
+        let transports = on_websocket();
+        for (payload, room, written) in [
+            (&b"hi"[..], 3, Err(BufferTooSmall { needed: 4 }.into())),
+            (b"hi", 4, Ok(4)),
+            (&[0; 126], 200, Err(ControlFrameError::PayloadTooLong { len: 126 })),
+        ] {
+            let mut out = [0; 200];
+            assert_eq!(transports.control(&ControlFrame::Ping(payload), &mut out[..room]), Some(written));
+        }
     }
 
     #[test]

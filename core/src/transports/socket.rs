@@ -4,7 +4,9 @@ use super::ServerTransports;
 use crate::packet::{Packet, WebSocketMessage};
 use crate::session::{Control, SessionEvent, Violation};
 use crate::upgrade::{UpgradeControl, UpgradeOutcome};
-use crate::ws::{self, Close, ControlFrame, Decoded, FrameOrderError, Item, PacketFrame, Piece};
+use crate::ws::{
+    self, Close, ControlFrame, ControlFrameError, Decoded, FrameOrderError, Item, PacketFrame, Piece,
+};
 use crate::{BufferTooSmall, Instant, ServerSession};
 
 /// What [`ServerTransports::receive`] found at the start of the input.
@@ -170,14 +172,14 @@ impl ServerTransports {
     /// has been written.
     ///
     /// # Errors
-    /// Returns [`BufferTooSmall`] if `out` is too small. [`ControlFrame::MAX_LEN`] bytes are always enough.
+    /// Returns a [`ControlFrameError`] if the payload is too long or `out` is too small. Nothing was written then.
+    /// [`ControlFrame::MAX_LEN`] bytes are always enough.
     pub fn control(
         &self,
         control: &ControlFrame<'_>,
         out: &mut [u8],
-    ) -> Option<Result<usize, BufferTooSmall>> {
-        let written = self.socket.as_ref()?.control(control, [0; 4], out)?;
-        Some(written.map_err(|_| BufferTooSmall { needed: ControlFrame::MAX_LEN }))
+    ) -> Option<Result<usize, ControlFrameError>> {
+        self.socket.as_ref()?.control(control, [0; 4], out)
     }
 
     /// Writes the close frame that is due behind the last message, and returns its length. Returns `None` if none is
