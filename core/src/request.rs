@@ -79,7 +79,8 @@ pub enum Action<'h> {
         sid: &'h str,
         /// The framing of the payload, by its content type.
         framing: Framing,
-        /// The length of the body in bytes, as announced. Compare it with the server's limit before reading.
+        /// The length of the body in bytes, as announced, or `usize::MAX` for more. Compare it with the server's limit
+        /// before reading.
         len: usize,
     },
 }
@@ -88,7 +89,8 @@ impl<'h> Request<'h> {
     /// Reads what a request asks for. `revisions` are those that the server speaks. The path is for the caller to
     /// check.
     ///
-    /// A parameter that comes twice is invalid, and an empty `sid` counts as missing, both as in the reference.
+    /// A `transport`, `EIO` or `sid` that comes twice is invalid. `j` counts as missing then, and `b64` as set. An empty `sid`
+    /// counts as missing. All of this is as in the reference.
     ///
     /// A GET with a body is refused. The reference reads the body and ignores it.
     ///
@@ -124,8 +126,9 @@ impl<'h> Request<'h> {
         if matches!(action, Action::Open(None) | Action::Poll { .. }) && head.announces_body() {
             return Err(Refusal::BadRequest);
         }
-        let base64_only = head.query_value("b64").is_some_and(|value| !value.is_empty());
-        Ok(Self { revision, base64_only, jsonp: head.query_value("j"), action })
+        let mut b64 = head.query_values("b64");
+        let base64_only = b64.next().is_some_and(|value| !value.is_empty() || b64.next().is_some());
+        Ok(Self { revision, base64_only, jsonp: parameter(head, "j"), action })
     }
 
     fn of_session(head: &RequestHead<'h>, sid: &'h str, is_websocket: bool) -> Result<Action<'h>, Refusal> {
@@ -150,12 +153,12 @@ fn parameter<'h>(head: &RequestHead<'h>, name: &str) -> Option<&'h str> {
     values.next().filter(|_| values.next().is_none())
 }
 
-/// Reads a length: decimal digits alone.
+/// Reads a length: decimal digits alone. One that no body can have is only too large for every limit.
 fn decimal(digits: &[u8]) -> Option<usize> {
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    core::str::from_utf8(digits).ok()?.parse().ok()
+    Some(core::str::from_utf8(digits).ok()?.parse().unwrap_or(usize::MAX))
 }
 
 /// The reason why a server refuses a request, and the answer to it.
@@ -316,11 +319,15 @@ mod tests {
         assert_eq!(asks(post, "Content-Length: 12\r\n"), "post x Text 12");
         let binary = "Content-Type: application/octet-stream\r\nContent-Length: 0\r\n";
         assert_eq!(asks(post, binary), "post x Binary 0");
+        for length in [format!("{}", usize::MAX), format!("{}0", usize::MAX), "9".repeat(40)] {
+            let longest = format!("post x Text {}", usize::MAX);
+            assert_eq!(asks(post, &format!("Content-Length: {length}\r\n")), longest, "{length}");
+        }
         assert_eq!(asks("GET /?EIO=4&transport=polling&sid=", ""), "open false None");
     }
 
     #[test]
-    fn a_parameter_that_comes_twice_is_invalid() {
+    fn a_parameter_that_comes_twice_is_read_as_in_the_reference() {
         for (query, refusal) in [
             ("EIO=4&transport=polling&sid=x&sid=y", Refusal::SessionUnknown),
             ("EIO=4&transport=polling&sid=&sid=y", Refusal::SessionUnknown),
@@ -329,6 +336,17 @@ mod tests {
             ("transport=polling&EIO=4&transport=websocket", Refusal::TransportUnknown),
         ] {
             assert_eq!(read(&format!("GET /?{query}"), ""), Err(refusal), "{query}");
+        }
+        // Node reads an array, which is not a text, and is true whatever it holds.
+        for (query, open) in [
+            ("j=1&j=1", "open false None"),
+            ("b64=&b64=1", "open true None"),
+            ("b64=1&b64=", "open true None"),
+            ("b64=&b64=", "open true None"),
+            ("b64=", "open false None"),
+        ] {
+            let line = format!("GET /?EIO=4&transport=polling&{query}");
+            assert_eq!(read(&line, "").as_deref(), Ok(open), "{query}");
         }
     }
 
@@ -348,6 +366,7 @@ mod tests {
             ("GET /?EIO=4&transport=websocket&sid=x", "", Refusal::BadRequest),
             ("PUT /?EIO=4&transport=polling&sid=x", "", Refusal::MethodUnknown),
             ("POST /?EIO=4&transport=polling&sid=x", "", Refusal::LengthRequired),
+            ("POST /?EIO=4&transport=polling&sid=x", "Content-Length:\r\n", Refusal::LengthRequired),
             ("POST /?EIO=4&transport=polling&sid=x", "Content-Length: +1\r\n", Refusal::LengthRequired),
             ("POST /?EIO=4&transport=polling&sid=x", "Content-Length: 1, 1\r\n", Refusal::LengthRequired),
             (
