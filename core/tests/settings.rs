@@ -29,14 +29,14 @@ fn the_defaults_are_those_of_the_reference_server() {
 fn settings_can_be_a_constant_and_are_read_back_as_they_were_set() {
     const SETTINGS: Result<ServerSettings, SettingsError> = ServerSettings::DEFAULT.with_max_payload(6);
     let settings = SETTINGS
-        .and_then(|settings| settings.with_max_packets(u32::MAX))
+        .and_then(|settings| settings.with_max_packets(0x7fff_ffff))
         .and_then(|settings| settings.with_upgrade_timeout(ms(1)))
         .and_then(|settings| settings.with_close_timeout(ms(0x7fff_ffff)))
         .and_then(|settings| settings.with_app_stall_timeout(ms(7)))
         .unwrap()
         .with_liveness(Liveness::AnyPacket);
     assert_eq!(settings.max_payload(), 6);
-    assert_eq!(settings.max_packets(), u32::MAX);
+    assert_eq!(settings.max_packets(), 0x7fff_ffff);
     assert_eq!(settings.upgrade_timeout(), ms(1));
     assert_eq!(settings.close_timeout(), ms(0x7fff_ffff));
     assert_eq!(settings.app_stall_timeout(), ms(7));
@@ -59,6 +59,7 @@ fn limits_that_cannot_work_are_refused_in_words() {
         (d.with_max_payload(5), "maxPayload is too small: expected at least 6 bytes"),
         (d.with_max_payload(1 << 31), "maxPayload is too large: expected at most 2147483647 bytes"),
         (d.with_max_packets(0), "maxPackets is too small: expected at least 1 per payload"),
+        (d.with_max_packets(u32::MAX), "maxPackets is too large: expected at most 2147483647 per payload"),
         (d.with_upgrade_timeout(ms(0)), "upgradeTimeout is too small: expected at least 1 ms"),
         (d.with_close_timeout(ms(1 << 31)), "closeTimeout is too large: expected at most 2147483647 ms"),
         (d.with_close_timeout(ms(1 << 40)), "closeTimeout is too large: expected at most 2147483647 ms"),
@@ -174,6 +175,11 @@ fn refusals_of_old_settings_are_sentences() {
             vec![("nonsense", "1")],
             "`nonsense` is not a setting of Socket.IO 1.x and 2.x: expected `heartbeat interval`, \
              `heartbeat timeout` or `destroy buffer size`",
+        ),
+        (
+            vec![("heartbeat interval", "2147483647")],
+            "`heartbeat interval` and `heartbeat timeout` are too long together: expected at most 2147483647 ms \
+             (2147483.647 s), where the reference implementations' timers overflow",
         ),
     ] {
         assert_eq!(v1_v2::read(pairs).unwrap_err().to_string(), sentence);

@@ -156,6 +156,7 @@ fn values_that_are_not_whole_numbers_in_bounds_are_refused() {
         (r#"{"pingTimeout":0}"#, "pingTimeout is zero: expected at least 1 ms"),
         (r#"{"pingTimeout":4294967296000}"#, "pingInterval + pingTimeout is above 2147483647 ms"),
         (r#"{"maxPayload":4294967296}"#, "maxPayload is too large: expected at most 2147483647 bytes"),
+        (r#"{"maxPackets":5000000000}"#, "maxPackets is too large: expected at most 2147483647 per payload"),
         (r#"{"upgradeTimeout":0}"#, "upgradeTimeout is too small: expected at least 1 ms"),
         (
             r#"{"liveness":"sometimes"}"#,

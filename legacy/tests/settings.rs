@@ -132,8 +132,8 @@ fn refusals_are_sentences() {
         ),
         (
             vec![("heartbeat interval", "2147483"), ("heartbeat timeout", "1")],
-            "`heartbeat interval` and `heartbeat timeout` are too long together: expected at most 2147483.647 s, \
-             where the reference implementations' timers overflow",
+            "`heartbeat interval` and `heartbeat timeout` are too long together: expected at most 2147483647 ms \
+             (2147483.647 s), where the reference implementations' timers overflow",
         ),
     ] {
         assert_eq!(LegacySettings::read(pairs).unwrap_err().to_string(), sentence);

@@ -14,7 +14,7 @@ use super::{Heartbeat, Liveness, Unfit, whole_millis};
 /// | [`heartbeat`](Self::heartbeat) | 25 s, 20 s | [`Heartbeat::new`] | `pingInterval`, `pingTimeout` |
 /// | [`liveness`](Self::liveness) | `ExtendOnce` | – | `liveness`: `pong-only`, `extend-once`, `any-packet` |
 /// | [`max_payload`](Self::max_payload) | 1,000,000 bytes | 6 to 2^31 − 1 | `maxPayload`, `maxHttpBufferSize` |
-/// | [`max_packets`](Self::max_packets) | 16,384 | above 0 | `maxPackets` |
+/// | [`max_packets`](Self::max_packets) | 16,384 | 1 to 2^31 − 1 | `maxPackets` |
 /// | [`upgrade_timeout`](Self::upgrade_timeout) | 10 s | 1 ms to 2^31 − 1 ms | `upgradeTimeout` |
 /// | [`close_timeout`](Self::close_timeout) | 30 s | 1 ms to 2^31 − 1 ms | `closeTimeout` |
 /// | [`app_stall_timeout`](Self::app_stall_timeout) | I + T | 1 ms to 2^31 − 1 ms | `appStallTimeout` |
@@ -157,7 +157,7 @@ impl ServerSettings {
     /// Returns these settings with this [`max_packets`](Self::max_packets).
     ///
     /// # Errors
-    /// Returns a [`SettingsError`] if `packets` is zero.
+    /// Returns a [`SettingsError`] if `packets` is zero or above 2^31 − 1.
     pub const fn with_max_packets(self, packets: u32) -> Result<Self, SettingsError> {
         self.with_limit(Limit::MaxPackets, packets)
     }
@@ -191,7 +191,7 @@ impl ServerSettings {
         match whole_millis(period) {
             Ok(millis) => self.with_limit(limit, millis),
             Err(Unfit::Fraction) => Err(SettingsError::Fraction { limit }),
-            Err(Unfit::TooLong) => Err(SettingsError::TooLarge { limit, max: limit.max() }),
+            Err(Unfit::TooLong) => Err(SettingsError::TooLarge { limit, max: Limit::MAX }),
         }
     }
 
@@ -200,8 +200,8 @@ impl ServerSettings {
         if value < limit.min() {
             return Err(SettingsError::TooSmall { limit, min: limit.min() });
         }
-        if value > limit.max() {
-            return Err(SettingsError::TooLarge { limit, max: limit.max() });
+        if value > Limit::MAX {
+            return Err(SettingsError::TooLarge { limit, max: Limit::MAX });
         }
         match limit {
             Limit::MaxPayload => self.max_payload = value,
@@ -238,6 +238,9 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// The largest value of each. A configuration file's number above `u32::MAX` counts as `u32::MAX`, which is above it too.
+    const MAX: u32 = 0x7fff_ffff;
+
     /// Returns the name in a configuration file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -264,15 +267,6 @@ impl Limit {
         match self {
             Self::MaxPayload => MIN_PAYLOAD,
             Self::MaxPackets | Self::UpgradeTimeout | Self::CloseTimeout | Self::AppStallTimeout => 1,
-        }
-    }
-
-    const fn max(self) -> u32 {
-        match self {
-            Self::MaxPackets => u32::MAX,
-            Self::MaxPayload | Self::UpgradeTimeout | Self::CloseTimeout | Self::AppStallTimeout => {
-                0x7fff_ffff
-            }
         }
     }
 }

@@ -59,8 +59,8 @@ pub enum OldSettingsError<'a> {
     /// Each period of the heartbeat is valid alone, but their sum is longer than
     /// [`Heartbeat::MAX_SUM`](crate::Heartbeat::MAX_SUM).
     #[error(
-        "`heartbeat interval` and `heartbeat timeout` are too long together: expected at most 2147483.647 s, \
-         where the reference implementations' timers overflow"
+        "`heartbeat interval` and `heartbeat timeout` are too long together: expected at most 2147483647 ms \
+         (2147483.647 s), where the reference implementations' timers overflow"
     )]
     HeartbeatTooLong,
 }
