@@ -214,7 +214,7 @@ impl Machine {
     /// Caps the ping timeout that the handshake will announce.
     pub(crate) const fn cap_timeout(&mut self, ping_timeout: Duration) {
         if matches!(self.phase, Phase::Opening) {
-            let fraction = ping_timeout.subsec_micros().div_ceil(1_000) as u64;
+            let fraction = ping_timeout.subsec_nanos().div_ceil(1_000_000) as u64;
             let millis = ping_timeout.as_secs().saturating_mul(1_000).saturating_add(fraction);
             #[expect(
                 clippy::cast_possible_truncation,
@@ -557,14 +557,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_of_the_timeout_is_at_least_a_millisecond_and_one_beyond_32_bits_changes_nothing() {
+    fn a_cap_of_the_timeout_is_rounded_up_and_one_beyond_32_bits_changes_nothing() {
         let beyond_32_bits = Duration::from_millis(u64::from(u32::MAX) + 2);
-        for (cap, timeout) in
-            [(Duration::ZERO, 1), (Duration::from_micros(1), 1), (beyond_32_bits, 2), (Duration::MAX, 2)]
-        {
+        let second = Duration::from_secs(1);
+        for (cap, timeout) in [
+            (Duration::ZERO, 1),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(5), 5),
+            (Duration::new(0, 5_000_001), 6),
+            (Duration::new(0, 5_000_999), 6),
+            (second.saturating_sub(Duration::from_nanos(1)), 1_000),
+            (beyond_32_bits, 2_000),
+            (Duration::MAX, 2_000),
+        ] {
             let mut client = Machine::eio4_client_opening(at(0), at(10));
             client.cap_timeout(cap);
-            client.open(at(1), brisk());
+            client.open(at(1), Heartbeat::from_millis(10, 2_000).unwrap());
             assert_eq!(client.heartbeat(), Heartbeat::from_millis(10, timeout).ok(), "{cap:?}");
         }
     }

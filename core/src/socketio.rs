@@ -59,7 +59,9 @@
 //! - an id above [`MAX_ID`] (rounded there);
 //! - an event or acknowledgement without its array;
 //! - JSON that nests deeper than 64 levels;
-//! - a placeholder without its attachment (found there only when the attachments have arrived).
+//! - a placeholder whose number is not written in plain digits;
+//! - a placeholder without its attachment (found there only when the attachments have arrived, and not inside another
+//!   placeholder).
 //!
 //! Source: the Socket.IO protocol, revision 5, "Packet encoding".
 

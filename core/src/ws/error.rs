@@ -45,7 +45,7 @@ pub enum Error {
     /// the length.
     #[error("message too long: expected at most {max} bytes")]
     MessageTooLong {
-        /// The limit that the decoder was created with.
+        /// The limit of the decoder. A [`Reader`](super::Reader) for whole messages lowers it to what its buffer can hold.
         max: u32,
     },
     /// One message has more than [`MAX_EMPTY_FRAGMENTS`](super::MAX_EMPTY_FRAGMENTS) empty fragments.

@@ -203,7 +203,13 @@ impl<'b> Reader<'b> {
     pub fn poll(&mut self) -> Result<Option<Received<'_>>, Error> {
         (self.find)(self)?;
         let Some((Found { what, len }, end)) = self.last else { return Ok(None) };
-        self.decoder.received(what, last_bytes(self.buffer, end, len)).map(Some)
+        match self.decoder.received(what, last_bytes(self.buffer, end, len)) {
+            Ok(received) => Ok(Some(received)),
+            Err(error) => {
+                self.last = None;
+                Err(error)
+            }
+        }
     }
 
     /// Returns the last item of [`poll`](Self::poll) once more. Returns `None` before the first item, after an error,
@@ -286,4 +292,47 @@ pub enum Received<'b> {
     Piece(Piece<'b>),
     /// A control frame. It may come between the fragments of a message.
     Control(ControlFrame<'b>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads these bytes, which come at once.
+    fn read(bytes: &[u8], check: impl FnOnce(&mut Reader<'_>)) {
+        let mut buffer = [0; 256];
+        let mut reader = Reader::new(Decoder::client(100), &mut buffer).expect("256 bytes are enough");
+        reader.spare()[..bytes.len()].copy_from_slice(bytes);
+        reader.filled(bytes.len());
+        check(&mut reader);
+    }
+
+    #[test]
+    fn the_last_item_is_there_until_its_space_is_used_again() {
+        read(b"\x81\x012", |reader| {
+            assert_eq!((reader.has_last(), reader.last()), (false, None));
+            let packet = Some(Received::Message(WebSocketMessage::Text("2")));
+            assert_eq!(reader.poll(), Ok(packet));
+            assert_eq!((reader.has_last(), reader.last()), (true, packet));
+            reader.spare();
+            assert_eq!((reader.has_last(), reader.last()), (false, None));
+        });
+    }
+
+    #[test]
+    fn an_item_that_is_found_and_refused_is_not_the_last_one() {
+        for (frame, error) in [
+            (&b"\x81\x01\xff"[..], Error::InvalidUtf8),
+            (b"\x88\x01\x03", Error::TruncatedCloseCode),
+            (b"\x88\x02\x03\xed", Error::InvalidCloseCode(1005)),
+            (b"\x88\x03\x03\xe8\xff", Error::InvalidCloseReason),
+        ] {
+            read(frame, |reader| {
+                for _ in 0..2 {
+                    assert_eq!(reader.poll(), Err(error));
+                    assert_eq!((reader.has_last(), reader.last()), (false, None), "{error}");
+                }
+            });
+        }
+    }
 }
