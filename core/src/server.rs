@@ -107,10 +107,8 @@ impl ServerSession {
             lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
             return None;
         }
-        let running = lifecycle.machine.is_running();
-        if running && packet.packet_type == PacketType::Pong && lifecycle.pending.ping {
-            // Its ping has not left, so it answers nothing. It only shows that the client lives.
-            lifecycle.machine.handle_activity(now);
+        if packet.packet_type == PacketType::Pong && lifecycle.pending.ping {
+            lifecycle.handle_early_pong(now);
             return None;
         }
         match lifecycle.machine.handle_packet(now, packet.packet_type) {
@@ -123,7 +121,7 @@ impl ServerSession {
                 Some(SessionEvent::Heartbeat { rtt: None })
             }
             Reaction::Answered => Some(SessionEvent::Heartbeat { rtt: lifecycle.machine.rtt() }),
-            Reaction::None if running && packet.packet_type == PacketType::Message => {
+            Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
                 Some(SessionEvent::Message(packet.data))
             }
             Reaction::None => None,

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::{CheckSendError, Control, DisconnectReason, SessionEnd};
 use crate::heartbeat::{Due, Machine};
+use crate::packet::PacketType;
 use crate::time::Instant;
 use crate::ws::{Close, CloseCode};
 
@@ -49,6 +50,17 @@ impl Lifecycle {
             Some(Due::CloseTimeout) => DisconnectReason::LocalClose,
         };
         self.settle(reason, closing);
+    }
+
+    /// Handles a pong that came before its ping has left. It answers nothing, and only shows that the client lives.
+    #[cold]
+    pub(crate) fn handle_early_pong(&mut self, now: Instant) {
+        if self.machine.is_running() {
+            self.machine.handle_activity(now);
+        } else {
+            // A closing session has nothing to answer.
+            let _ = self.machine.handle_packet(now, PacketType::Pong);
+        }
     }
 
     pub(crate) fn end_because(&mut self, now: Instant, reason: DisconnectReason) {
