@@ -18,19 +18,20 @@ use core::time::Duration;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use eio_tokio::{Client, ClientEvent, ClientSender, ClientSocket, Disconnect, Message};
+use eio_core::DisconnectReason;
+use eio_tokio::{Client, ClientEvent, ClientSocket, Disconnect, Message};
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
 
 use self::end::End;
 use self::event::Event;
 use self::history::History;
+use self::input::Input;
 use self::look::Look;
 use self::naps::TICK;
 pub(crate) use self::options::Options;
 use self::socketio::Namespace;
 use crate::clock::Clock;
-use crate::interrupt::{INTERRUPTED, Interrupts};
+use crate::interrupt::Interrupts;
 use crate::log::Log;
 use crate::output::OnError;
 use crate::sids::Sids;
@@ -78,11 +79,15 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
     let end = tokio::select! {
         end = session(options, &client, &log, &history) => end,
         never = report_waiting(&log, &history, clock) => match never {},
-        () = interrupted_before_opening(&mut interrupts, &history) => return Ok(ExitCode::from(INTERRUPTED)),
+        () = interrupted_before_opening(&mut interrupts, &history) => Err(End::InterruptedEarly),
         closed = log.closed() => return Ok(closed.map(|()| ExitCode::SUCCESS)?),
     };
     let end = match end {
-        Ok(mut running) => running.run(&log, &mut interrupts, options.open_for).await,
+        Ok(mut running) => {
+            let end = running.run(&log, &mut interrupts, options.open_for).await;
+            running.finish(&end, &log).await;
+            end
+        }
         Err(end) => end,
     };
     let look = match &end {
@@ -144,6 +149,8 @@ fn listener(
     move |event| {
         let mut history = lock(&history);
         let line = Event::of_client(&event, &history, &sids);
+        // What waited while eio did not run can arrive before the next tick.
+        history.compare_clocks();
         history.record(&event);
         drop(history);
         if let Some(line) = line {
@@ -190,36 +197,12 @@ async fn session(
             log.put(Event::NotSent { why: error.to_string() });
         }
     }
-    let (join, joined) = oneshot::channel();
-    if !options.no_input {
-        let sending = send(input::lines(), socket.sender(), namespace.clone(), log.clone());
-        let waits = namespace.is_some();
-        tokio::spawn(async move {
-            // A server closes the session of a client that sends to a namespace that it has not joined yet.
-            if !waits || joined.await.is_ok() {
-                sending.await;
-            }
-        });
-    }
-    Ok(Running { socket, namespace, history: Arc::clone(history), join: Some(join) })
-}
-
-/// Sends lines of input as fast as the connection takes them.
-async fn send(mut lines: input::Lines, sender: ClientSender, namespace: Option<Namespace>, log: Log<Event>) {
-    while let Some(line) = lines.recv().await {
-        let message = match &namespace {
-            None => Ok(line),
-            Some(namespace) => namespace.event(&line),
-        };
-        match message {
-            Ok(message) => {
-                if let Err(error) = sender.send(message).await {
-                    log.put(Event::NotSent { why: error.kind.to_string() });
-                }
-            }
-            Err(why) => log.put(Event::NotSent { why }),
-        }
-    }
+    let input = if options.no_input {
+        Input::none()
+    } else {
+        Input::start(socket.sender(), namespace.clone(), log.clone())
+    };
+    Ok(Running { socket, namespace, history: Arc::clone(history), has_joined: false, input })
 }
 
 /// An open session.
@@ -227,8 +210,8 @@ struct Running {
     socket: ClientSocket,
     namespace: Option<Namespace>,
     history: Arc<Mutex<History>>,
-    /// Lets the lines of input go, until the namespace is joined.
-    join: Option<oneshot::Sender<()>>,
+    has_joined: bool,
+    input: Input,
 }
 
 impl Running {
@@ -258,7 +241,7 @@ impl Running {
             }
         };
         if let Some(namespace) = &self.namespace
-            && self.join.is_none()
+            && self.has_joined
             && ended.is_none()
         {
             let _ = self.socket.try_send(namespace.leave());
@@ -276,6 +259,19 @@ impl Running {
         ended.unwrap_or(End::Disconnected(disconnect))
     }
 
+    /// Reports what was to be sent and was not.
+    async fn finish(self, end: &End, log: &Log<Event>) {
+        if let End::Disconnected(end) = end
+            // The packet that leaves a namespace need not arrive.
+            && end.reason != DisconnectReason::LocalClose
+            && end.unsent > 0
+        {
+            let messages = if end.unsent == 1 { "message" } else { "messages" };
+            log.put(Event::NotSent { why: format!("{} {messages}: the session had ended", end.unsent) });
+        }
+        self.input.finish(log).await;
+    }
+
     /// Prints a message. Returns the end if a message of Socket.IO ends the session.
     fn show(&mut self, message: &Message, log: &Log<Event>) -> Option<End> {
         let Some(namespace) = &self.namespace else {
@@ -285,9 +281,8 @@ impl Running {
         let (event, end) = namespace.read(message);
         if matches!(event, Event::Joined { .. }) {
             lock(&self.history).join();
-            if let Some(join) = self.join.take() {
-                let _ = join.send(());
-            }
+            self.has_joined = true;
+            self.input.release();
         }
         log.put(event);
         end

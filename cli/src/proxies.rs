@@ -31,9 +31,10 @@ pub(crate) fn interval_warning(heartbeat: Heartbeat) -> Option<String> {
     })
 }
 
-/// Returns whether a connection that ended was idle before the next ping was due. After that, the server itself was late.
-pub(crate) fn was_idle(silent_for: Duration, heartbeat: Heartbeat) -> bool {
-    silent_for >= SILENCE && silent_for < heartbeat.ping_interval()
+/// Returns whether an idle limit may have cut a connection: it ended while it was idle, before the next ping was due, and had
+/// survived no silence of that length. After that time, the server itself was late.
+pub(crate) fn was_idle(silent_for: Duration, survived: Duration, heartbeat: Heartbeat) -> bool {
+    silent_for >= SILENCE && silent_for > survived && silent_for < heartbeat.ping_interval()
 }
 
 /// Returns whether a WebSocket failed as it does behind a proxy that removes the headers of the request for it. The server
@@ -74,11 +75,20 @@ mod tests {
     }
 
     #[test]
-    fn only_an_end_in_silence_before_a_ping_was_due_is_blamed_on_an_idle_limit() {
-        for (silent_ms, was) in
-            [(0, false), (999, false), (1_000, true), (24_999, true), (25_000, false), (45_000, false)]
-        {
-            assert_eq!(was_idle(Duration::from_millis(silent_ms), heartbeat(25)), was, "{silent_ms} ms");
+    fn only_the_longest_silence_before_a_ping_was_due_is_blamed_on_an_idle_limit() {
+        for (silent_ms, survived_ms, was) in [
+            (0, 0, false),
+            (999, 0, false),
+            (1_000, 0, true),
+            (24_999, 0, true),
+            (25_000, 0, false),
+            (45_000, 0, false),
+            (12_000, 11_999, true),
+            (12_000, 12_000, false),
+            (12_000, 25_000, false),
+        ] {
+            let [silent, survived] = [silent_ms, survived_ms].map(Duration::from_millis);
+            assert_eq!(was_idle(silent, survived, heartbeat(25)), was, "{silent_ms} ms, {survived_ms} ms");
         }
     }
 

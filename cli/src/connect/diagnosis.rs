@@ -162,10 +162,8 @@ mod tests {
             }
         }
         assert!(Diagnosis::WRONG_REVISION.advice(&values).contains("--eio 3"));
-        assert!(
-            Diagnosis::IDLE_LIMIT
-                .meaning(&values)
-                .contains("idle for 20.0 s, and pings come only every 25 s")
-        );
+        assert!(Diagnosis::IDLE_LIMIT.meaning(&values).contains(
+            "arrived for 20.0 s, longer than ever before on this connection, and pings come only every 25 s"
+        ));
     }
 }

@@ -16,6 +16,8 @@ use crate::style::{TextLine, Tone, cut};
 #[derive(Clone, Debug)]
 pub(crate) enum End {
     NotConnected(ConnectError),
+    /// eio was interrupted before the session opened.
+    InterruptedEarly,
     Disconnected(Disconnect),
     /// The server did not confirm the close in time.
     Unconfirmed,

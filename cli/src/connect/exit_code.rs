@@ -117,7 +117,7 @@ impl ExitCode {
             Self::ServerDisconnect => "the Socket.IO server disconnected this client",
             Self::UnknownSession => "unknown session: a restart, or a load balancer without sticky sessions",
             Self::BadRequest => "bad request: the server rejects a request as invalid",
-            Self::PayloadTooLarge => "payload too large for the server or a proxy",
+            Self::PayloadTooLarge => "payload too large for the server, a proxy or eio",
             Self::TooManyRequests => "too many requests or sessions from this address",
             Self::BadGateway => "bad gateway: a proxy got no valid answer from the server",
             Self::Unavailable => {

@@ -8,13 +8,16 @@ mod refusal;
 use core::time::Duration;
 
 use eio_core::DisconnectReason;
+use eio_core::session::Violation;
 use eio_tokio::{CloseFrame, ConnectError, Disconnect};
 
+use super::PATIENCE;
 use super::diagnosis::Diagnosis;
 use super::end::{End, Summary};
 use super::exit_code::ExitCode;
 use super::history::History;
 use super::look::Look;
+use crate::duration::spoken;
 use crate::style::cut;
 
 pub(crate) use refusal::{is_answer, of_upgrade};
@@ -28,6 +31,7 @@ impl History {
                 let diagnosis = opening::diagnosis(error, self);
                 self.summary(code, reason, diagnosis, error.to_string(), with_author(error))
             }
+            End::InterruptedEarly => self.interrupted_early(self.clock.elapsed()),
             End::Disconnected(end) => self.disconnected(end, look),
             End::Unconfirmed => self.unconfirmed(
                 "not confirmed",
@@ -54,6 +58,20 @@ impl History {
                 format!("server disconnect: from the namespace {}.", cut(namespace)),
             ),
         }
+    }
+
+    /// Explains an interrupt before the session opened.
+    fn interrupted_early(&self, waited: Duration) -> Summary {
+        let diagnosis = match (waited < PATIENCE, self.is_connected()) {
+            (true, _) => Diagnosis::INTERRUPTED,
+            (false, true) => Diagnosis::ACCEPTED_BUT_SILENT,
+            (false, false) => Diagnosis::HOST_UNREACHABLE,
+        };
+        let missing =
+            if self.is_connected() { "the server had sent no handshake" } else { "there was no connection" };
+        let facts = format!("interrupted: {missing} within {}.", spoken(waited));
+        let detail = "interrupted before the session opened".to_owned();
+        self.summary(ExitCode::Interrupted, "interrupted", diagnosis, detail, facts)
     }
 
     /// Explains a close that the server has not confirmed.
@@ -113,7 +131,7 @@ impl History {
     }
 
     /// Returns the HTTP answer that ended the session, if one did.
-    fn refusal(&self, reason: DisconnectReason) -> Option<&ConnectError> {
+    pub(super) fn refusal(&self, reason: DisconnectReason) -> Option<&ConnectError> {
         self.request_error
             .as_ref()
             .filter(|error| reason == DisconnectReason::TransportError && is_answer(error))
@@ -139,7 +157,7 @@ struct Ended<'a> {
 }
 
 impl Ended<'_> {
-    /// Returns whether a packet arrived later than the last heartbeat, which shows that the network works.
+    /// Returns whether a packet arrived later than the last heartbeat.
     fn did_others_arrive(&self) -> bool {
         self.silent_for + Duration::from_secs(1) < self.since_heartbeat
     }
@@ -168,6 +186,7 @@ fn code(reason: DisconnectReason) -> ExitCode {
         DisconnectReason::ApplicationStalled | DisconnectReason::ApplicationPanicked => {
             ExitCode::ApplicationStalled
         }
+        DisconnectReason::Violation(Violation::PayloadTooLarge) => ExitCode::PayloadTooLarge,
         _ => ExitCode::BrokenProtocol,
     }
 }
@@ -187,6 +206,29 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn an_interrupt_before_the_session_opens_says_what_was_missing() {
+        for (waited_ms, is_connected, diagnosis, facts) in [
+            (1_999, false, "interrupted", "interrupted: there was no connection within 2.0 s."),
+            (300, true, "interrupted", "interrupted: the server had sent no handshake within 300 ms."),
+            (2_000, false, "host-unreachable", "interrupted: there was no connection within 2.0 s."),
+            (
+                9_000,
+                true,
+                "accepted-but-silent",
+                "interrupted: the server had sent no handshake within 9.0 s.",
+            ),
+        ] {
+            let mut history = super::ending::tests::history(eio_core::Revision::V4, 0);
+            if is_connected {
+                history.record(&eio_tokio::ClientEvent::Connected);
+            }
+            let summary = history.interrupted_early(Duration::from_millis(waited_ms));
+            assert_eq!((summary.diagnosis.name, summary.facts.as_str()), (diagnosis, facts));
+            assert_eq!(summary.code.number(), 130);
+        }
+    }
+
     #[test]
     fn every_reason_has_the_code_that_the_help_states() {
         for (reason, expected) in [
@@ -197,6 +239,8 @@ mod tests {
             (DisconnectReason::TransportReset, 6),
             (DisconnectReason::TransportError, 7),
             (DisconnectReason::UnexpectedPacket, 8),
+            (DisconnectReason::Violation(Violation::WebSocket), 8),
+            (DisconnectReason::Violation(Violation::PayloadTooLarge), 13),
             (DisconnectReason::ApplicationStalled, 9),
             (DisconnectReason::ApplicationPanicked, 9),
         ] {

@@ -8,7 +8,7 @@ use eio_tokio::{ClientEvent, ConnectError, Transport};
 
 use super::diagnosis::{Diagnosis, Values};
 use super::explain;
-use super::naps::Naps;
+use super::naps::{Naps, TICK};
 use crate::clock::{Clock, WallTime};
 use crate::proxies;
 
@@ -36,6 +36,16 @@ pub(crate) struct History {
     pub(super) last_heartbeat_at: Option<Duration>,
     /// The most that a ping was late.
     pub(super) max_lateness: Duration,
+    /// The most that a ping was late because of the server or the network.
+    max_delay: Duration,
+    /// The longest nap that made a ping late and did not end the session.
+    survived_nap: Duration,
+    /// When the latest heartbeat or message arrived on the present transport.
+    last_packet_at: Option<Duration>,
+    /// The longest time without such a packet that this transport has survived.
+    pub(super) survived: Duration,
+    /// A message has arrived.
+    pub(super) has_message: bool,
     pub(super) request_error: Option<ConnectError>,
     /// Why the session stays on polling.
     upgrade_note: Option<Diagnosis>,
@@ -57,8 +67,8 @@ pub(crate) enum Membership {
 /// A ping that is at least this late stands out.
 pub(crate) const NOTABLY_LATE: Duration = Duration::from_millis(500);
 
-/// How long a server may take to answer the request to join a namespace.
-const JOIN_TIME: Duration = Duration::from_secs(2);
+/// A server of Socket.IO that ends a session in which no namespace is joined does so sooner: after 45 s by default.
+const JOIN_LIMIT: Duration = Duration::from_mins(2);
 
 /// A shorter nap does not explain the end of a session: machines are busy at times.
 const SHORTEST_NAP: Duration = Duration::from_secs(3);
@@ -85,6 +95,11 @@ impl History {
             heartbeats: 0,
             last_heartbeat_at: None,
             max_lateness: Duration::ZERO,
+            max_delay: Duration::ZERO,
+            survived_nap: Duration::ZERO,
+            last_packet_at: None,
+            survived: Duration::ZERO,
+            has_message: false,
             request_error: None,
             upgrade_note: None,
             naps: Naps::default(),
@@ -93,7 +108,10 @@ impl History {
 
     /// Records an event.
     pub(crate) fn record(&mut self, event: &ClientEvent) {
-        let now = self.clock.elapsed();
+        self.record_at(self.clock.elapsed(), event);
+    }
+
+    fn record_at(&mut self, now: Duration, event: &ClientEvent) {
         match event {
             ClientEvent::Connected => self.is_connected = true,
             ClientEvent::ConnectFailed { error } => self.connect_error = Some(error.clone()),
@@ -104,23 +122,36 @@ impl History {
             ClientEvent::Opened { handshake, transport } => {
                 self.opened_on = Some(*transport);
                 self.opened_at = Some(now);
+                self.last_packet_at = Some(now);
                 self.heartbeat = Some(handshake.heartbeat());
+            }
+            ClientEvent::Message(_) => {
+                self.has_message = true;
+                self.note_packet(now);
             }
             ClientEvent::UpgradeFailed { error } => self.upgrade_note = Some(explain::of_upgrade(error)),
             ClientEvent::UpgradeEnded(outcome) => {
                 self.upgrade_note = self.of_outcome(*outcome).or(self.upgrade_note);
+                if *outcome == UpgradeOutcome::Upgraded {
+                    self.last_packet_at = Some(now);
+                    self.survived = Duration::ZERO;
+                }
             }
             ClientEvent::PingReceived { late, .. } => {
                 self.heartbeats += 1;
                 self.last_heartbeat_at = Some(now);
+                self.note_packet(now);
                 self.max_lateness = self.max_lateness.max(*late);
                 if *late < NOTABLY_LATE {
                     self.naps.forget();
+                } else {
+                    self.note_late(*late);
                 }
             }
             ClientEvent::PongReceived { rtt } => {
                 self.heartbeats += 1;
                 self.last_heartbeat_at = Some(now);
+                self.note_packet(now);
                 // Its ping left after the longest nap: an answer to an earlier one would have taken at least as long.
                 if rtt.is_some_and(|rtt| rtt < self.naps.longest()) {
                     self.naps.forget();
@@ -130,6 +161,39 @@ impl History {
             ClientEvent::RequestFailed { error } => self.request_error = Some(error.clone()),
             _ => {}
         }
+    }
+
+    /// Records a late ping. The time for which eio itself did not run is not the server's.
+    fn note_late(&mut self, late: Duration) {
+        let nap = self.naps.longest();
+        let own = if nap >= NOTABLY_LATE {
+            self.survived_nap = self.survived_nap.max(nap);
+            // A nap is known to within a tick.
+            nap + TICK
+        } else {
+            Duration::ZERO
+        };
+        self.max_delay = self.max_delay.max(late.saturating_sub(own));
+    }
+
+    /// Records that a heartbeat or a message has arrived.
+    fn note_packet(&mut self, now: Duration) {
+        let last = self.last_packet_at.replace(now).unwrap_or(now);
+        self.survived = self.survived.max(now.saturating_sub(last));
+    }
+
+    /// Returns whether an idle limit may have cut the connection after this silence.
+    pub(super) fn was_idle(&self, silent_for: Duration) -> bool {
+        proxies::was_idle(silent_for, self.survived, self.heartbeat.unwrap_or_default())
+    }
+
+    /// Returns whether the server may be one of Socket.IO that waits in vain for a namespace to be joined. Such a server
+    /// sends nothing before that.
+    pub(super) fn lacks_namespace(&self) -> bool {
+        self.membership == Membership::Forgotten
+            && self.revision == Revision::V4
+            && !self.has_message
+            && !self.has_lived(JOIN_LIMIT)
     }
 
     /// Records that the namespace was joined.
@@ -156,10 +220,14 @@ impl History {
 
     /// Returns what is wrong with a session that went on until eio closed it.
     pub(super) fn note(&self) -> Option<Diagnosis> {
-        if self.membership == Membership::Awaited && self.has_lived(JOIN_TIME) {
+        if self.membership == Membership::Awaited {
             return Some(Diagnosis::JOIN_UNANSWERED);
         }
-        let late = (self.max_lateness >= NOTABLY_LATE).then_some(Diagnosis::LATE_PINGS);
+        let late = if self.max_delay >= NOTABLY_LATE {
+            Some(Diagnosis::LATE_PINGS)
+        } else {
+            (!self.survived_nap.is_zero()).then_some(Diagnosis::EIO_WAS_STOPPED)
+        };
         let long = self.heartbeat.is_some_and(proxies::is_long).then_some(Diagnosis::LONG_INTERVAL);
         self.upgrade_note.or(late).or(long)
     }
@@ -184,15 +252,10 @@ impl History {
             interval: heartbeat.ping_interval(),
             sum: heartbeat.ping_interval() + heartbeat.ping_timeout(),
             silence,
-            late: self.max_lateness,
-            nap: self.naps.longest(),
+            late: self.max_delay,
+            nap: self.nap().unwrap_or(self.survived_nap),
             revision: self.revision,
         }
-    }
-
-    /// Returns whether an HTTP answer ended the session.
-    pub(crate) fn was_refused(&self) -> bool {
-        self.request_error.as_ref().is_some_and(explain::is_answer)
     }
 
     /// Returns what to do if the server is of the other kind than it was taken for.
@@ -232,5 +295,99 @@ impl History {
     /// Returns the subprotocol that the server chose, if it chose one.
     pub(crate) fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eio_tokio::Message;
+
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(25);
+
+    fn open() -> History {
+        let mut history = History::new(Clock::start(), Revision::V4, false, Membership::Unwanted);
+        history.heartbeat = Some(Heartbeat::DEFAULT);
+        history.last_packet_at = Some(Duration::ZERO);
+        history
+    }
+
+    fn ping(late: Duration) -> ClientEvent {
+        let left = Heartbeat::DEFAULT.ping_timeout().saturating_sub(late);
+        ClientEvent::PingReceived { after: INTERVAL + late, late, left }
+    }
+
+    #[tokio::test]
+    async fn late_pings_are_not_blamed_on_the_server_if_eio_did_not_run() {
+        for (nap_s, late_s, expected) in [
+            (0, 0, None),
+            (10, 0, None),
+            (0, 10, Some(Diagnosis::LATE_PINGS)),
+            (10, 9, Some(Diagnosis::EIO_WAS_STOPPED)),
+            (10, 10, Some(Diagnosis::EIO_WAS_STOPPED)),
+            (10, 12, Some(Diagnosis::LATE_PINGS)),
+        ] {
+            let mut history = open();
+            history.naps.observe(Duration::ZERO, Duration::ZERO);
+            history.naps.observe(Duration::from_secs(nap_s), Duration::from_secs(nap_s));
+            let late = Duration::from_secs(late_s);
+            for late in [late, Duration::ZERO] {
+                history.record(&ping(late));
+            }
+            assert_eq!(history.note(), expected, "{nap_s} s, {late_s} s");
+            assert_eq!(history.max_lateness, late, "what happened is told as it was");
+            let values = history.values(Duration::ZERO);
+            if expected == Some(Diagnosis::EIO_WAS_STOPPED) {
+                assert_eq!(values.nap + TICK, Duration::from_secs(nap_s));
+            } else if late_s > 0 {
+                assert_eq!(values.late, Duration::from_secs(late_s - nap_s), "{nap_s} s, {late_s} s");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_longest_silence_that_the_present_transport_has_survived_is_known() {
+        let mut history = open();
+        let (mut now, mut survived) = (Duration::ZERO, Vec::new());
+        let message = || ClientEvent::Message(Message::text("news"));
+        let upgraded = ClientEvent::UpgradeEnded(UpgradeOutcome::Upgraded);
+        for (pause_s, event) in [
+            (25, ping(Duration::ZERO)),
+            (11, message()),
+            (14, ping(Duration::ZERO)),
+            (26, ping(Duration::from_secs(1))),
+            (9, upgraded),
+            (3, message()),
+            (8, ClientEvent::PongReceived { rtt: None }),
+            (5, message()),
+        ] {
+            now += Duration::from_secs(pause_s);
+            history.record_at(now, &event);
+            survived.push(history.survived.as_secs());
+        }
+        assert_eq!(survived, [25, 25, 25, 26, 0, 3, 8, 8]);
+        assert!(history.was_idle(Duration::from_secs(9)) && !history.was_idle(Duration::from_secs(8)));
+    }
+
+    #[tokio::test]
+    async fn only_a_short_session_without_messages_may_have_ended_for_want_of_a_namespace() {
+        for (membership, lived_s, has_message, lacks) in [
+            (Membership::Forgotten, 45, false, true),
+            (Membership::Forgotten, 119, false, true),
+            (Membership::Forgotten, 120, false, false),
+            (Membership::Forgotten, 45, true, false),
+            (Membership::Unwanted, 45, false, false),
+            (Membership::Joined, 45, false, false),
+        ] {
+            let mut history = open();
+            history.membership = membership;
+            history.opened_at = Some(Duration::ZERO);
+            if has_message {
+                history.record(&ClientEvent::Message(Message::text("news")));
+            }
+            history.closed_at = Some(Duration::from_secs(lived_s));
+            assert_eq!(history.lacks_namespace(), lacks, "{membership:?} {lived_s} {has_message}");
+        }
     }
 }

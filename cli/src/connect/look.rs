@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use eio_core::DisconnectReason;
-use eio_tokio::{ClientEvent, ConnectError, Disconnect, RefusalKind, Transport};
+use eio_tokio::{ClientEvent, ConnectError, Disconnect, ProxyError, RefusalKind, TlsError, Transport};
 
 use super::diagnosis::Diagnosis;
 use super::history::History;
@@ -34,6 +34,10 @@ pub(crate) enum Look {
     Unreachable,
     /// A proxy answers that it gets no answer from the server.
     BehindProxy(Diagnosis),
+    /// The proxy that opens tunnels cannot be reached.
+    NoProxy,
+    /// It failed in a way that does not show whether the server is there.
+    Unclear,
 }
 
 impl Look {
@@ -45,6 +49,20 @@ impl Look {
             Self::Gone => "refused or closed",
             Self::Unreachable => "no connection",
             Self::BehindProxy(_) => "answered by a proxy",
+            Self::NoProxy => "no connection to the proxy",
+            Self::Unclear => "unclear",
+        }
+    }
+
+    /// Returns what is wrong with the server or with the way to it, if the look shows that.
+    pub(crate) const fn trouble(self) -> Option<Diagnosis> {
+        match self {
+            Self::Answers | Self::OtherRevision | Self::Unclear => None,
+            Self::Silent => Some(Diagnosis::SERVER_HANGS),
+            Self::Gone => Some(Diagnosis::SERVER_GONE),
+            Self::Unreachable => Some(Diagnosis::NETWORK_CUT),
+            Self::BehindProxy(diagnosis) => Some(diagnosis),
+            Self::NoProxy => Some(Diagnosis::PROXY_UNREACHABLE),
         }
     }
 
@@ -58,7 +76,7 @@ impl Look {
                 | DisconnectReason::TransportReset
                 | DisconnectReason::TransportError
         );
-        failed && !history.was_refused()
+        failed && history.refusal(end.reason).is_none()
     }
 
     /// Opens another session, and closes it. A session on WebSocket without a single ping is tried on polling, whose first
@@ -75,6 +93,8 @@ impl Look {
         };
         let transport = if history.heartbeats == 0 { Transport::Polling } else { end.transport };
         let client = options.client_on(Some(transport), notice).ok()?;
+        // A client tells of a connection when the proxy's tunnel and TLS are open, too.
+        let is_bare = client.proxy().is_none() && !options.needs_tls();
         if end.reason != DisconnectReason::PingTimeout {
             tokio::time::sleep(SETTLES).await;
         }
@@ -87,13 +107,14 @@ impl Look {
             Ok(Err(error)) => error,
             Err(_) => ConnectError::Timeout,
         };
-        Some(Self::of(&error, is_connected.load(Ordering::Relaxed)))
+        Some(Self::of(&error, is_connected.load(Ordering::Relaxed), is_bare))
     }
 
-    fn of(error: &ConnectError, is_connected: bool) -> Self {
+    /// `is_bare` says that a connection needs neither TLS nor the tunnel of a proxy.
+    fn of(error: &ConnectError, is_connected: bool, is_bare: bool) -> Self {
         match error {
             ConnectError::Timeout if is_connected => Self::Silent,
-            ConnectError::Timeout => Self::Unreachable,
+            ConnectError::Timeout if is_bare => Self::Unreachable,
             ConnectError::OtherRevision { .. } => Self::OtherRevision,
             ConnectError::Io(error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused
@@ -114,7 +135,19 @@ impl Look {
                 RefusalKind::GatewayTimeout => Self::BehindProxy(Diagnosis::GATEWAY_TIMEOUT),
                 _ => Self::Answers,
             },
-            _ => Self::Answers,
+            ConnectError::Proxy(ProxyError::Io(_)) => Self::NoProxy,
+            ConnectError::Proxy(ProxyError::Refused(status)) if status.is_server_error() => {
+                Self::BehindProxy(Diagnosis::BAD_GATEWAY)
+            }
+            ConnectError::Tls(TlsError::Io(_)) => Self::Gone,
+            ConnectError::Tls(_)
+            | ConnectError::SpeaksTls
+            | ConnectError::NotWebSocket(_)
+            | ConnectError::Coding(_)
+            | ConnectError::WebPage(_)
+            | ConnectError::TooLarge { .. }
+            | ConnectError::Session(_) => Self::Answers,
+            _ => Self::Unclear,
         }
     }
 }
@@ -128,21 +161,44 @@ fn was_reset(error: &(dyn core::error::Error + 'static)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     #[test]
     fn what_a_second_connection_meets_is_told_apart() {
         let io = |kind| ConnectError::Io(Arc::new(io::Error::from(kind)));
-        for (error, is_connected, expected) in [
-            (ConnectError::Timeout, true, Look::Silent),
-            (ConnectError::Timeout, false, Look::Unreachable),
-            (io(io::ErrorKind::ConnectionRefused), false, Look::Gone),
-            (io(io::ErrorKind::ConnectionReset), false, Look::Gone),
-            (io(io::ErrorKind::HostUnreachable), false, Look::Unreachable),
-            (io(io::ErrorKind::TimedOut), false, Look::Unreachable),
-            (ConnectError::WebPage("<html>".to_owned()), true, Look::Answers),
+        let tls = |kind| ConnectError::Tls(TlsError::Io(Arc::new(io::Error::from(kind))));
+        let tunnel = |status| ConnectError::Proxy(ProxyError::Refused(status));
+        for (error, is_connected, is_bare, expected) in [
+            (ConnectError::Timeout, true, true, Look::Silent),
+            (ConnectError::Timeout, true, false, Look::Silent),
+            (ConnectError::Timeout, false, true, Look::Unreachable),
+            (ConnectError::Timeout, false, false, Look::Unclear),
+            (io(io::ErrorKind::ConnectionRefused), false, true, Look::Gone),
+            (io(io::ErrorKind::ConnectionReset), false, true, Look::Gone),
+            (io(io::ErrorKind::HostUnreachable), false, true, Look::Unreachable),
+            (io(io::ErrorKind::TimedOut), false, false, Look::Unreachable),
+            (tls(io::ErrorKind::UnexpectedEof), false, false, Look::Gone),
+            (ConnectError::Tls(TlsError::SelfSigned), false, false, Look::Answers),
+            (tunnel(StatusCode::BAD_GATEWAY), false, false, Look::BehindProxy(Diagnosis::BAD_GATEWAY)),
+            (
+                tunnel(StatusCode::SERVICE_UNAVAILABLE),
+                false,
+                false,
+                Look::BehindProxy(Diagnosis::BAD_GATEWAY),
+            ),
+            (tunnel(StatusCode::FORBIDDEN), false, false, Look::Unclear),
+            (ConnectError::Proxy(ProxyError::CredentialsRefused), false, false, Look::Unclear),
+            (
+                ConnectError::Proxy(ProxyError::Io(Arc::new(io::ErrorKind::ConnectionRefused.into()))),
+                false,
+                false,
+                Look::NoProxy,
+            ),
+            (ConnectError::WebPage("<html>".to_owned()), true, true, Look::Answers),
         ] {
-            assert_eq!(Look::of(&error, is_connected), expected, "{error} {is_connected}");
+            assert_eq!(Look::of(&error, is_connected, is_bare), expected, "{error} {is_connected} {is_bare}");
         }
     }
 }

@@ -175,6 +175,9 @@ Examples:
 /// More than any reasonable chain of redirects.
 const MAX_REDIRECTS: u32 = 5;
 
+/// The most that eio accepts from a server at once, and in a line of input: 16 MiB, as texts say.
+pub(crate) const MAX_PAYLOAD: u32 = 16 * 1024 * 1024;
+
 impl Options {
     /// Builds the client.
     ///
@@ -200,6 +203,7 @@ impl Options {
             namespace.check().map_err(str::to_owned)?;
         }
         let mut builder = Client::builder(&self.url).eio3(self.eio == Revision::V3).on_event(on_event);
+        builder = builder.max_payload(MAX_PAYLOAD);
         if let Some(transport) = only.or(self.transport.map(Into::into)) {
             builder = builder.transports([transport]);
         } else if self.try_all_transports {
@@ -225,11 +229,19 @@ impl Options {
         builder.build().map_err(|error| error.to_string().into())
     }
 
+    /// Returns whether the URL asks for TLS.
+    pub(crate) fn needs_tls(&self) -> bool {
+        self.has_scheme(["https:", "wss:"])
+    }
+
     /// Returns whether the session opens on WebSocket.
     pub(crate) fn opens_on_websocket(&self) -> bool {
-        let by_url =
-            || ["ws:", "wss:"].iter().any(|scheme| self.url.to_ascii_lowercase().starts_with(scheme));
+        let by_url = || self.has_scheme(["ws:", "wss:"]);
         self.transport.map_or_else(by_url, |transport| transport == TransportName::Websocket)
+    }
+
+    fn has_scheme(&self, schemes: [&str; 2]) -> bool {
+        schemes.iter().any(|scheme| self.url.to_ascii_lowercase().starts_with(scheme))
     }
 
     /// Returns whether a namespace is to be joined.

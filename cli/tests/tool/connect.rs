@@ -77,7 +77,9 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     // The last line is the answer.
     let last = end.lines().last().unwrap();
     assert!(
-        last.contains("  diagnosis  never-pinged: The server answers new connections, but has never"),
+        last.contains(
+            "  diagnosis  never-pinged: No heartbeat has arrived in this session, although the server"
+        ),
         "{last}"
     );
     assert!(last.ends_with("try --eio 3. (exit code 5)"), "{last}");
@@ -147,6 +149,37 @@ fn a_server_that_stops_is_a_transport_close() {
     );
     assert_eq!(client.exit_code(), 6);
     assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
+fn a_server_that_stops_at_the_path_of_socket_io_is_one_that_shuts_down() {
+    let (server, url) = serve(&["--path", "/socket.io/"]);
+    let mut client =
+        Eio::start(&["connect", "--json", "--transport", "websocket", "--path", "/socket.io/", &url]);
+    client.event("open");
+    server.interrupt();
+    assert_eq!(client.event("close")["diagnosis"], "server-shut-down");
+}
+
+#[test]
+fn an_interrupted_second_look_leaves_the_cause_open() {
+    let server = SilentServer::start(25_000, 20_000).ignoring().doing(OpenSession::cut);
+    let mut client = Eio::start(&["connect", "--json", &server.url()]);
+    client.event("looking");
+    client.interrupt();
+    let close = client.event("close");
+    assert!(close["second_look"].is_null(), "{close}");
+    assert_eq!(close["diagnosis"], "cause-unknown");
+    assert_eq!(client.exit_code(), 6);
+}
+
+#[test]
+fn a_message_larger_than_eio_accepts_is_no_fault_of_the_server() {
+    let server =
+        SilentServer::start(25_000, 20_000).doing(|session| session.begin_message(16 * 1024 * 1024 + 1));
+    let mut client = Eio::start(&["connect", "--json", &server.url()]);
+    assert_eq!(client.event("close")["diagnosis"], "too-large-for-eio");
+    assert_eq!(client.exit_code(), 13);
 }
 
 #[test]
@@ -225,6 +258,17 @@ fn lines_wait_until_the_namespace_is_joined() {
     let pongs = vec!["3"; PINGS];
     let expected = [&["40/chat,"], &pongs[..], &["42/chat,[\"message\",\"early\"]"]].concat();
     assert_eq!(notes.iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn lines_that_the_session_leaves_behind_are_reported() {
+    let server = SilentServer::start(25_000, 20_000);
+    let mut client = Eio::start(&["connect", "--json", "--socketio", "--for", "2s", &server.url()]);
+    client.say("[\"order\",1]");
+    client.say("[\"order\",2]");
+    assert_eq!(client.event("unsent")["why"], "2 lines of input: the namespace was not joined");
+    assert_eq!(client.event("close")["diagnosis"], "join-unanswered");
+    assert_eq!(client.exit_code(), 0);
 }
 
 #[test]

@@ -152,6 +152,48 @@ fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
 }
 
 #[test]
+fn a_session_through_a_proxy_that_no_longer_reaches_the_server_is_told_from_one_whose_proxy_is_gone() {
+    for (refusal, diagnosis, look) in [
+        (Some("503 Service Unavailable"), "bad-gateway", "answered by a proxy"),
+        (None, "proxy-unreachable", "no connection to the proxy"),
+    ] {
+        let (_server, port) = serve();
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", proxy.local_addr().unwrap());
+        let (end, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut client, _) = proxy.accept().unwrap();
+            let _ = client.read(&mut [0; 4096]).unwrap();
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let mut server = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let closing = client.try_clone().unwrap();
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || std::io::copy(&mut client, &mut server));
+            let proxy = refusal.map(|_| proxy);
+            let () = ended.recv().unwrap();
+            closing.shutdown(std::net::Shutdown::Both).unwrap();
+            if let (Some(proxy), Some(status)) = (proxy, refusal) {
+                let (mut client, _) = proxy.accept().unwrap();
+                let _ = client.read(&mut [0; 4096]).unwrap();
+                write!(client, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
+            }
+        });
+        let arguments = ["connect", "--json", "--proxy", &url, "ws://app.example"];
+        let mut client = Eio::start(&arguments);
+        client.event("open");
+        end.send(()).unwrap();
+        let close = client.event("close");
+        assert_eq!(
+            (&close["diagnosis"], &close["second_look"]),
+            (&diagnosis.into(), &look.into()),
+            "{close}"
+        );
+        assert_eq!(client.exit_code(), 6);
+    }
+}
+
+#[test]
 fn a_proxy_that_fails_is_explained_with_what_to_try() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());

@@ -179,8 +179,16 @@ pub(crate) struct SilentServer {
     open: String,
     says: Vec<String>,
     protocol: Option<&'static str>,
-    resets: bool,
+    later: Later,
     script: Box<dyn FnOnce(&mut OpenSession) + Send>,
+}
+
+/// What happens to connections that come later.
+#[derive(Clone, Copy)]
+enum Later {
+    Answer,
+    Reset,
+    Ignore,
 }
 
 /// The server's end of an open session on WebSocket.
@@ -191,6 +199,19 @@ impl OpenSession {
     pub(crate) fn say(&mut self, packet: &str) {
         let length = u8::try_from(packet.len()).expect("a short packet");
         self.0.get_mut().write_all(&[&[0x81, length], packet.as_bytes()].concat()).expect("the client reads");
+    }
+
+    /// Sends the beginning of a binary message of this length.
+    pub(crate) fn begin_message(&mut self, length: u64) {
+        self.0
+            .get_mut()
+            .write_all(&[&[0x82, 127], &length.to_be_bytes()[..]].concat())
+            .expect("the client reads");
+    }
+
+    /// Ends the connection without a word.
+    pub(crate) fn cut(&mut self) {
+        self.0.get_ref().shutdown(std::net::Shutdown::Both).expect("it is open");
     }
 
     /// Reads a short packet. Returns `None` at a close frame.
@@ -211,7 +232,14 @@ impl SilentServer {
              \"pingTimeout\":{ping_timeout},\"maxPayload\":1000000}}"
         );
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { listener, open, says: Vec::new(), protocol: None, resets: false, script: Box::new(|_| {}) }
+        Self {
+            listener,
+            open,
+            says: Vec::new(),
+            protocol: None,
+            later: Later::Answer,
+            script: Box::new(|_| {}),
+        }
     }
 
     pub(crate) fn saying(mut self, packets: &[&str]) -> Self {
@@ -227,7 +255,13 @@ impl SilentServer {
 
     /// Resets the connections that come later.
     pub(crate) fn resetting(mut self) -> Self {
-        self.resets = true;
+        self.later = Later::Reset;
+        self
+    }
+
+    /// Does not answer the connections that come later.
+    pub(crate) fn ignoring(mut self) -> Self {
+        self.later = Later::Ignore;
         self
     }
 
@@ -269,15 +303,19 @@ impl SilentServer {
             (self.script)(&mut session);
             // Reads until the client closes.
             let _ = session.0.read_to_end(&mut Vec::new());
-            // Connections that come later get an answer. One that is closed with unread bytes is reset.
+            let mut ignored = Vec::new();
             for stream in self.listener.incoming().flatten() {
-                if self.resets {
-                    let _ = stream.peek(&mut [0]);
-                    continue;
+                match self.later {
+                    Later::Answer => {
+                        let mut stream = BufReader::new(stream);
+                        skip_head(&mut stream);
+                        let answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+                        let _ = stream.get_mut().write_all(answer);
+                    }
+                    // A connection that is closed with unread bytes is reset.
+                    Later::Reset => drop(stream.peek(&mut [0])),
+                    Later::Ignore => ignored.push(stream),
                 }
-                let mut stream = BufReader::new(stream);
-                skip_head(&mut stream);
-                let _ = stream.get_mut().write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
             }
         });
         url

@@ -11,6 +11,20 @@ use crate::serve::serve;
 /// Relays connections to `server`. `change` changes the head of a request. A connection on which the server sends nothing
 /// for `limit` ends.
 fn proxy(server: String, limit: Duration, change: fn(&str) -> String) -> String {
+    relay(server, limit, change, |server, client| {
+        let _ = server.shutdown(Shutdown::Both);
+        let _ = client.shutdown(Shutdown::Both);
+    })
+}
+
+/// Relays connections to `server`. Calls `end` with both sides of a connection on which the server sends nothing for
+/// `limit`, or which the server closes.
+fn relay(
+    server: String,
+    limit: Duration,
+    change: fn(&str) -> String,
+    end: fn(&mut TcpStream, &TcpStream),
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -19,7 +33,7 @@ fn proxy(server: String, limit: Duration, change: fn(&str) -> String) -> String 
             server.set_read_timeout(Some(limit)).unwrap();
             let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             std::thread::spawn(move || pass_requests(from, to, change));
-            std::thread::spawn(move || pass_answers(server, client));
+            std::thread::spawn(move || pass_answers(server, client, end));
         }
     });
     address
@@ -39,15 +53,14 @@ fn pass_requests(client: TcpStream, mut server: TcpStream, change: fn(&str) -> S
 }
 
 /// Ends when the server closes, and when the limit has passed without a byte.
-fn pass_answers(mut server: TcpStream, mut client: TcpStream) {
+fn pass_answers(mut server: TcpStream, mut client: TcpStream, end: fn(&mut TcpStream, &TcpStream)) {
     let mut bytes = [0; 4096];
     while let Ok(length @ 1..) = server.read(&mut bytes) {
         if client.write_all(&bytes[..length]).is_err() {
             break;
         }
     }
-    let _ = server.shutdown(Shutdown::Both);
-    let _ = client.shutdown(Shutdown::Both);
+    end(&mut server, &client);
 }
 
 /// HTTP/1.0 proxies do this, and nginx by default.
@@ -73,13 +86,33 @@ fn a_proxy_that_closes_idle_connections_is_named_with_the_numbers_and_the_settin
         let sentence = close["explanation"].as_str().unwrap();
         let silence = close["silent_ms"].as_f64().unwrap() / 1_000.0;
         let expected = format!(
-            " The connection was idle for {silence:.1} s, and pings come only every 20 s: a proxy with an idle limit cut it. \
-             Set that limit above pingInterval + pingTimeout, here 40 s (nginx: proxy_read_timeout; HAProxy: timeout \
+            " Nothing arrived for {silence:.1} s, longer than ever before on this connection, and pings come only every 20 s: \
+             a proxy with an idle limit probably cut it. Set that limit above pingInterval + pingTimeout, here 40 s (nginx: proxy_read_timeout; HAProxy: timeout \
              client, server and tunnel), or keep that sum below {silence:.1} s."
         );
         assert!(silence > 1.4 && sentence.contains(&expected), "{sentence}\n{expected}");
         assert_eq!(client.exit_code(), code);
     }
+}
+
+#[test]
+fn a_firewall_that_forgets_idle_connections_is_named_beside_the_server() {
+    let (_server, address) = serve(&["--ping-interval", "2s", "--ping-timeout", "1s"]);
+    // What comes later is lost, and neither end hears of it.
+    let firewall = relay(address, Duration::from_secs(1), str::to_owned, |server, _| {
+        server.set_read_timeout(None).unwrap();
+        let _ = std::io::copy(server, &mut std::io::sink());
+    });
+    let mut client = Eio::start(&["connect", "--json", &format!("ws://{firewall}")]);
+    let close = client.event("close");
+    assert_eq!((&close["diagnosis"], &close["second_look"]), (&"never-pinged".into(), &"answered".into()));
+    let [meaning, advice] = ["meaning", "advice"].map(|member| close[member].as_str().unwrap());
+    assert!(
+        meaning.contains("or a firewall, a NAT or a proxy has forgotten the idle connection"),
+        "{meaning}"
+    );
+    assert!(advice.contains("idle limits below 2 s on the way"), "{advice}");
+    assert_eq!(client.exit_code(), 5);
 }
 
 #[test]
@@ -131,12 +164,18 @@ fn an_ordinary_answer_to_an_upgrade_is_explained_by_removed_headers() {
 fn after_2_s_the_tool_says_what_a_silent_server_keeps_it_waiting_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    for (scheme, awaited) in [("http", "handshake"), ("ws", "handshake"), ("https", "connection")] {
+    for (scheme, awaited, diagnosis) in [
+        ("http", "handshake", "accepted-but-silent"),
+        ("ws", "handshake", "accepted-but-silent"),
+        ("https", "connection", "host-unreachable"),
+    ] {
         let mut client = Eio::start(&["connect", "--json", &format!("{scheme}://{address}")]);
         let waiting = client.event("waiting");
         assert_eq!(waiting["waiting_for"], awaited, "{scheme}");
         assert!((2_000..10_000).contains(&waiting["waited_ms"].as_u64().unwrap()), "{waiting}");
         client.interrupt();
+        let close = client.event("close");
+        assert_eq!((&close["diagnosis"], &close["exit_code"]), (&diagnosis.into(), &130.into()), "{close}");
         assert_eq!(client.exit_code(), 130);
     }
 }

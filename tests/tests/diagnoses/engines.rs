@@ -1,12 +1,14 @@
 //! engine.io and what it does when it is blocked, stopped, of the other revision, or asked for too much.
 
+use core::time::Duration;
+
 use eio_tests::interop::{Case, Log, ServerKind, StockServer};
 use eio_tests::signal::send_signal;
 use serde_json::{Value, json};
 
 use crate::cases;
 use crate::proxies::{PASS_ON, Proxy, upstream};
-use crate::tool::{self, Tool};
+use crate::tool::{self, Tool, pause};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
@@ -27,6 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_message_above_the_limit_is_named_on_both_transports,
         codes_of_close_frames_are_explained,
         a_connection_that_is_cut_while_the_server_lives_is_told_from_one_that_idles,
+        a_silence_that_the_connection_has_survived_is_no_idle_limit,
         a_server_that_breaks_the_protocol_is_named,
         a_long_ping_interval_is_warned_of,
     ]
@@ -260,6 +263,17 @@ async fn a_connection_that_is_cut_while_the_server_lives_is_told_from_one_that_i
     session.command("cut", json!({}));
     let close = tool.ends("connection-cut", 6).await;
     assert_eq!(close["second_look"], "answered", "{close}");
+}
+
+async fn a_silence_that_the_connection_has_survived_is_no_idle_limit(log: Log) {
+    let mut server = engine(json!({ "pingInterval": 3_000 }), &log).await;
+    let mut tool = Tool::start(&["--transport", "websocket", &server.url()], &log);
+    let session = server.accept().await;
+    tool.event("pong").await;
+    pause(Duration::from_millis(1_500)).await;
+    session.command("cut", json!({}));
+    let close = tool.ends("connection-cut", 6).await;
+    assert!(close["silent_ms"].as_u64().expect("a number") > 1_000, "{close}");
 }
 
 async fn a_server_that_breaks_the_protocol_is_named(log: Log) {

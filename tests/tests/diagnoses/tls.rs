@@ -1,17 +1,20 @@
 //! Certificates of nginx and HAProxy that eio does not accept, and ports with and without TLS.
 
-use eio_tests::interop::{Case, Identity, Log};
+use eio_tests::built;
+use eio_tests::interop::{Case, Daemon, Folder, Identity, Log, free_port};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, date_time_ymd};
+use tokio::process::Command;
 
 use crate::cases;
 use crate::proxies::Proxy;
-use crate::tool;
+use crate::tool::{self, Tool};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
         certificates_that_are_not_accepted_are_named,
         a_port_with_tls_and_one_without_are_told_apart,
         a_client_certificate_that_is_missing_is_named,
+        over_tls_a_server_that_hangs_looks_like_a_cut_network,
     ]
 }
 
@@ -99,4 +102,27 @@ async fn a_client_certificate_that_is_missing_is_named(log: Log) {
     for proxy in [&nginx, &haproxy] {
         tool::ends(&["--insecure", &localhost(proxy, "https")], "client-certificate-required", 3, &log).await;
     }
+}
+
+async fn over_tls_a_server_that_hangs_looks_like_a_cut_network(log: Log) {
+    let identity = Identity::self_signed("localhost", |_| {});
+    let (folder, port) = (Folder::new(), free_port());
+    let mut command = Command::new(built::eio());
+    command.args([
+        "serve",
+        "--ping-interval",
+        "500ms",
+        "--ping-timeout",
+        "500ms",
+        "--port",
+        &port.to_string(),
+    ]);
+    command.arg("--tls-cert").arg(folder.write("own.pem", &identity.certificate));
+    command.arg("--tls-key").arg(folder.write("key.pem", &identity.key));
+    let server = Daemon::start(command, "server", port, &log).await;
+    let mut tool = Tool::start(&["--insecure", &format!("wss://127.0.0.1:{port}")], &log);
+    tool.event("ping").await;
+    server.signal("STOP");
+    let close = tool.ends("server-silent", 5).await;
+    assert_eq!(close["second_look"], "unclear", "{close}");
 }

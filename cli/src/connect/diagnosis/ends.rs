@@ -13,7 +13,7 @@ diagnoses! { LIST:
         "eio failed, which is a bug in eio.",
         "Report it with the lines above.";
     EIO_WAS_STOPPED, "eio-was-stopped",
-        "eio did not run for {nap}: this machine slept or set its clock, or the process was suspended, so that the server got no answer to its pings.",
+        "eio did not run for {nap}: this machine slept or set its clock, or the process was suspended, so that heartbeats came late or not at all.",
         "Keep the machine awake and the process running. A client that sleeps has to connect again when it wakes.";
     NETWORK_CUT, "network-cut",
         "The network is cut: the host does not answer a new connection either.",
@@ -25,17 +25,17 @@ diagnoses! { LIST:
         "The server's process has ended or restarts: a new connection is refused or closed at once.",
         "Look at its log, and for a crash, a deployment, or the kernel's out-of-memory killer.";
     CONNECTION_DROPPED, "connection-dropped",
-        "The connection was lost without notice, although the server answers new ones: a firewall, a NAT or a proxy has forgotten it, or the server hung and works again.",
-        "Send pings more often than the shortest idle limit on the way (pingInterval is {interval}), and check the server's event loop at this time.";
+        "The connection was lost without notice, although the server answers new ones: a router, a firewall, a NAT or a proxy has lost it, or the server hung and works again.",
+        "Check the server's event loop, and changes of the network, at this time. If it happens whenever no messages come, send pings more often (pingInterval is {interval}).";
     SERVER_SILENT, "server-silent",
-        "The server was silent: the network is cut, or the server hangs.",
-        "Connect again: whether a new connection is refused, gets no answer or works tells which.";
+        "The server was silent: the network is cut, the server hangs, or the connection was lost on the way.",
+        "Connect again, and try nc -vz HOST PORT: whether a new connection is refused, gets no answer or works tells which.";
     HEARTBEAT_STUCK, "heartbeat-stuck",
-        "Other packets arrived all the time, so the network works: the server's heartbeat is stuck.",
+        "Other packets arrived long after the heartbeat was due, so the connection worked: the server's heartbeat is stuck.",
         "Look at the timers of the server, and for a proxy or middleware that drops pings.";
     NEVER_PINGED, "never-pinged",
-        "The server answers new connections, but has never sent a heartbeat in this session.",
-        "Check its heartbeat settings. If it is of Socket.IO 1 or 2, try --eio 3.";
+        "No heartbeat has arrived in this session, although the server answers new connections: its heartbeats are off, it speaks the other revision, or a firewall, a NAT or a proxy has forgotten the idle connection.",
+        "Check the server's heartbeat settings, and idle limits below {interval} on the way. If the server may speak the other revision, try --eio {other}.";
     SERVER_STALLED, "server-stalled",
         "The server was late with its ping when the session ended: its event loop was blocked, so it also missed the answers to its pings.",
         "Look for what blocks it (long loops, synchronous I/O, garbage collection): work longer than pingTimeout cuts every session.";
@@ -58,11 +58,17 @@ diagnoses! { LIST:
         "A message was larger than the server accepts.",
         "Send smaller messages, or raise maxHttpBufferSize of the server.";
     IDLE_LIMIT, "idle-limit",
-        "The connection was idle for {silence}, and pings come only every {interval}: a proxy with an idle limit cut it.",
+        "Nothing arrived for {silence}, longer than ever before on this connection, and pings come only every {interval}: a proxy with an idle limit probably cut it.",
         "Set that limit above pingInterval + pingTimeout, here {sum} (nginx: proxy_read_timeout; HAProxy: timeout client, server and tunnel), or keep that sum below {silence}.";
     CONNECTION_CUT, "connection-cut",
         "The connection ended without a word, although the server answers new ones: its process restarted, or a proxy or the network cut the connection.",
         "Compare the time with restarts of the server and of proxies, and with limits on the life of a connection.";
+    CAUSE_UNKNOWN, "cause-unknown",
+        "What ended the session is unknown: no second connection shows whether the server is still there.",
+        "Connect again: whether a new connection is refused, gets no answer or works tells more.";
+    TOO_LARGE_FOR_EIO, "too-large-for-eio",
+        "The server sent a message, or several at once, larger than eio accepts: 16 MiB.",
+        "Let the server send smaller messages.";
     PROTOCOL_BROKEN, "protocol-broken",
         "The server, or a proxy, does not follow the protocol.",
         "Compare with a connection that bypasses the proxy, and check the version of the server's library.";

@@ -16,6 +16,6 @@ diagnoses! { LIST:
         "The ping interval of {interval} is not below the idle limits of common proxies, which then cut the session: 60 s in nginx and AWS ALB, 100 s in Cloudflare.",
         "Set the server's pingInterval below these limits, or raise them.";
     JOIN_UNANSWERED, "join-unanswered",
-        "The server never answered the request to join the namespace.",
-        "If the server speaks Engine.IO without Socket.IO, leave out --socketio.";
+        "The server had not answered the request to join the namespace.",
+        "Wait longer, or leave out --socketio if the server speaks Engine.IO without Socket.IO.";
 }

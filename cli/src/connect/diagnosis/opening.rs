@@ -13,7 +13,7 @@ diagnoses! { LIST:
         "There is no such Unix socket.",
         "Check the path of --unix, and whether the server is running.";
     HOST_UNREACHABLE, "host-unreachable",
-        "The host does not answer on this port: a firewall drops the packets, the host is down, or TLS gets no answer.",
+        "The host does not answer on this port: a firewall drops the packets, the host is down, or TLS or a proxy gets no answer.",
         "Check the address, firewalls, security groups and the VPN.";
     CONNECTION_FAILED, "connection-failed",
         "No connection could be opened.",
@@ -72,4 +72,7 @@ diagnoses! { LIST:
     NOT_A_PROXY, "not-a-proxy",
         "What answers at the address of the proxy is not an HTTP proxy on a port without TLS.",
         "Check the address of --proxy or of the environment, or connect without it by --proxy none.";
+    INTERRUPTED, "interrupted",
+        "eio was interrupted before the session opened, too early to say what it waited for.",
+        "Wait for at least 2 s.";
 }

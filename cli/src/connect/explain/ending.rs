@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_core::session::Violation;
+use eio_core::{DisconnectReason, Revision};
 use eio_tokio::CloseFrame;
 
 use super::{Ended, refusal};
 use crate::connect::diagnosis::Diagnosis;
-use crate::connect::history::{History, Membership};
+use crate::connect::history::History;
 use crate::connect::look::Look;
-use crate::proxies::was_idle;
 
 impl History {
     /// Returns the diagnosis of the end. `look` is what a second connection found.
@@ -19,13 +19,35 @@ impl History {
             DisconnectReason::ApplicationPanicked | DisconnectReason::ApplicationStalled => {
                 Diagnosis::EIO_FAILED
             }
-            _ if self.nap().is_some() => Diagnosis::EIO_WAS_STOPPED,
-            DisconnectReason::PingTimeout => self.of_silence(end, look),
-            DisconnectReason::PeerClose => self.of_close(end, look),
-            DisconnectReason::TransportClosed if end.close_frame.is_some() => self.of_close(end, look),
-            DisconnectReason::TransportError => self.of_answer(end).unwrap_or_else(|| self.of_cut(end, look)),
-            DisconnectReason::TransportClosed | DisconnectReason::TransportReset => self.of_cut(end, look),
+            DisconnectReason::PingTimeout
+            | DisconnectReason::PeerClose
+            | DisconnectReason::TransportClosed
+            | DisconnectReason::TransportReset
+            | DisconnectReason::TransportError => self.of_loss(end, look),
+            DisconnectReason::Violation(Violation::PayloadTooLarge) => Diagnosis::TOO_LARGE_FOR_EIO,
             _ => Diagnosis::PROTOCOL_BROKEN,
+        }
+    }
+
+    /// Returns the diagnosis of an end that the server or the network caused. What the server itself says about it comes
+    /// first, and what eio alone can have caused second.
+    fn of_loss(&self, end: &Ended<'_>, look: Option<Look>) -> Diagnosis {
+        if let Some(diagnosis) = end.close_frame.and_then(of_code) {
+            return diagnosis;
+        }
+        if self.nap().is_some() {
+            return Diagnosis::EIO_WAS_STOPPED;
+        }
+        if let Some(diagnosis) = self.of_answer(end) {
+            return diagnosis;
+        }
+        match (end.reason, look) {
+            // Heartbeats that have arrived show that this server speaks the same revision.
+            (_, Some(Look::OtherRevision)) if self.heartbeats == 0 => Diagnosis::WRONG_REVISION,
+            (DisconnectReason::PingTimeout, _) => self.of_silence(end, look),
+            (DisconnectReason::PeerClose, _) => self.of_close(end, look),
+            _ if end.close_frame.is_some() => self.of_close(end, look),
+            _ => self.of_cut(end, look),
         }
     }
 
@@ -36,77 +58,89 @@ impl History {
 
     /// Returns the diagnosis of a ping timeout.
     fn of_silence(&self, end: &Ended<'_>, look: Option<Look>) -> Diagnosis {
+        // A packet of the latter half of the wait: had the heartbeat been sent when it was due, it would have come first.
+        if end.silent_for < self.heartbeat.unwrap_or_default().ping_timeout() / 2 {
+            return Diagnosis::HEARTBEAT_STUCK;
+        }
         match look {
-            Some(Look::OtherRevision) => Diagnosis::WRONG_REVISION,
-            _ if end.did_others_arrive() => Diagnosis::HEARTBEAT_STUCK,
-            None => Diagnosis::SERVER_SILENT,
-            Some(Look::Gone) => Diagnosis::SERVER_GONE,
-            Some(Look::Silent) => Diagnosis::SERVER_HANGS,
-            Some(Look::Unreachable) => Diagnosis::NETWORK_CUT,
-            Some(Look::BehindProxy(diagnosis)) => diagnosis,
-            Some(Look::Answers) if self.heartbeats == 0 => Diagnosis::NEVER_PINGED,
-            Some(Look::Answers) => Diagnosis::CONNECTION_DROPPED,
+            None | Some(Look::Unclear) => Diagnosis::SERVER_SILENT,
+            Some(look) => look.trouble().unwrap_or(if self.heartbeats == 0 {
+                Diagnosis::NEVER_PINGED
+            } else {
+                Diagnosis::CONNECTION_DROPPED
+            }),
         }
     }
 
-    /// Returns the diagnosis of a session that the server closed by a packet or by a frame.
+    /// Returns the diagnosis of a session that the server closed by a packet, or by a frame whose code says nothing.
     fn of_close(&self, end: &Ended<'_>, look: Option<Look>) -> Diagnosis {
-        match end.close_frame.map(|frame: &CloseFrame| frame.code().as_u16()) {
-            // Going away, service restart, try again later (RFC 6455, and the registry of IANA).
-            Some(1001 | 1012 | 1013) => return Diagnosis::RESTARTING,
-            Some(1009) => return Diagnosis::MESSAGE_TOO_LARGE,
-            Some(1011) => return Diagnosis::SERVER_ERROR,
-            // Normal, and without a code: how Engine.IO's servers close.
-            None | Some(1000 | 1005) => {}
-            Some(_) => return Diagnosis::CLOSED_WITH_CODE,
-        }
         match look {
-            Some(Look::OtherRevision) => Diagnosis::WRONG_REVISION,
-            _ if self.is_overdue(end) => Diagnosis::SERVER_STALLED,
-            _ if self.membership == Membership::Forgotten && self.revision == Revision::V4 => {
-                Diagnosis::NO_NAMESPACE_JOINED
-            }
             Some(Look::Gone | Look::BehindProxy(_)) => Diagnosis::SHUT_DOWN,
-            _ => Diagnosis::CLOSED_BY_SERVER,
+            // What closes the session follows all that was sent before it.
+            _ if self.is_overdue(end) => Diagnosis::SERVER_STALLED,
+            _ if self.lacks_namespace() => Diagnosis::NO_NAMESPACE_JOINED,
+            Some(Look::Answers | Look::OtherRevision) => Diagnosis::CLOSED_BY_SERVER,
+            _ => Diagnosis::CAUSE_UNKNOWN,
         }
     }
 
     /// Returns the diagnosis of a connection that ended without a close packet and without a close frame.
     fn of_cut(&self, end: &Ended<'_>, look: Option<Look>) -> Diagnosis {
         match look {
-            Some(Look::Gone) => Diagnosis::SERVER_GONE,
-            Some(Look::BehindProxy(diagnosis)) => diagnosis,
-            Some(Look::Unreachable) => Diagnosis::NETWORK_CUT,
-            Some(Look::OtherRevision) => Diagnosis::WRONG_REVISION,
-            Some(Look::Silent) => Diagnosis::SERVER_HANGS,
-            _ if was_idle(end.silent_for, self.heartbeat.unwrap_or_default()) => Diagnosis::IDLE_LIMIT,
-            _ if self.is_overdue(end) => Diagnosis::SERVER_STALLED,
-            _ => Diagnosis::CONNECTION_CUT,
+            None | Some(Look::Unclear) => Diagnosis::CAUSE_UNKNOWN,
+            Some(look) => look.trouble().unwrap_or(if self.was_idle(end.silent_for) {
+                Diagnosis::IDLE_LIMIT
+            } else if self.is_overdue(end) {
+                Diagnosis::SERVER_STALLED
+            } else {
+                Diagnosis::CONNECTION_CUT
+            }),
         }
     }
 
-    /// Returns whether the server's next ping was clearly late at the end. A server that was blocked for longer than its
-    /// ping timeout closes the session when it goes on, because it looks at its clock before it reads the answers.
+    /// Returns whether the server's next ping was clearly late at the end, and nothing else came in its place. A server that
+    /// was blocked for longer than its ping timeout closes the session when it goes on, because it looks at its clock before
+    /// it reads the answers.
     fn is_overdue(&self, end: &Ended<'_>) -> bool {
-        let interval = self.heartbeat.unwrap_or(Heartbeat::DEFAULT).ping_interval();
-        self.revision == Revision::V4 && end.since_heartbeat > interval + (interval / 20).max(CLEARLY_LATE)
+        let interval = self.heartbeat.unwrap_or_default().ping_interval();
+        let due = interval + (interval / 20).max(CLEARLY_LATE);
+        let last_packet = end.since_heartbeat.saturating_sub(end.silent_for);
+        self.revision == Revision::V4 && last_packet <= due && due < end.since_heartbeat
+    }
+}
+
+/// Returns the diagnosis of a close frame whose code says why.
+fn of_code(frame: &CloseFrame) -> Option<Diagnosis> {
+    match frame.code().as_u16() {
+        // Normal, and without a code: how Engine.IO's servers close.
+        1000 | 1005 => None,
+        // Going away, service restart, try again later (RFC 6455, and the registry of IANA).
+        1001 | 1012 | 1013 => Some(Diagnosis::RESTARTING),
+        1009 => Some(Diagnosis::MESSAGE_TOO_LARGE),
+        1011 => Some(Diagnosis::SERVER_ERROR),
+        _ => Some(Diagnosis::CLOSED_WITH_CODE),
     }
 }
 
 /// A ping that is less late may only be delayed by the network.
 const CLEARLY_LATE: Duration = Duration::from_millis(100);
-
 #[cfg(test)]
 pub(super) mod tests {
+    use eio_core::Heartbeat;
     use eio_core::ws::CloseCode;
     use eio_tokio::ClientEvent;
 
     use super::*;
     use crate::clock::Clock;
+    use crate::connect::history::Membership;
 
     /// A session with the default periods whose opening and whose heartbeats happened when the clock started.
     pub(in crate::connect::explain) fn history(revision: Revision, heartbeats: u64) -> History {
-        let mut history = History::new(Clock::start(), revision, false, Membership::Unwanted);
+        of_kind(revision, heartbeats, Membership::Unwanted)
+    }
+
+    fn of_kind(revision: Revision, heartbeats: u64, membership: Membership) -> History {
+        let mut history = History::new(Clock::start(), revision, false, membership);
         history.opened_at = Some(Duration::ZERO);
         history.heartbeat = Some(Heartbeat::DEFAULT);
         history.heartbeats = heartbeats;
@@ -128,68 +162,162 @@ pub(super) mod tests {
         history.diagnosis(&ended(reason, silent_s), look).name
     }
 
-    #[tokio::test]
-    async fn after_a_ping_timeout_a_second_connection_tells_the_causes_apart() {
-        for (heartbeats, silent_s, look, expected) in [
-            (3, 45, None, "server-silent"),
-            (3, 45, Some(Look::Unreachable), "network-cut"),
-            (3, 45, Some(Look::Silent), "server-hangs"),
-            (3, 45, Some(Look::Gone), "server-gone"),
-            (3, 45, Some(Look::BehindProxy(Diagnosis::BAD_GATEWAY)), "bad-gateway"),
-            (3, 45, Some(Look::Answers), "connection-dropped"),
-            (0, 45, Some(Look::Answers), "never-pinged"),
-            (0, 45, Some(Look::OtherRevision), "wrong-revision"),
-            (3, 2, Some(Look::Answers), "heartbeat-stuck"),
-        ] {
-            let history = history(Revision::V4, heartbeats);
-            let since_heartbeat = Duration::from_secs(45);
-            let end = Ended { since_heartbeat, ..ended(DisconnectReason::PingTimeout, silent_s) };
-            assert_eq!(history.diagnosis(&end, look).name, expected);
-        }
+    /// Whatever a second connection can meet, and what is wrong with the server or the way to it then.
+    const LOOKS: [(Option<Look>, Option<&str>); 9] = [
+        (None, None),
+        (Some(Look::Unclear), None),
+        (Some(Look::Answers), None),
+        (Some(Look::OtherRevision), None),
+        (Some(Look::Gone), Some("server-gone")),
+        (Some(Look::Silent), Some("server-hangs")),
+        (Some(Look::Unreachable), Some("network-cut")),
+        (Some(Look::BehindProxy(Diagnosis::BAD_GATEWAY)), Some("bad-gateway")),
+        (Some(Look::NoProxy), Some("proxy-unreachable")),
+    ];
+
+    fn is_unclear(look: Option<Look>) -> bool {
+        matches!(look, None | Some(Look::Unclear))
     }
 
+    const CUTS: [DisconnectReason; 3] = [
+        DisconnectReason::TransportClosed,
+        DisconnectReason::TransportReset,
+        DisconnectReason::TransportError,
+    ];
+
     #[tokio::test]
-    async fn a_cut_is_blamed_on_an_idle_limit_only_if_the_server_answers_and_no_ping_was_due() {
-        let history = history(Revision::V4, 3);
-        for reason in [
-            DisconnectReason::TransportClosed,
-            DisconnectReason::TransportReset,
-            DisconnectReason::TransportError,
-        ] {
-            for (since_s, look, expected) in [
-                (20, Some(Look::Answers), "idle-limit"),
-                (20, None, "idle-limit"),
-                (20, Some(Look::Gone), "server-gone"),
-                (20, Some(Look::Unreachable), "network-cut"),
-                (20, Some(Look::Silent), "server-hangs"),
-                (0, Some(Look::Answers), "connection-cut"),
-                (27, Some(Look::Answers), "server-stalled"),
-            ] {
-                assert_eq!(diagnosed(&history, reason, since_s, look), expected, "{reason:?}");
+    async fn after_a_ping_timeout_a_second_connection_tells_the_causes_apart() {
+        for revision in [Revision::V4, Revision::V3] {
+            for (heartbeats, answers) in [(3, "connection-dropped"), (0, "never-pinged")] {
+                let history = history(revision, heartbeats);
+                // The last packet was a heartbeat, a message before the next one was due, and one shortly after that.
+                for (silent_s, (look, trouble)) in
+                    [45, 40, 12].iter().flat_map(|at| LOOKS.map(|row| (*at, row)))
+                {
+                    let expected = match look {
+                        look if is_unclear(look) => "server-silent",
+                        Some(Look::OtherRevision) if heartbeats == 0 => "wrong-revision",
+                        _ => trouble.unwrap_or(answers),
+                    };
+                    let since_heartbeat = Duration::from_secs(45);
+                    let end = Ended { since_heartbeat, ..ended(DisconnectReason::PingTimeout, silent_s) };
+                    assert_eq!(history.diagnosis(&end, look).name, expected, "{silent_s} s, {look:?}");
+                }
             }
         }
     }
 
     #[tokio::test]
-    async fn a_close_is_explained_by_its_code_by_the_time_and_by_what_follows() {
-        let history = history(Revision::V4, 3);
-        let close = |code: Option<u16>, since_s: u64, look| {
-            let frame = code.map(|code| CloseFrame::new(CloseCode::new(code), "").unwrap());
-            let closed = ended(DisconnectReason::TransportClosed, since_s);
-            history.diagnosis(&Ended { close_frame: frame.as_ref(), ..closed }, Some(look)).name
-        };
-        for (code, since_s, look, expected) in [
-            (1001, 1, Look::Answers, "server-restarting"),
-            (1012, 1, Look::Gone, "server-restarting"),
-            (1009, 1, Look::Answers, "message-too-large"),
-            (1011, 1, Look::Answers, "server-error"),
-            (1008, 1, Look::Answers, "closed-with-code"),
-            (4001, 1, Look::Answers, "closed-with-code"),
-            (1000, 1, Look::Answers, "closed-by-server"),
-            (1000, 1, Look::Gone, "server-shut-down"),
-            (1000, 30, Look::Answers, "server-stalled"),
+    async fn packets_long_after_a_heartbeat_was_due_show_that_it_is_stuck_whatever_follows() {
+        for (look, _) in LOOKS {
+            let since_heartbeat = Duration::from_secs(45);
+            let end = Ended { since_heartbeat, ..ended(DisconnectReason::PingTimeout, 9) };
+            assert_eq!(history(Revision::V4, 3).diagnosis(&end, look).name, "heartbeat-stuck", "{look:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cut_is_explained_by_a_second_connection_and_by_the_silence_before_it() {
+        for (survived_s, since_s, answers) in [
+            (0, 0, "connection-cut"),
+            (0, 12, "idle-limit"),
+            (11, 12, "idle-limit"),
+            (12, 12, "connection-cut"),
+            (25, 12, "connection-cut"),
+            (25, 24, "connection-cut"),
+            (25, 27, "server-stalled"),
         ] {
-            assert_eq!(close(Some(code), since_s, look), expected, "{code}");
+            let mut history = history(Revision::V4, 3);
+            history.survived = Duration::from_secs(survived_s);
+            for (reason, (look, trouble)) in CUTS.iter().flat_map(|cut| LOOKS.map(|row| (*cut, row))) {
+                let expected = if is_unclear(look) { "cause-unknown" } else { trouble.unwrap_or(answers) };
+                assert_eq!(
+                    diagnosed(&history, reason, since_s, look),
+                    expected,
+                    "{reason:?} after {since_s} s, {look:?}"
+                );
+            }
+        }
+        let history = history(Revision::V4, 0);
+        for reason in CUTS {
+            assert_eq!(diagnosed(&history, reason, 1, Some(Look::OtherRevision)), "wrong-revision");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_from_which_packets_come_was_not_blocked() {
+        for (silent_s, expected) in [(27, "server-stalled"), (2, "server-stalled"), (0, "closed-by-server")] {
+            let history = history(Revision::V4, 3);
+            let since_heartbeat = Duration::from_secs(27);
+            let end = Ended { since_heartbeat, ..ended(DisconnectReason::PeerClose, silent_s) };
+            assert_eq!(history.diagnosis(&end, Some(Look::Answers)).name, expected, "{silent_s} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_close_in_order_is_explained_by_what_a_second_connection_meets_and_by_the_time() {
+        let frame = CloseFrame::new(CloseCode::new(1000), "").unwrap();
+        for (close_frame, reason) in
+            [(None, DisconnectReason::PeerClose), (Some(&frame), DisconnectReason::TransportClosed)]
+        {
+            for (look, _) in LOOKS {
+                let of_gone = match look {
+                    Some(Look::Gone | Look::BehindProxy(_)) => Some("server-shut-down"),
+                    _ => None,
+                };
+                let otherwise = match look {
+                    Some(Look::Answers | Look::OtherRevision) => "closed-by-server",
+                    _ => "cause-unknown",
+                };
+                let forgotten = of_kind(Revision::V4, 1, Membership::Forgotten);
+                for (history, since_s, expected) in [
+                    (history(Revision::V4, 3), 1, otherwise),
+                    (history(Revision::V4, 3), 30, "server-stalled"),
+                    (history(Revision::V3, 3), 30, otherwise),
+                    (forgotten, 1, "no-namespace-joined"),
+                    (of_kind(Revision::V3, 1, Membership::Forgotten), 1, otherwise),
+                ] {
+                    let end = Ended { close_frame, ..ended(reason, since_s) };
+                    let found = history.diagnosis(&end, look).name;
+                    assert_eq!(found, of_gone.unwrap_or(expected), "{reason:?} after {since_s} s, {look:?}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_code_of_a_close_frame_says_more_than_anything_else() {
+        let mut history = history(Revision::V4, 3);
+        history.naps.observe(Duration::ZERO, Duration::ZERO);
+        history.naps.observe(Duration::from_mins(1), Duration::from_mins(1));
+        for (code, expected) in [
+            (1001, "server-restarting"),
+            (1012, "server-restarting"),
+            (1013, "server-restarting"),
+            (1009, "message-too-large"),
+            (1011, "server-error"),
+            (1008, "closed-with-code"),
+            (4001, "closed-with-code"),
+        ] {
+            let frame = CloseFrame::new(CloseCode::new(code), "").unwrap();
+            for ((look, _), since_s) in LOOKS.iter().flat_map(|row| [1, 12, 30].map(|since_s| (row, since_s)))
+            {
+                let closed = ended(DisconnectReason::TransportClosed, since_s);
+                let end = Ended { close_frame: Some(&frame), ..closed };
+                assert_eq!(history.diagnosis(&end, *look).name, expected, "{code}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_the_server_breaks_is_told_from_a_limit_of_eio() {
+        let history = history(Revision::V4, 3);
+        for (reason, expected) in [
+            (DisconnectReason::UnexpectedPacket, "protocol-broken"),
+            (DisconnectReason::Violation(Violation::WebSocket), "protocol-broken"),
+            (DisconnectReason::Violation(Violation::PayloadTooLarge), "too-large-for-eio"),
+        ] {
+            assert_eq!(diagnosed(&history, reason, 1, None), expected);
         }
     }
 
@@ -204,14 +332,18 @@ pub(super) mod tests {
     #[tokio::test]
     async fn a_process_that_did_not_run_explains_every_end_but_its_own() {
         let mut history = history(Revision::V4, 3);
+        let answers = Some(Look::Answers);
         history.naps.observe(Duration::ZERO, Duration::ZERO);
         history.naps.observe(Duration::from_secs(21), Duration::from_secs(21));
-        assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), "eio-was-stopped");
+        for reason in CUTS.into_iter().chain([DisconnectReason::PingTimeout, DisconnectReason::PeerClose]) {
+            assert_eq!(diagnosed(&history, reason, 20, answers), "eio-was-stopped");
+        }
         assert_eq!(diagnosed(&history, DisconnectReason::LocalClose, 20, None), "closed");
+        assert_eq!(diagnosed(&history, DisconnectReason::UnexpectedPacket, 20, None), "protocol-broken");
         // A session that goes on after it has survived it.
         let [after, left] = [Duration::from_secs(25), Duration::from_secs(20)];
         history.record(&ClientEvent::PingReceived { after, late: Duration::ZERO, left });
-        assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), "idle-limit");
+        assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, answers), "idle-limit");
     }
 
     #[tokio::test]
@@ -225,7 +357,8 @@ pub(super) mod tests {
             (Some(Duration::from_millis(700)), "idle-limit"),
         ] {
             history.record(&ClientEvent::PongReceived { rtt });
-            assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), expected, "{rtt:?}");
+            let cut = diagnosed(&history, DisconnectReason::TransportClosed, 20, Some(Look::Answers));
+            assert_eq!(cut, expected, "{rtt:?}");
         }
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn code(error: &ConnectError, history: &History) -> (ExitCode, &'stat
     }
     match error {
         ConnectError::NotWebSocket(_) | ConnectError::OtherRevision { .. } => (ExitCode::Refused, "refused"),
-        ConnectError::Session(_) | ConnectError::TooLarge { .. } => (ExitCode::BrokenProtocol, "no session"),
+        ConnectError::TooLarge { .. } => (ExitCode::PayloadTooLarge, "no session"),
+        ConnectError::Session(_) => (ExitCode::BrokenProtocol, "no session"),
         _ => (ExitCode::NoConnection, "no connection"),
     }
 }
@@ -49,7 +50,8 @@ pub(super) fn diagnosis(error: &ConnectError, history: &History) -> Diagnosis {
         ConnectError::Http(_) => Diagnosis::CLOSED_WITHOUT_ANSWER,
         ConnectError::OtherRevision { .. } => Diagnosis::WRONG_REVISION,
         ConnectError::Session(_) if is_http_in_websocket(error) => Diagnosis::WRONG_REVISION,
-        ConnectError::Session(_) | ConnectError::TooLarge { .. } => Diagnosis::BAD_HANDSHAKE,
+        ConnectError::TooLarge { .. } => Diagnosis::TOO_LARGE_FOR_EIO,
+        ConnectError::Session(_) => Diagnosis::BAD_HANDSHAKE,
         _ => refusal::diagnosis(error).unwrap_or(Diagnosis::CONNECTION_FAILED),
     }
 }

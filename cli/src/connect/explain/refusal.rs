@@ -7,7 +7,7 @@ use eio_tokio::{ConnectError, RefusalKind, Refused};
 use crate::connect::diagnosis::Diagnosis;
 use crate::connect::exit_code::ExitCode;
 use crate::connect::history::History;
-use crate::proxies::{is_stripped_upgrade, was_idle};
+use crate::proxies::is_stripped_upgrade;
 
 /// Returns whether this is an HTTP answer.
 pub(crate) fn is_answer(error: &ConnectError) -> bool {
@@ -108,13 +108,12 @@ pub(super) fn in_session(
     silent_for: Duration,
 ) -> Option<Diagnosis> {
     let diagnosis = diagnosis(error)?;
-    let heartbeat = history.heartbeat.unwrap_or_default();
     Some(if diagnosis == Diagnosis::UNKNOWN_SESSION && is_overdue {
         // It closed the session before it read this request, which had been waiting for it.
         Diagnosis::SERVER_STALLED
     } else if diagnosis == Diagnosis::UNKNOWN_SESSION && history.is_split() {
         Diagnosis::NOT_STICKY
-    } else if diagnosis == Diagnosis::GATEWAY_TIMEOUT && was_idle(silent_for, heartbeat) {
+    } else if diagnosis == Diagnosis::GATEWAY_TIMEOUT && history.was_idle(silent_for) {
         // The proxy waited for the answer to a poll, which comes with the next ping.
         Diagnosis::IDLE_LIMIT
     } else {
