@@ -130,12 +130,15 @@ pub trait Trust: Accept {}
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "built by its fields")]
 pub struct RecordBuffers<'b> {
-    /// For the record that is received. It must hold the longest one that the server sends: 16,640 bytes, or less if the
-    /// server honours `max_fragment_length` (OpenSSL and Node.js do, rustls does not) or only sends short messages; and at least
-    /// the server's certificates.
+    /// For the record that is received. It must hold the longest one that the server sends, and 16,640 bytes hold every
+    /// record.
     ///
-    /// A [`TlsConnector`] asks the server for records that fit (RFC 6066, section 4): with 1,285 bytes, for instance, for
-    /// a content of at most 1,024.
+    /// A [`TlsConnector`] asks the server for records that fit (`max_fragment_length` of RFC 6066, section 4): with 1,285
+    /// bytes, for instance, for a content of at most 1,024. Servers on OpenSSL do as they are asked, such as Node.js and
+    /// nginx, and so do those on the `TlsListener` of `eio-tokio` once the connection is open. A server that does not puts
+    /// everything that it writes at once into one record, up to 16 KiB, also several short messages.
+    ///
+    /// In any case, the server's certificates must fit into one record.
     pub received: &'b mut [u8],
     /// For the record that is sent, 1,024 bytes or more. What is longer is sent in several records.
     pub sent: &'b mut [u8],

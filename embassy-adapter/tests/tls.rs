@@ -1,5 +1,5 @@
-//! Sessions over TLS with OpenSSL, whose standard input and output are the server's end of the connection: what holds
-//! over TCP holds over TLS, and TLS is closed as its rules ask.
+//! Sessions over TLS with OpenSSL, whose standard input and output are the server's end of the connection, and with our own
+//! server: what holds over TCP holds over TLS, and TLS is closed as its rules ask.
 
 #![expect(
     clippy::expect_used,
@@ -20,7 +20,7 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +32,7 @@ use eio_embassy::tls::{
     Trust,
 };
 use eio_embassy::{Buffers, Client, ClientSettings, Connector, Endpoint, IncomingMessage, Loss};
+use eio_tokio::{Server, Socket, TlsCertificates, TlsListener};
 use embassy_time::MockDriver;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
@@ -95,11 +96,72 @@ async fn turn() {
     poll_fn(|_| if core::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
-/// A process of OpenSSL, and the folder with its files.
+/// A folder with a server's key and its certificate.
+struct Files {
+    folder: PathBuf,
+    public: PublicKey,
+}
+
+impl Files {
+    /// A self-signed certificate for so many names of 16 bytes.
+    fn with_names(names: usize) -> Self {
+        static COUNT: Mutex<u32> = Mutex::new(0);
+        let count = {
+            let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+            *count += 1;
+            *count
+        };
+        let folder = std::env::temp_dir().join(format!("eio-embassy-tls-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let names: Vec<_> = (0..names).map(|number| format!("{number:07}.example")).collect();
+        let certificate = rcgen::CertificateParams::new(names).and_then(|it| it.self_signed(&key));
+        std::fs::write(folder.join("key.pem"), key.serialize_pem()).expect("a file");
+        std::fs::write(folder.join("cert.pem"), certificate.expect("a certificate").pem()).expect("a file");
+        let public = PublicKey::from_der(&key.subject_public_key_info()).expect("a key on P-256");
+        Self { folder, public }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs our own server, whose application sends these messages at once. Returns where it listens.
+fn ours(files: &Files, messages: Vec<String>) -> String {
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| files.folder.join(name));
+    let (sender, address) = std::sync::mpsc::channel();
+    let serve = async move {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let certificates = TlsCertificates::from_pem_files(certificate, key).expect("usable files");
+        let application = move |mut socket: Socket| {
+            let messages = messages.clone();
+            async move {
+                for message in messages {
+                    socket.try_send(message).expect("room");
+                }
+                while socket.recv().await.is_ok() {}
+            }
+        };
+        let server = Server::builder(application).build().expect("a server");
+        sender.send(listener.local_addr().expect("an address").to_string()).expect("somebody waits");
+        server.serve(TlsListener::new(listener, certificates)).await
+    };
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(serve)
+    });
+    address.recv().expect("it listens")
+}
+
+/// A process of OpenSSL.
 struct OpenSsl {
     process: Child,
     address: String,
-    folder: Option<PathBuf>,
+    /// The files that it reads.
+    _files: Option<Files>,
 }
 
 impl OpenSsl {
@@ -111,36 +173,27 @@ impl OpenSsl {
 
     /// A server with a certificate, and its public key.
     fn with_certificate() -> (Self, PublicKey) {
-        static COUNT: Mutex<u32> = Mutex::new(0);
-        let count = {
-            let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
-            *count += 1;
-            *count
-        };
-        let folder = std::env::temp_dir().join(format!("eio-embassy-tls-{}-{count}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let names = vec!["server.example".to_owned()];
-        let certificate = rcgen::CertificateParams::new(names).and_then(|it| it.self_signed(&key));
-        std::fs::write(folder.join("key.pem"), key.serialize_pem()).expect("a file");
-        std::fs::write(folder.join("cert.pem"), certificate.expect("a certificate").pem()).expect("a file");
-        let public = PublicKey::from_der(&key.subject_public_key_info()).expect("a key on P-256");
-        (Self::start(&["-cert", "cert.pem", "-key", "key.pem"], Some(folder)), public)
+        Self::with_files(Files::with_names(1))
     }
 
-    fn start(arguments: &[&str], folder: Option<PathBuf>) -> Self {
+    fn with_files(files: Files) -> (Self, PublicKey) {
+        let public = files.public;
+        (Self::start(&["-cert", "cert.pem", "-key", "key.pem"], Some(files)), public)
+    }
+
+    fn start(arguments: &[&str], files: Option<Files>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port();
         let process = Process::new("openssl")
             .args(["s_server", "-accept", &port.to_string(), "-tls1_3", "-quiet"])
             .args(arguments)
-            .current_dir(folder.clone().unwrap_or_else(|| ".".into()))
+            .current_dir(files.as_ref().map_or(Path::new("."), |files| &files.folder))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("openssl");
-        Self { process, address: format!("127.0.0.1:{port}"), folder }
+        Self { process, address: format!("127.0.0.1:{port}"), _files: files }
     }
 
     /// What the client sends, and where the server's answers are written.
@@ -154,9 +207,6 @@ impl Drop for OpenSsl {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
 
@@ -259,16 +309,16 @@ impl<'l> Connector for Tcp<'l> {
     }
 }
 
-/// Opens a session with this server and lends it to `application`. Returns why it was lost.
+/// Opens a session with the server at this address and lends it to `application`. Returns why it was lost.
 async fn session(
-    server: &OpenSsl,
+    address: &str,
     line: &Line,
     trust: impl Trust,
     application: impl AsyncFnOnce(&mut TlsClient<'_, '_>) -> Loss,
 ) -> Loss {
     let (mut received, mut sent, mut rx, mut tx) = ([0; 1_285], [0; 1_024], [0; 512], [0; 512]);
     let records = RecordBuffers { received: &mut received, sent: &mut sent };
-    let tcp = Tcp(HostTcp { address: server.address.clone() }, line);
+    let tcp = Tcp(HostTcp { address: address.to_owned() }, line);
     let mut random = host_random;
     let mut connector = TlsConnector::new(tcp, "server.example", trust, records, &mut random);
     connector
@@ -358,7 +408,7 @@ fn story(mut server: OpenSsl, trust: impl Trust) {
     let story = std::thread::spawn(move || serve(from, to));
     let message = "hello ".repeat(50);
     let mut received = Vec::new();
-    let loss = block_on(session(&server, &Line::default(), trust, async |client| {
+    let loss = block_on(session(&server.address, &Line::default(), trust, async |client| {
         let mut patience = 0;
         while impatient(client.send(WebSocketMessage::Text(&message)), patience).await.is_none() {
             patience += 1;
@@ -397,18 +447,55 @@ fn a_server_without_the_key_is_refused_with_the_reason() {
     let never = async |_: &mut TlsClient<'_, '_>| panic!("no session");
     let (server, key) = OpenSsl::with_certificate();
     let (other, _) = OpenSsl::with_certificate();
-    let loss = block_on(session(&other, &Line::default(), PinnedKeys::new(&[key]), never));
+    let loss = block_on(session(&other.address, &Line::default(), PinnedKeys::new(&[key]), never));
     assert_eq!(loss, Loss::Tls(OpenError::Refused(Refusal::UnknownKey)));
     assert_eq!(loss.to_string(), "the server was refused: the server's key is not a pinned key");
 
     let other = OpenSsl::with_shared_key(b"fedcba9876543210");
-    let loss = block_on(session(&other, &Line::default(), SHARED, never));
+    let loss = block_on(session(&other.address, &Line::default(), SHARED, never));
     // OpenSSL finds that the board's proof of the key is none, and says so: `illegal_parameter`.
     assert_eq!(loss, Loss::Tls(OpenError::Tls(Fault::Alert { alert: 47 })));
 
     // Without the key, a certificate is worth nothing.
-    let loss = block_on(session(&server, &Line::default(), SHARED, never));
+    let loss = block_on(session(&server.address, &Line::default(), SHARED, never));
     assert!(matches!(loss, Loss::Tls(OpenError::Tls(Fault::NotAuthentic))), "{loss:?}");
+}
+
+#[test]
+fn our_server_puts_no_more_into_a_record_than_the_board_asks_for() {
+    let _clock = clock();
+    let files = Files::with_names(1);
+    let burst: Vec<_> = (0..20).map(|number| format!("{number} {}", "x".repeat(300))).collect();
+    let address = ours(&files, burst.clone());
+    let mut received = Vec::new();
+    let trust = PinnedKeys::new(core::slice::from_ref(&files.public));
+    let loss = block_on(session(&address, &Line::default(), trust, async |client| {
+        while received.len() < burst.len() {
+            match client.recv().await {
+                Ok(IncomingMessage::Whole(Data::Text(text))) => received.push(text.to_owned()),
+                Ok(other) => panic!("{other:?}"),
+                Err(end) => return end.into(),
+            }
+        }
+        client.close().await.into()
+    }));
+    let Loss::Session(end) = loss else { panic!("{loss:?}") };
+    assert_eq!((end.reason, received), (DisconnectReason::LocalClose, burst));
+}
+
+/// OpenSSL sends the certificate in several records, because the board asks for short ones, and our server in a long one.
+#[test]
+fn a_certificate_that_is_longer_than_a_record_of_the_board_is_told_as_such() {
+    let _clock = clock();
+    let never = async |_: &mut TlsClient<'_, '_>| panic!("no session");
+    let (server, key) = OpenSsl::with_files(Files::with_names(150));
+    let loss = block_on(session(&server.address, &Line::default(), PinnedKeys::new(&[key]), never));
+    assert_eq!(loss, Loss::Tls(OpenError::Tls(Fault::CertificatesTooLong)));
+
+    let files = Files::with_names(150);
+    let address = ours(&files, Vec::new());
+    let loss = block_on(session(&address, &Line::default(), PinnedKeys::new(&[files.public]), never));
+    assert_eq!(loss, Loss::Tls(OpenError::Tls(Fault::RecordTooLong)));
 }
 
 /// Opens a session on both sides, and lends it to `application` with the line and the server's end of it.
@@ -422,7 +509,7 @@ fn opened(
         accept(&mut from, &mut to);
         (from, to)
     });
-    block_on(session(&server, line, SHARED, async |client| {
+    block_on(session(&server.address, line, SHARED, async |client| {
         let (_from, mut to) = accepted.join().expect("the server's side");
         application(client, &mut to).await
     }))
@@ -510,7 +597,7 @@ fn a_handshake_that_hangs_is_given_up_in_time() {
     line.inward.set(Some(100));
     block_on(async {
         let never = async |_: &mut TlsClient<'_, '_>| panic!("no session");
-        let mut opening = pin!(session(&server, &line, SHARED, never));
+        let mut opening = pin!(session(&server.address, &line, SHARED, never));
         while line.inward.get() != Some(0) {
             assert!(poll_once(opening.as_mut()).await.is_pending());
             turn().await;

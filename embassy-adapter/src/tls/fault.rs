@@ -26,9 +26,21 @@ pub enum Fault {
     /// The server ended an open connection with an alert. Its log says more.
     #[error("the server ended the TLS connection with an alert")]
     Aborted,
-    /// A record does not fit into the buffer for received records. Give the board a longer one, or the server a limit.
-    #[error("a TLS record is longer than the buffer for received records")]
+    /// A record does not fit into the buffer for received records. Every record fits into 16,640 bytes.
+    ///
+    /// In an open connection, the server does not send records as short as the board asks for
+    /// ([`RecordBuffers::received`](super::RecordBuffers::received)). Some can be given a limit: servers on rustls by its
+    /// `max_fragment_size`. In the handshake, it can also be the record with the server's certificates.
+    #[error(
+        "a TLS record is longer than the buffer for received records; 16640 bytes are enough for every server"
+    )]
     RecordTooLong,
+    /// The server's certificates do not fit into one record of the length that the board asks for, or their message is
+    /// broken. Give the board a longer buffer for received records, or the server fewer certificates or shorter ones.
+    #[error(
+        "the server's certificates do not fit into one TLS record: the buffer for received records is too short"
+    )]
+    CertificatesTooLong,
     /// The request for a connection does not fit into the buffer for sent records.
     #[error("the buffer for sent TLS records is too short for the handshake; 1024 bytes are enough")]
     BufferTooShort,
@@ -58,6 +70,7 @@ impl From<TlsError> for Fault {
             TlsError::HandshakeAborted(_, description) => Self::Alert { alert: description as u8 },
             TlsError::InternalError => Self::Aborted,
             TlsError::InsufficientSpace => Self::RecordTooLong,
+            TlsError::InvalidCertificate | TlsError::InvalidCertificateEntry => Self::CertificatesTooLong,
             TlsError::EncodeError | TlsError::OutOfMemory => Self::BufferTooShort,
             TlsError::CryptoError => Self::NotAuthentic,
             TlsError::Unimplemented => Self::NotImplemented,
@@ -70,7 +83,7 @@ impl Error for Fault {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Reset => ErrorKind::ConnectionReset,
-            Self::RecordTooLong => ErrorKind::OutOfMemory,
+            Self::RecordTooLong | Self::CertificatesTooLong => ErrorKind::OutOfMemory,
             Self::NotAuthentic | Self::UnexpectedRecord | Self::Protocol => ErrorKind::InvalidData,
             Self::NotImplemented => ErrorKind::Unsupported,
             _ => ErrorKind::Other,

@@ -1,6 +1,8 @@
 //! TLS between a WebSocket and its socket.
 
 #[cfg(feature = "server")]
+mod hello;
+#[cfg(feature = "server")]
 pub(crate) mod places;
 #[cfg(feature = "server")]
 pub(crate) mod stream;

@@ -192,6 +192,48 @@ async fn openssl_opens_a_session_in_both_versions_and_is_told_the_end() {
     }
 }
 
+/// The lengths of the records with data that arrived at OpenSSL, from what `-msg` prints.
+fn lengths_of_records(printed: &str) -> Vec<usize> {
+    let lines: Vec<_> = printed.lines().collect();
+    let arrived =
+        lines.windows(2).filter(|two| two[0].contains("<<< TLS") && two[0].contains("RecordHeader"));
+    let data = arrived.filter_map(|two| two[1].trim().strip_prefix("17 03 03 "));
+    data.map(|len| usize::from_str_radix(&len.replace(' ', ""), 16).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_short_records_gets_them_after_the_handshake_and_others_do_not() {
+    let authority = Authority::new();
+    let many = |socket: Socket| async move {
+        for len in [300, 300, 300, 40_000, 1] {
+            socket.send("x".repeat(len)).await.unwrap();
+        }
+    };
+    let (_server, address) = serve_as(&authority, Server::builder(many)).await;
+    for version in ["-tls1_2", "-tls1_3"] {
+        let asking = ["-maxfraglen", "512"];
+        for (asked, longest) in [(&asking[..], 512), (&[], 16_384)] {
+            let mut openssl = Command::new("openssl")
+                .args(["s_client", "-connect", &address.to_string(), version, "-msg", "-ign_eof"])
+                .args(asked)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("openssl");
+            io::Write::write_all(openssl.stdin.as_mut().unwrap(), WEBSOCKET.as_bytes()).unwrap();
+            let said = tokio::task::spawn_blocking(move || openssl.wait_with_output().unwrap());
+            let printed = String::from_utf8_lossy(&said.await.unwrap().stdout).into_owned();
+            let (_, open) = printed.rsplit_once(", Finished").unwrap();
+            let lengths = lengths_of_records(open);
+            let found = lengths.iter().max().unwrap();
+            // Encryption adds up to 24 bytes.
+            assert!((longest..=longest + 24).contains(found), "{version} {asked:?}: {lengths:?}");
+            assert!(lengths.iter().sum::<usize>() > 41_000, "{version} {asked:?}: {lengths:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_answer_that_opens_a_websocket_and_the_open_packet_are_one_record() {
     let authority = Authority::new();

@@ -19,6 +19,7 @@ use tokio_rustls::{Accept, TlsAcceptor, server};
 
 use crate::carrier::raw_socket::Direct;
 use crate::carrier::tls;
+use crate::carrier::tls::hello::Hello;
 use crate::carrier::tls::places::Place;
 
 /// A connection of a [`TlsListener`](crate::TlsListener).
@@ -29,8 +30,15 @@ pub struct TlsStream(State);
 
 enum State {
     Handshake(Box<Handshake>),
-    Open(Box<server::TlsStream<Link>>),
+    Open(Box<Open>),
     Failed,
+}
+
+struct Open {
+    stream: server::TlsStream<Link>,
+    /// The longest content of a record, if the client has asked for one. The records of the handshake are not cut: a client
+    /// with little memory may be unable to join their messages again.
+    longest_record: Option<usize>,
 }
 
 struct Handshake {
@@ -75,7 +83,49 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Beneath for T {
     }
 }
 
-type Link = Box<dyn Beneath>;
+/// The connection beneath, and what its client has said, until the handshake is complete.
+struct Link {
+    io: Box<dyn Beneath>,
+    hello: Option<Hello>,
+}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { io, hello } = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(io).poll_read(cx, buf))?;
+        if let Some(hello) = hello {
+            hello.take(buf.filled().get(before..).unwrap_or_default());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
 
 /// The failure of a handshake.
 #[derive(Debug, thiserror::Error)]
@@ -118,8 +168,9 @@ impl TlsStream {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let link = Link { io: Box::new(io), hello: Some(Hello::default()) };
         Self(State::Handshake(Box::new(Handshake {
-            accept: TlsAcceptor::from(config).accept(Box::new(io) as Link),
+            accept: TlsAcceptor::from(config).accept(link),
             time,
             timer: Box::pin(tokio::time::sleep(time)),
             identity: Identity::default(),
@@ -132,7 +183,7 @@ impl TlsStream {
     #[must_use]
     pub fn connection(&self) -> Option<&ServerConnection> {
         match &self.0 {
-            State::Open(stream) => Some(stream.get_ref().1),
+            State::Open(open) => Some(open.stream.get_ref().1),
             State::Handshake(_) | State::Failed => None,
         }
     }
@@ -141,7 +192,9 @@ impl TlsStream {
     pub(crate) fn identity_of<I: 'static>(io: &I) -> Option<Identity> {
         match &(io as &dyn Any).downcast_ref::<Self>()?.0 {
             State::Handshake(handshake) => Some(Arc::clone(&handshake.identity)),
-            State::Open(stream) => ClientCertificates::of(stream.get_ref().1).map(|own| Arc::new(own.into())),
+            State::Open(open) => {
+                ClientCertificates::of(open.stream.get_ref().1).map(|own| Arc::new(own.into()))
+            }
             State::Failed => None,
         }
     }
@@ -149,7 +202,7 @@ impl TlsStream {
     /// Returns the socket beneath TLS, if there is one.
     pub(crate) fn socket(&self) -> Option<Direct<'_>> {
         match &self.0 {
-            State::Open(stream) => Beneath::direct(&**stream.get_ref().0),
+            State::Open(open) => Beneath::direct(&*open.stream.get_ref().0.io),
             State::Handshake(_) | State::Failed => None,
         }
     }
@@ -157,16 +210,16 @@ impl TlsStream {
     /// Reads what has arrived at the socket itself, past the readiness that the runtime has cached. Returns `Pending` if
     /// nothing has arrived, and without a socket.
     pub(crate) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        let State::Open(stream) = &mut self.0 else { return Poll::Pending };
-        let (link, connection) = stream.get_mut();
-        Beneath::direct(&**link).map_or(Poll::Pending, |socket| tls::read_now(connection, socket, room))
+        let State::Open(open) = &mut self.0 else { return Poll::Pending };
+        let (link, connection) = open.stream.get_mut();
+        Beneath::direct(&*link.io).map_or(Poll::Pending, |socket| tls::read_now(connection, socket, room))
     }
 
     /// Returns the stream of data once the handshake is complete.
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut server::TlsStream<Link>>> {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Open>> {
         if let State::Handshake(handshake) = &mut self.0 {
             match ready!(handshake.poll(cx)) {
-                Ok(stream) => self.0 = State::Open(Box::new(stream)),
+                Ok(open) => self.0 = State::Open(Box::new(open)),
                 Err(error) => {
                     self.0 = State::Failed;
                     return Poll::Ready(Err(error.into_io()));
@@ -174,21 +227,23 @@ impl TlsStream {
             }
         }
         Poll::Ready(match &mut self.0 {
-            State::Open(stream) => Ok(stream),
+            State::Open(open) => Ok(open),
             State::Handshake(_) | State::Failed => Err(HandshakeError::Earlier.into_io()),
         })
     }
 }
 
 impl Handshake {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<server::TlsStream<Link>, HandshakeError>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Open, HandshakeError>> {
         match Pin::new(&mut self.accept).poll(cx) {
-            Poll::Ready(Ok(stream)) => {
-                if let Some(certificates) = ClientCertificates::of(stream.get_ref().1) {
+            Poll::Ready(Ok(mut stream)) => {
+                let (link, connection) = stream.get_mut();
+                if let Some(certificates) = ClientCertificates::of(connection) {
                     // Nothing else sets it.
                     let _ = self.identity.set(certificates);
                 }
-                Poll::Ready(Ok(stream))
+                let longest_record = link.hello.take().and_then(|hello| hello.longest_record());
+                Poll::Ready(Ok(Open { stream, longest_record }))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(HandshakeError::of(error))),
             Poll::Pending if self.place.poll_lost(cx).is_ready() => {
@@ -207,13 +262,16 @@ impl fmt::Debug for TlsStream {
 
 impl AsyncRead for TlsStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(ready!(self.get_mut().poll_open(cx))?).poll_read(cx, buf)
+        Pin::new(&mut ready!(self.get_mut().poll_open(cx))?.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for TlsStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(ready!(self.get_mut().poll_open(cx))?).poll_write(cx, buf)
+        let Open { stream, longest_record } = ready!(self.get_mut().poll_open(cx))?;
+        // Each write becomes a record of its own.
+        let buf = longest_record.and_then(|longest| buf.get(..longest)).unwrap_or(buf);
+        Pin::new(stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -221,7 +279,10 @@ impl AsyncWrite for TlsStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(ready!(self.get_mut().poll_open(cx))?).poll_write_vectored(cx, bufs)
+        let Open { stream, longest_record } = ready!(self.get_mut().poll_open(cx))?;
+        let Some(longest) = *longest_record else { return Pin::new(stream).poll_write_vectored(cx, bufs) };
+        let buf = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+        Pin::new(stream).poll_write(cx, buf.get(..longest).unwrap_or(buf))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -230,7 +291,7 @@ impl AsyncWrite for TlsStream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
-            State::Open(stream) => Pin::new(&mut **stream).poll_flush(cx),
+            State::Open(open) => Pin::new(&mut open.stream).poll_flush(cx),
             // Nothing has been written.
             State::Handshake(_) | State::Failed => Poll::Ready(Ok(())),
         }
@@ -238,7 +299,7 @@ impl AsyncWrite for TlsStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
-            State::Open(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            State::Open(open) => Pin::new(&mut open.stream).poll_shutdown(cx),
             State::Handshake(handshake) => match handshake.accept.get_mut() {
                 Some(link) => Pin::new(link).poll_shutdown(cx),
                 None => Poll::Ready(Ok(())),
