@@ -1,5 +1,6 @@
 //! The errors of Socket.IO on a board.
 
+use eio_core::DisconnectReason;
 use eio_core::session::SessionEnd;
 use eio_core::socketio::PacketError;
 
@@ -55,6 +56,17 @@ pub enum SocketError {
     /// Sending failed. [`SendError::Unfinished`] also means that a binary event has been sent only in part.
     #[error(transparent)]
     Send(#[from] SendError),
+}
+
+impl SocketError {
+    /// Returns whether this error of receiving comes again when the server sends the same message again.
+    pub(super) fn is_stuck(self) -> bool {
+        match self {
+            Self::Session(end) => matches!(end.reason, DisconnectReason::Violation(_)),
+            Self::Packet(_) | Self::TooLong => true,
+            _ => false,
+        }
+    }
 }
 
 impl From<SessionEnd> for SocketError {

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use eio_core::session::SessionEnd;
 use eio_core::socketio::{Body, Packet, Received};
 use eio_core::ws::{MessageKind, Piece};
 use embedded_io_async::{Read, Write};
@@ -170,8 +171,8 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
     pub async fn recv(&mut self) -> Result<(&'c str, Incoming<'_>), SocketError> {
         let (namespace, recovered) = loop {
             let Self { client, places, gate, sending, .. } = &mut *self;
-            client.ready_while(|link| put_owed(link, places, gate, *sending == N)).await?;
-            if let Some(delivered) = self.judge()? {
+            let ready = client.ready_while(|link| put_owed(link, places, gate, *sending == N)).await;
+            if let Some(delivered) = self.judge(ready)? {
                 break delivered;
             }
         };
@@ -253,8 +254,22 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
         Ok(())
     }
 
+    /// Decides what to do with the message that is `ready`. Tells the recoveries of one that can never be taken: whose it
+    /// is, nobody knows.
+    fn judge(&mut self, ready: Result<(), SessionEnd>) -> Result<Option<(&'c str, bool)>, SocketError> {
+        let judged = ready.map_err(SocketError::Session).and_then(|()| self.decode());
+        if let Err(error) = judged {
+            for place in self.places.iter_mut().flatten() {
+                if let Some(recovery) = place.recovery.recovery() {
+                    recovery.is_stuck |= error.is_stuck();
+                }
+            }
+        }
+        judged
+    }
+
     /// Decodes the last message. Returns its namespace and whether that was recovered, unless the message is ignored.
-    fn judge(&mut self) -> Result<Option<(&'c str, bool)>, SocketError> {
+    fn decode(&mut self) -> Result<Option<(&'c str, bool)>, SocketError> {
         let received = match self.receiving.decoder.decode(frame(self.client.last_event())?) {
             Ok(received) => received,
             Err(error) => {

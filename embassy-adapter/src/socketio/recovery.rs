@@ -54,6 +54,15 @@ use crate::outbox::fill;
 /// If the ids of a server do not fit, the next session is not recovered, and says so. No event arrives twice because of
 /// that. [`was_too_long`](Self::was_too_long) tells.
 ///
+/// # Events that the board cannot take
+///
+/// An event is lost if it is longer than the receive buffer or breaks a rule. A server that recovers the socket would send
+/// it first in each session, and so no session would last. So the next session is not recovered, and says so, if the
+/// last error of `recv` or of the request to join was [`SocketError::TooLong`](super::SocketError::TooLong),
+/// [`SocketError::Packet`](super::SocketError::Packet) or an end of the session by a
+/// [`Violation`](eio_core::DisconnectReason::Violation), and no later event has brought its position. Call `recv` until the
+/// session ends, also when sending fails: other methods do not tell the `Recovery`.
+///
 /// The position is the last argument of an event, if it is a string of letters, digits and `-_.:/+=` and the event does
 /// not ask for an answer. The server adds it to such events only, so a text of the application in the same place could be
 /// taken for a position; then the server does not recover the next session. Source: socket.io-client 4.8, `lib/socket.ts`
@@ -65,6 +74,8 @@ pub struct Recovery {
     offset: u8,
     next: u8,
     was_too_long: bool,
+    /// Whether the event after the last position cannot be taken.
+    pub(super) is_stuck: bool,
     /// Whether the last answer of a server said that the socket was recovered.
     pub(super) recovered: bool,
 }
@@ -76,7 +87,15 @@ impl Recovery {
     /// Creates one that knows nothing. The first session is then not recovered.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: [0; Self::CAPACITY], pid: 0, offset: 0, next: 0, was_too_long: false, recovered: false }
+        Self {
+            bytes: [0; Self::CAPACITY],
+            pid: 0,
+            offset: 0,
+            next: 0,
+            was_too_long: false,
+            is_stuck: false,
+            recovered: false,
+        }
     }
 
     /// Returns the private id that the server has given to the socket, without its quotation marks. Empty if the server
@@ -108,7 +127,7 @@ impl Recovery {
     fn store(&mut self, start: u8, text: &str) -> u8 {
         let end = usize::from(start).saturating_add(text.len());
         let Some(room) = self.bytes.get_mut(usize::from(start)..end) else {
-            (self.pid, self.offset, self.next) = (0, 0, 0);
+            self.forget();
             self.was_too_long = true;
             return 0;
         };
@@ -117,9 +136,16 @@ impl Recovery {
         u8::try_from(text.len()).unwrap_or_default()
     }
 
+    fn forget(&mut self) {
+        (self.pid, self.offset, self.next) = (0, 0, 0);
+    }
+
     /// Begins a session.
     pub(super) fn begin(&mut self) {
-        (self.next, self.recovered) = (0, false);
+        if self.is_stuck {
+            self.forget();
+        }
+        (self.next, self.is_stuck, self.recovered) = (0, false, false);
     }
 
     /// Writes the request to join.
@@ -162,9 +188,11 @@ impl Recovery {
         if self.pid > 0
             && let Some(position) = position(args)
         {
-            self.next = self.store(self.pid.saturating_add(self.offset), position);
             if complete {
-                self.handle_complete();
+                self.is_stuck = false;
+                self.offset = self.store(self.pid, position);
+            } else {
+                self.next = self.store(self.pid.saturating_add(self.offset), position);
             }
         }
     }
@@ -181,7 +209,7 @@ impl Recovery {
                 *slot = byte;
             }
         }
-        (self.offset, self.next) = (self.next, 0);
+        (self.offset, self.next, self.is_stuck) = (self.next, 0, false);
     }
 }
 

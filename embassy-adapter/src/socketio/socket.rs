@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use eio_core::session::SessionEnd;
 use eio_core::socketio::{Body, Packet, Received};
 use embassy_time::with_deadline;
 use embedded_io_async::{Read, Write};
@@ -36,6 +37,7 @@ impl<R: Read, W: Write, S> fmt::Debug for Socket<'_, '_, R, W, S> {
 }
 
 /// How a socket handles a message.
+#[derive(Clone, Copy)]
 enum Verdict {
     /// The message is for the application.
     Deliver,
@@ -113,8 +115,12 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
                 socket.client.send_text_with(socket.state.recovery.request(&packet)).await?;
             }
             loop {
-                socket.client.ready().await?;
-                let verdict = socket.judge(false)?;
+                let ready = socket.client.ready().await;
+                let verdict = match socket.judge(ready, false) {
+                    // It may be an event, which is handled as a shorter one.
+                    Err(SocketError::TooLong) => Verdict::Deliver,
+                    verdict => verdict?,
+                };
                 match (verdict, socket.state.recovery.recovery()) {
                     (Verdict::Skip, _) | (Verdict::Deliver, None) => {}
                     (Verdict::Joined, None) => return Ok(()),
@@ -141,8 +147,8 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
     /// A [`SocketError`].
     pub async fn recv(&mut self) -> Result<Incoming<'_>, SocketError> {
         loop {
-            self.client.ready().await?;
-            match (self.judge(true)?, self.state.recovery.recovery()) {
+            let ready = self.client.ready().await;
+            match (self.judge(ready, true)?, self.state.recovery.recovery()) {
                 (Verdict::Skip, _) | (Verdict::Joined, None) => {}
                 _ => break,
             }
@@ -165,9 +171,20 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
         self.client
     }
 
+    /// Decides what to do with the message that is `ready`. Tells the recovery of one that can never be taken.
+    fn judge(&mut self, ready: Result<(), SessionEnd>, delivers: bool) -> Result<Verdict, SocketError> {
+        let verdict = ready.map_err(SocketError::Session).and_then(|()| self.decode(delivers));
+        if let Some(recovery) = self.state.recovery.recovery()
+            && let Err(error) = verdict
+        {
+            recovery.is_stuck |= error.is_stuck();
+        }
+        verdict
+    }
+
     /// Decodes the last message and decides what to do with it. `delivers` says whether the application gets it next. Only
     /// then the recovery takes note of it: what the application did not get is still missed.
-    fn judge(&mut self, delivers: bool) -> Result<Verdict, SocketError> {
+    fn decode(&mut self, delivers: bool) -> Result<Verdict, SocketError> {
         let Alone { receiving, ours, gate, recovery, .. } = &mut self.state;
         let recovery = recovery.recovery().filter(|_| delivers);
         let packet = match receiving.decoder.decode(frame(self.client.last_event())?) {

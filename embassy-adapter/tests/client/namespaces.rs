@@ -323,6 +323,33 @@ fn each_namespace_is_recovered_with_its_own_position() {
     assert_eq!(b.offset(), "oc");
 }
 
+/// Whose message it is, nobody knows.
+#[test]
+fn after_a_message_that_the_board_cannot_take_no_namespace_is_recovered() {
+    let _clock = fakes::clock();
+    for message in [format!(r#"42/a,["long","{}"]"#, "x".repeat(1_200)), "42/a,{}".to_owned()] {
+        let (mut a, mut b) = (Recovery::new(), Recovery::new());
+        {
+            let (mut client, mut server) = open();
+            let mut namespaces = Namespaces::<_, _, 2, _>::new(&mut client);
+            assert_eq!(done(namespaces.join_with_recovery("/a", "", &mut a)), Ok(()));
+            assert_eq!(done(namespaces.join_with_recovery("/b", "", &mut b)), Ok(()));
+            for message in [r#"40/a,{"pid":"pa"}"#, r#"40/b,{"pid":"pb"}"#, &message] {
+                server.text(message);
+            }
+            for _ in 0..2 {
+                assert!(done(namespaces.recv()).is_ok());
+            }
+            assert!(done(namespaces.recv()).is_err());
+        }
+        let (mut client, mut server) = open();
+        let mut namespaces = Namespaces::<_, _, 2, _>::new(&mut client);
+        assert_eq!(done(namespaces.join_with_recovery("/a", "", &mut a)), Ok(()));
+        assert_eq!(done(namespaces.join_with_recovery("/b", "", &mut b)), Ok(()));
+        assert_eq!(server.take(), [text("40/a,"), text("40/b,")]);
+    }
+}
+
 #[test]
 fn a_packet_that_cannot_be_read_closes_the_session_of_all_namespaces() {
     let _clock = fakes::clock();

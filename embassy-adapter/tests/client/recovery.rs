@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Alone, Incoming, Recovery, Socket, SocketError};
-use eio_embassy::{ClientSettings, SendError};
+use eio_embassy::{ClientSettings, LongMessages, SendError};
 
 use crate::fakes::{
     self, OPEN, Reader, Sent, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
@@ -244,21 +244,96 @@ fn a_server_may_refuse_after_it_sent_what_was_missed() {
 #[test]
 fn ids_that_do_not_fit_are_not_used_and_make_no_event_arrive_twice() {
     let _clock = fakes::clock();
-    let fits = "x".repeat(Recovery::CAPACITY - 2);
+    let longest = Recovery::CAPACITY - 2;
     let mut recovery = Recovery::new();
     let event = |offset: &str| format!(r#"42["a","{offset}"]"#);
-    session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, &event(&fits)]);
-    assert_eq!((recovery.offset(), recovery.was_too_long()), (&*fits, false));
+    for letter in ["x", "y"] {
+        let fits = letter.repeat(longest);
+        session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, &event(&fits)]);
+        assert_eq!((recovery.offset(), recovery.was_too_long()), (&*fits, false));
+    }
 
-    session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, &event("x")]);
-    assert!(recovery.was_too_long(), "the one before keeps its place until the new one is there");
+    session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, r#"451-["a",{"_placeholder":true,"num":0},"z"]"#]);
+    assert!(recovery.was_too_long(), "the one before keeps its place until the attachment is there");
     assert_eq!((recovery.pid(), recovery.offset()), ("", ""), "an older position would bring events twice");
     assert_eq!(session(&mut recovery, "", &["40"]).0, [text("40")]);
 
+    for (pid, offset) in [("p1".to_owned(), longest + 1), ("x".repeat(Recovery::CAPACITY + 1), 1)] {
+        let mut recovery = Recovery::new();
+        session(&mut recovery, "", &[&format!(r#"40{{"pid":"{pid}"}}"#), &event(&"x".repeat(offset))]);
+        assert_eq!((recovery.pid(), recovery.offset(), recovery.was_too_long()), ("", "", true));
+    }
+}
+
+/// A recovery that knows a socket and a position.
+fn at_the_first_event() -> Recovery {
     let mut recovery = Recovery::new();
-    let long = "x".repeat(Recovery::CAPACITY + 1);
-    session(&mut recovery, "", &[&format!(r#"40{{"pid":"{long}"}}"#), &event("x")]);
-    assert_eq!((recovery.pid(), recovery.offset(), recovery.was_too_long()), ("", "", true));
+    session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, r#"42["a","first"]"#]);
+    recovery
+}
+
+/// An event that is longer than every receive buffer here.
+fn long_event() -> String {
+    format!(r#"42["long","{}","second"]"#, "x".repeat(1_200))
+}
+
+/// A server that recovers the socket would send the event first in each session.
+#[test]
+fn after_an_event_that_the_board_cannot_take_the_next_session_is_a_new_one() {
+    let _clock = fakes::clock();
+    for (event, error) in [
+        (long_event(), "payload too large"),
+        (r#"4511-["eleven attachments"]"#.to_owned(), "parse error"),
+        (r#"42["cut","#.to_owned(), "parse error"),
+    ] {
+        // It comes in an open session, and it comes first.
+        let mut recovery = at_the_first_event();
+        let (_, received) = session(&mut recovery, "", &[r#"40{"pid":"p1"}"#, &event]);
+        assert!(received[1].contains(error), "{received:?}");
+        let (request, received) = session(&mut recovery, "", &[r#"40{"pid":"p2"}"#, r#"42["b","third"]"#]);
+        assert_eq!(request, [text("40")], "{error}");
+        assert_eq!(received, ["connected false", "event b"]);
+        assert_eq!(session(&mut recovery, "", &["40"]).0, [text(r#"40{"pid":"p2","offset":"third"}"#)]);
+
+        let mut recovery = at_the_first_event();
+        let (mut client, mut server) = open();
+        let (request, socket) = join(&mut client, &mut server, "", &mut recovery, &[&event]);
+        assert_eq!(request, [text(r#"40{"pid":"p1","offset":"first"}"#)]);
+        assert!(socket.expect_err("no session").to_string().contains(error), "{error}");
+        assert_eq!(session(&mut recovery, "", &["40"]).0, [text("40")], "{error}");
+    }
+}
+
+#[test]
+fn an_event_in_pieces_can_be_passed_over_before_the_answer_and_after_it() {
+    let _clock = fakes::clock();
+    let settings =
+        ClientSettings { long_messages: LongMessages::in_pieces(u32::MAX), ..ClientSettings::DEFAULT };
+    let answer = r#"40{"pid":"p1"}"#.to_owned();
+    for messages in [[long_event(), answer.clone()], [answer, long_event()]] {
+        for later in [None, Some(r#"42["b","third"]"#)] {
+            let mut recovery = at_the_first_event();
+            let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
+            let messages: Vec<_> = messages.iter().map(|message| &**message).chain(later).collect();
+            let (_, socket) = join(&mut client, &mut server, "", &mut recovery, &messages);
+            let (mut socket, mut received) = (socket.expect("joined"), Vec::new());
+            let task = Task::new();
+            while let core::task::Poll::Ready(incoming) = task.poll(core::pin::pin!(socket.recv())) {
+                match incoming {
+                    Ok(Incoming::Connected { recovered }) => received.push(format!("connected {recovered}")),
+                    Ok(Incoming::Event { event, .. }) => received.extend(event.name().map(str::to_owned)),
+                    Err(SocketError::TooLong) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            let (request, missed) = match later {
+                Some(_) => (r#"40{"pid":"p1","offset":"third"}"#, vec!["connected true", "b"]),
+                None => ("40", vec!["connected true"]),
+            };
+            assert_eq!(received, missed);
+            assert_eq!(session(&mut recovery, "", &["40"]).0, [text(request)]);
+        }
+    }
 }
 
 #[test]

@@ -45,10 +45,13 @@ pub(crate) async fn talk<R: Read, W: Write, S: Sensor, M: RawMutex>(
     // Announces the commands. The server's acknowledgement is ignored.
     let _ = socket.emit_with_ack("hello", r#"{"commands":["lamp","every","say","upload","stop"]}"#).await;
     loop {
-        let (request, ack) = match select(socket.recv(), application.reading()).await {
-            Either::First(Ok(incoming)) => interpret(incoming),
-            Either::First(Err(_)) => return AGAIN,
-            Either::Second(reading) => {
+        // The reading comes first, as over Engine.IO.
+        let (request, ack) = match select(application.reading(), socket.recv()).await {
+            Either::Second(Ok(incoming)) => interpret(incoming),
+            // An event that is too long for the board: it is passed over.
+            Either::Second(Err(SocketError::TooLong)) => continue,
+            Either::Second(Err(_)) => return AGAIN,
+            Either::First(reading) => {
                 #[cfg(feature = "defmt")]
                 defmt::info!("reports {=str}", reading.as_str());
                 let _ = socket.emit("reading", &reading).await;
