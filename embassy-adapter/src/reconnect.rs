@@ -153,7 +153,8 @@ impl<'a> Reconnect<'a> {
     /// Begins the first attempt at once, and another after every [`Loss`], until an attempt returns
     /// [`ControlFlow::Break`].
     ///
-    /// The future may be dropped and `run` called again: the delays continue to grow from where they were. Each call
+    /// The future may be dropped and `run` called again: the delays continue to grow from where they were. A session that
+    /// is open then ends for the delays when the future is dropped. Each call
     /// makes its first attempt without a delay, so call it once and leave it running.
     pub async fn run<B>(
         &mut self,
@@ -166,7 +167,6 @@ impl<'a> Reconnect<'a> {
                 ControlFlow::Continue(loss) => loss,
                 ControlFlow::Break(value) => return value,
             };
-            self.backoff.handle_disconnected(clock::now());
             let until = clock::after(self.backoff.next_delay((self.rng)()));
             self.watch.send(State::Waiting { until, after: loss });
             Timer::at(until).await;
@@ -205,6 +205,13 @@ pub struct Report<'r, 'a> {
     backoff: &'r mut Backoff,
     watch: &'r DynSender<'a, State>,
     was_offline: Cell<bool>,
+}
+
+/// The attempt is over, also if its future is dropped.
+impl Drop for Report<'_, '_> {
+    fn drop(&mut self) {
+        self.backoff.handle_disconnected(clock::now());
+    }
 }
 
 impl Report<'_, '_> {

@@ -121,3 +121,42 @@ fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
     let mut servers = servers.borrow_mut();
     assert!(servers.iter_mut().all(|server| server.take() == Vec::<Sent>::new()));
 }
+
+/// A board that sleeps drops the future, and calls `run` again when it wakes.
+#[test]
+fn the_time_between_two_runs_is_no_time_of_a_session() {
+    let longest_delays = [2_000, 4_000, 8_000];
+    for (session, delay) in [(20_000, 8_000), (30_000, 2_000)] {
+        let _clock = fakes::clock();
+        let watch = States::new();
+        let mut states = watch.receiver().expect("a receiver");
+        let mut longest = || u32::MAX;
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10)).expect("valid");
+        let mut reconnect = Reconnect::new(backoff, &mut longest, watch.dyn_sender());
+        let task = Task::new();
+        {
+            let attempts = RefCell::new(0..2);
+            let mut run = pin!(reconnect.run(async |attempt| {
+                if attempts.borrow_mut().next().is_some() {
+                    return ControlFlow::<Infallible, _>::Continue(Loss::Unreachable);
+                }
+                let (client, _server) = fakes::open();
+                attempt.report().opened(&client);
+                core::future::pending().await
+            }));
+            for delay in &longest_delays[..2] {
+                assert!(task.poll(run.as_mut()).is_pending());
+                fakes::advance(delay * 1_000);
+            }
+            assert!(task.poll(run.as_mut()).is_pending());
+            assert!(matches!(states.try_get(), Some(State::Open { .. })));
+            fakes::advance(session * 1_000);
+        }
+        fakes::advance(120_000_000);
+        let mut run =
+            pin!(reconnect.run(async |_| ControlFlow::<Infallible, _>::Continue(Loss::Unreachable)));
+        assert!(task.poll(run.as_mut()).is_pending());
+        let Some(State::Waiting { until, .. }) = states.try_get() else { panic!("{:?}", states.try_get()) };
+        assert_eq!((until - embassy_time::Instant::now()).as_millis(), delay, "{session} ms");
+    }
+}
