@@ -26,7 +26,7 @@ use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, LongMessages
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers. In microseconds.
-const LATE_WAKE: u64 = 10_000;
+const LATE_WAKE: u64 = 10_000 + clock::BEHIND;
 const CATCH_UP: u64 = 5_000 + clock::BEHIND;
 
 /// A client without its stream. The fields are separate, because a waiting read borrows `inbox` and a waiting write

@@ -184,7 +184,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "ticks",
-        about: "the client's deadlines are kept at a tick of 1 ms, of 1/32,768 s and of 1 µs",
+        about: "the client's deadlines are kept at a tick of 100 ms, of 1 ms, of 1/32,768 s and of 1 µs",
         verb: Verb::Test,
         load: Load::Compiles,
         needs: &[Need::Component("clippy")],

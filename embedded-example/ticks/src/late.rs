@@ -4,13 +4,14 @@ use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_embassy::ClientSettings;
+use embassy_time::TICK_HZ;
 
 use crate::clock;
 use crate::session::{Session, assert_on_time, phases};
 
-/// A wake-up is late if it is more than 10 ms late. With the tick, these two are not and are.
+/// A wake-up is late if it is more than 10 ms and a tick late. With the tick of the alarm, these two are not and are.
 const HARDLY_LATE: Duration = Duration::from_millis(9);
-const LATE: Duration = Duration::from_millis(12);
+const LATE: Duration = Duration::from_millis(if TICK_HZ < 1_000 { 2_000 / TICK_HZ } else { 12 });
 /// What the network gets after a late one, and a moment within that time.
 const CATCH_UP: Duration = Duration::from_millis(5);
 const SOON: Duration = Duration::from_millis(3);

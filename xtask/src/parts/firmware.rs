@@ -23,7 +23,7 @@ pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 const FEATURE: &str = "eio-tests/firmware";
 
 /// The tick rates of embassy-time that the client's time is tested at.
-const TICK_RATES: [&str; 3] = ["1_000", "32_768", "1_000_000"];
+const TICK_RATES: [&str; 4] = ["10", "1_000", "32_768", "1_000_000"];
 
 /// The client's time on the host, built once for each tick rate. Clippy is the compiler of the tests themselves.
 pub(crate) fn at_each_tick_rate(job: &mut Job<'_>) -> Result<(), Stop> {
