@@ -36,10 +36,11 @@ pub(crate) async fn talk<R: Read, W: Write, S: Sensor, M: RawMutex>(
 ) -> ControlFlow<()> {
     let mut incoming = Digest::new();
     loop {
-        let request = match select(client.recv(), application.reading()).await {
-            Either::First(Ok(event)) => interpret(event, &mut incoming),
-            Either::First(Err(_)) => return AGAIN,
-            Either::Second(reading) => {
+        // The reading comes first, so that a server that always sends does not keep it back.
+        let request = match select(application.reading(), client.recv()).await {
+            Either::Second(Ok(event)) => interpret(event, &mut incoming),
+            Either::Second(Err(_)) => return AGAIN,
+            Either::First(reading) => {
                 #[cfg(feature = "defmt")]
                 defmt::info!("reports {=str}", reading.as_str());
                 // A reading that cannot be sent is dropped: the next one is newer. If the session has ended, `recv`

@@ -84,6 +84,8 @@ async fn run_network(control: Control<'static>, stack: Stack<'static>) -> ! {
             Err(error) => Err(error),
         };
         defmt::warn!("the modem: {}", ended);
+        // The modem may have told nothing of the loss. Without its address, the board is offline.
+        stack.set_config_v4(ConfigV4::None);
         Timer::after_secs(SET_UP_AGAIN_SECONDS).await;
     }
 }
