@@ -29,7 +29,7 @@ use crate::bus::{Bus, Port};
 /// | `redis://` | no TLS |
 /// | `rediss://` | TLS, with the feature `tls` |
 /// | `:password@` | the password of the user `default` |
-/// | `user:password@` | a user, for whom `&eio.*` is among the channels of the ACL (`eio` is the prefix of the subjects) |
+/// | `user:password@` | a user who may use [these channels and commands](#permissions) |
 /// | `/0` behind the host | allowed and without a meaning: channels do not belong to a database |
 ///
 /// It needs Redis 6 or newer, whose protocol (RESP3) has messages and answers on one connection. A Redis Cluster of version
@@ -38,7 +38,16 @@ use crate::bus::{Bus, Port};
 /// Redis 7.0. Valkey has the same protocol, and was not tried.
 ///
 /// Several URLs are for a Redis Cluster only. A server that is of none is refused then, because nodes that choose different
-/// servers would not hear each other. Sentinel is not asked which server is the master.
+/// servers would not hear each other.
+///
+/// A server that is a replica counts as lost: what is published there reaches no other server. Sentinel is not asked which
+/// server is the master, so give the name of a host that leads to it: each attempt to connect looks the name up again.
+///
+/// # Permissions
+/// The ACL of a user needs the channels `&eio.*` (`eio` is the prefix of the subjects) and the commands `PUBLISH`, `SUBSCRIBE`,
+/// `UNSUBSCRIBE`, `PING` and `ROLE`. On a Redis Cluster, it needs `CLUSTER SLOTS`, `COMMAND INFO`, `SPUBLISH`, `SSUBSCRIBE`,
+/// `SUNSUBSCRIBE` and `PING`. Without `COMMAND INFO`, the bus takes the cluster for one older than version 7, and nodes whose
+/// users have it do not hear this one.
 ///
 /// # Guarantees
 /// - A message arrives at most once. What one node publishes arrives in the order of publishing. On a Redis Cluster, this

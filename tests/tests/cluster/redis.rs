@@ -9,6 +9,7 @@ use crate::servers::{Kind, Node, Server, bus, meets};
 pub(crate) fn cases() -> Vec<Case> {
     cases![
         several_servers_of_redis_that_are_no_cluster_are_refused,
+        redis_that_is_a_replica_is_down_until_it_is_a_master,
         redis_with_a_password_refuses_others,
         redis_with_an_acl_refuses_a_topic_and_keeps_the_others,
         what_another_client_of_redis_publishes_is_a_message_like_any_other,
@@ -22,6 +23,22 @@ async fn several_servers_of_redis_that_are_no_cluster_are_refused(log: Log) {
     let urls = servers.each_ref().map(|server| server.url_with(""));
     let cause = Node::start(bus(Kind::Redis, &urls.each_ref().map(String::as_str))).cause().await;
     assert!(cause.contains("not of a Redis Cluster"), "{cause}");
+}
+
+async fn redis_that_is_a_replica_is_down_until_it_is_a_master(log: Log) {
+    let master = Server::start(Kind::Redis, "", &log).await;
+    let replicaof = format!("replicaof 127.0.0.1 {}", master.port);
+    let server = Server::start(Kind::Redis, &replicaof, &log).await;
+    let node = Node::start(server.bus());
+    let cause = node.cause().await;
+    assert!(cause.contains("the server is a replica"), "{cause}");
+    server.redis_cli(&["replicaof", "no", "one"]).await;
+    soon("the bus", node.direct.up()).await;
+    // Its connection lives on when it is a replica again.
+    server.redis_cli(&["replicaof", "127.0.0.1", &master.port.to_string()]).await;
+    node.loses(1).await;
+    let cause = node.cause().await;
+    assert!(cause.contains("the server is a replica"), "{cause}");
 }
 
 async fn redis_with_a_password_refuses_others(log: Log) {

@@ -1,6 +1,6 @@
-//! What the errors of a Redis server mean.
+//! What the answers of a Redis server mean.
 
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, Value};
 
 use crate::bus::server::Broken;
 
@@ -14,6 +14,16 @@ pub(super) fn is_forbidden(error: &RedisError) -> bool {
 /// (`MASTERDOWN`), or is in a cluster that is down or has moved the channel (`CLUSTERDOWN`, `MOVED`).
 pub(super) fn is_lasting(error: &RedisError) -> bool {
     is_forbidden(error) || error.code() == Some("ERR")
+}
+
+/// Takes the answer to `ROLE`. What is published on a replica reaches its own subscribers alone, and is no error.
+pub(super) fn check_role(role: &Value) -> Result<(), Broken> {
+    match role {
+        Value::Array(role) if matches!(&role[..], [Value::BulkString(name), ..] if name == b"slave") => {
+            Err(Broken::new("the server is a replica: what is published there reaches no other server"))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn broken(error: &RedisError) -> Broken {

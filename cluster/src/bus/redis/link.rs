@@ -17,7 +17,7 @@ use redis::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::bus::Subject;
-use crate::bus::redis::errors::{broken, is_forbidden, is_lasting, words};
+use crate::bus::redis::errors::{broken, check_role, is_forbidden, is_lasting, words};
 use crate::bus::server::{Broken, Pulse, ServerUrl, Settings, Stream, connect, encrypt};
 
 /// A connection, with what waits to be sent and what waits for its answer.
@@ -77,6 +77,7 @@ pub(super) enum Sent {
     Subscription(Subject),
     End(Subject),
     Ping,
+    Role,
 }
 
 /// What has come.
@@ -250,6 +251,7 @@ impl Link {
         self.pulse.hear_answer();
         for (sent, answer) in commands.into_iter().zip(answers) {
             let refused = match answer.extract_error() {
+                Ok(role) if sent == Sent::Role => check_role(&role).map(|()| None)?,
                 Ok(_) => None,
                 Err(error) if sent.breaks(&error) => return Err(broken(&error)),
                 Err(error) => Some(words(&error)),
@@ -261,7 +263,7 @@ impl Link {
                 }
                 (Sent::Subscription(subject), None) => Some(Event::Subscribed(subject)),
                 (Sent::Subscription(subject), Some(why)) => Some(Event::Refused(subject, why)),
-                (Sent::End(_) | Sent::Ping, _) => None,
+                (Sent::End(_) | Sent::Ping | Sent::Role, _) => None,
             };
             self.events.extend(event);
         }
@@ -326,7 +328,7 @@ impl Sent {
     fn breaks(&self, error: &RedisError) -> bool {
         match self {
             Self::Subscription(_) => !is_forbidden(error),
-            Self::Message | Self::End(_) | Self::Ping => !is_lasting(error),
+            Self::Message | Self::End(_) | Self::Ping | Self::Role => !is_lasting(error),
         }
     }
 }

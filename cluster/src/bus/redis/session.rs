@@ -6,7 +6,7 @@ use core::time::Duration;
 use redis::{Value, cmd};
 use tokio::{task, time};
 
-use crate::bus::redis::errors::{broken, is_lasting};
+use crate::bus::redis::errors::{broken, check_role, is_lasting, words};
 use crate::bus::redis::link::{Event, Link, Sent};
 use crate::bus::redis::slots::{Address, Slots};
 use crate::bus::server::{Beat, Broken, Ended, ServerUrl, Settings};
@@ -21,6 +21,8 @@ pub(crate) struct Session {
     slots: Option<Slots>,
     commands: &'static Commands,
     patience: Duration,
+    /// The server is not of a cluster.
+    is_alone: bool,
     has_refused: bool,
     /// The link that is looked at first. Each has its turn.
     first: usize,
@@ -45,8 +47,11 @@ impl Session {
     pub(super) async fn open(url: &ServerUrl, settings: &Settings) -> Result<Self, Broken> {
         let mut link = Link::open(url, settings).await?;
         let (links, slots) = match masters(&mut link).await? {
-            Found::Alone if settings.urls.len() > 1 => return Err(Broken::refused(NOT_A_CLUSTER)),
-            Found::Alone | Found::Unsharded => (vec![link], None),
+            Found::Alone(why) if settings.urls.len() > 1 => {
+                return Err(Broken::refused(format_args!("{NOT_A_CLUSTER}: {why}")));
+            }
+            Found::Alone(_) => return Ok(Self::alone(link, settings)),
+            Found::Unsharded => (vec![link], None),
             Found::Sharded(slots, addresses) => {
                 let mut links = Vec::with_capacity(addresses.len());
                 for (host, port) in addresses {
@@ -60,10 +65,14 @@ impl Session {
         Ok(Self::over(links, slots, settings))
     }
 
+    fn alone(link: Link, settings: &Settings) -> Self {
+        Self { is_alone: true, ..Self::over(vec![link], None, settings) }
+    }
+
     fn over(links: Vec<Link>, slots: Option<Slots>, settings: &Settings) -> Self {
         let commands = if slots.is_some() { &SHARDED } else { &PLAIN };
         let patience = settings.patience();
-        Self { links, slots, commands, patience, has_refused: false, first: 0 }
+        Self { links, slots, commands, patience, is_alone: false, has_refused: false, first: 0 }
     }
 
     /// Moves messages until the node closes the port, or a connection breaks.
@@ -201,6 +210,8 @@ impl Session {
         }
         for link in &mut self.links {
             match link.pulse.check() {
+                // Connections live on when a server becomes a replica. Nothing else that is under way would show it.
+                Some(Beat::Ping) if self.is_alone => link.put("ROLE", Sent::Role),
                 Some(Beat::Ping) if link.is_idle() => link.put("PING", Sent::Ping),
                 Some(Beat::Silent) => {
                     let patience = self.patience;
@@ -215,13 +226,13 @@ impl Session {
 }
 
 /// Nodes that are connected to servers which do not know each other would not hear each other.
-const NOT_A_CLUSTER: &str =
-    "the server is not of a Redis Cluster, so there must be one URL, the same for all nodes";
+const NOT_A_CLUSTER: &str = "the server is not of a Redis Cluster, or does not say so to this user, so there must be \
+    one URL, the same for all nodes";
 
 /// What a server is.
 enum Found {
-    /// Not of a cluster, or nobody may know.
-    Alone,
+    /// A master, not of a cluster, or nobody may know. This is what it has said when it was asked for its cluster.
+    Alone(String),
     /// Of a cluster that hands each message to all of its nodes.
     Unsharded,
     /// Of a cluster whose channels belong to these masters.
@@ -241,7 +252,13 @@ async fn open_master(url: &ServerUrl, settings: &Settings) -> Result<Link, Broke
 async fn masters(link: &mut Link) -> Result<Found, Broken> {
     let answer = match link.ask(cmd("CLUSTER").arg("SLOTS")).await {
         Ok(answer) => answer,
-        Err(error) if is_lasting(&error) => return Ok(Found::Alone),
+        Err(error) if is_lasting(&error) => {
+            return match link.ask(&cmd("ROLE")).await {
+                Ok(role) => check_role(&role).map(|()| Found::Alone(words(&error))),
+                Err(unknown) if is_lasting(&unknown) => Ok(Found::Alone(words(&error))),
+                Err(unserved) => Err(broken(&unserved)),
+            };
+        }
         Err(error) => return Err(broken(&error)),
     };
     match link.ask(cmd("COMMAND").arg("INFO").arg("SSUBSCRIBE")).await {
@@ -280,8 +297,13 @@ mod tests {
             Box::pin(async move {
                 let settings = Settings::new(["redis://ann:secret@h"], &SCHEME).unwrap();
                 let link = Link::over(Box::new(self.stream), &settings.urls[0], &settings).await.unwrap();
-                let slots = self.is_sharded.then(|| Slots::parse(&all_slots()).unwrap().0);
-                match Session::over(vec![link], slots, &settings).serve(&mut port).await {
+                let session = if self.is_sharded {
+                    let (slots, _) = Slots::parse(&all_slots()).unwrap();
+                    Session::over(vec![link], Some(slots), &settings)
+                } else {
+                    Session::alone(link, &settings)
+                };
+                match session.serve(&mut port).await {
                     Ended::Broken(broken) => port.down(format!("{broken:?}")),
                     Ended::Closed => return,
                 }
@@ -458,9 +480,9 @@ mod tests {
         server.hears().await;
         server.says("-NOPERM no\r\n").await;
         node.subscribed("a").await;
-        assert_eq!(server.hears().await, "PING");
+        assert_eq!(server.hears().await, "ROLE");
         server.says("-NOPERM no\r\n").await;
-        assert_eq!(server.hears().await, "PING");
+        assert_eq!(server.hears().await, "ROLE");
         assert_eq!((node.status().state, node.status().lost, node.status().refused), (BusState::Up, 2, 1));
         server.says(&format!("-{BUSY}\r\n")).await;
         assert!(cause(&node).await.contains(BUSY));
@@ -469,17 +491,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_is_alone_when_it_says_so_and_not_when_it_cannot_say() {
         let name = |found| match found {
-            Ok(Found::Alone) => "alone".to_owned(),
+            Ok(Found::Alone(why)) => format!("alone: {why}"),
             Ok(Found::Unsharded) => "unsharded".to_owned(),
             Ok(Found::Sharded(..)) => "sharded".to_owned(),
             Err(broken) => format!("{broken:?}"),
         };
         let slots = "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$1\r\na\r\n:1\r\n";
         let (known, unknown) = ("*1\r\n*1\r\n$10\r\nssubscribe\r\n", "*1\r\n_\r\n");
+        let alone = "-ERR This instance has cluster support disabled\r\n";
+        let master = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
+        let replica = "*5\r\n$5\r\nslave\r\n$1\r\na\r\n:1\r\n$9\r\nconnected\r\n:0\r\n";
         for (first, second, expected) in [
-            ("-ERR This instance has cluster support disabled\r\n", "", "alone"),
-            ("-ERR unknown command 'CLUSTER'\r\n", "", "alone"),
-            ("-NOPERM no\r\n", "", "alone"),
+            (alone, master, "alone: the server says `ERR This instance has cluster support disabled`"),
+            ("-ERR unknown command 'CLUSTER'\r\n", master, "alone"),
+            ("-NOPERM no\r\n", master, "alone: the server says `NOPERM no`"),
+            (alone, "-NOPERM no\r\n", "alone"),
+            (alone, "-ERR unknown command 'ROLE'\r\n", "alone"),
+            (alone, replica, "the server is a replica"),
+            (alone, "-BUSY Redis is busy\r\n", "BUSY"),
             ("-BUSY Redis is busy\r\n", "", "BUSY"),
             ("-LOADING Redis is loading\r\n", "", "LOADING"),
             ("-MASTERDOWN Link with MASTER is down\r\n", "", "MASTERDOWN"),
@@ -497,8 +526,9 @@ mod tests {
             };
             let answers = async {
                 server.greets().await;
-                for (question, answer) in [("CLUSTER SLOTS", first), ("COMMAND INFO SSUBSCRIBE", second)] {
-                    if !answer.is_empty() && (question == "CLUSTER SLOTS" || first == slots) {
+                let next = if first == slots { "COMMAND INFO SSUBSCRIBE" } else { "ROLE" };
+                for (question, answer) in [("CLUSTER SLOTS", first), (next, second)] {
+                    if !answer.is_empty() {
                         assert_eq!(server.hears().await, question);
                         server.says(answer).await;
                     }
@@ -507,6 +537,26 @@ mod tests {
             let (found, ()) = tokio::join!(asks, answers);
             assert!(found.contains(expected), "{first} {second}: {found}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_becomes_a_replica_is_lost_however_much_is_published() {
+        let (node, mut server, _) = connected(false).await;
+        let a = node.subject("a");
+        for role in ["*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", "*1\r\n$5\r\nslave\r\n"] {
+            assert_eq!(node.status().state, BusState::Up);
+            sleep(Duration::from_millis(1_900)).await;
+            // A message is always under way.
+            node.publish("a", "1".into()).unwrap();
+            assert_eq!(server.hears().await, format!("PUBLISH {a} 1"));
+            node.publish("a", "2".into()).unwrap();
+            sleep(Duration::from_millis(200)).await;
+            server.says(":0\r\n").await;
+            assert_eq!(server.hears().await, format!("PUBLISH {a} 2"));
+            assert_eq!(server.hears().await, "ROLE");
+            server.says(&format!(":0\r\n{role}")).await;
+        }
+        assert!(cause(&node).await.contains("the server is a replica"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -556,7 +606,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_a_connection_and_half_a_message_is_none() {
         let (node, mut server, _) = connected(false).await;
-        assert_eq!(server.hears().await, "PING");
+        assert_eq!(server.hears().await, "ROLE");
         sleep(Duration::from_millis(2_900)).await;
         server.says(">3\r\n$7\r\nmess").await;
         sleep(Duration::from_millis(4_900)).await;
