@@ -154,6 +154,10 @@ impl Sending {
         state.want(subject, wanted);
         drop(state);
         self.shared().work.notify_one();
+        if !wanted {
+            // Nobody need wait for its confirmation any more, which may never come.
+            self.shared().confirmed.notify_waiters();
+        }
     }
 
     /// Waits until a subscription is confirmed, as [`Watcher::subscribed`] does.

@@ -160,6 +160,24 @@ async fn services_do_not_hear_each_other_and_end_with_their_channels() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_to_hear_a_topic_waits_no_longer_than_the_node_listens_to_it() {
+    let bus = Memory::new();
+    let [a, _b] = nodes(&bus, ["a", "b"]).await;
+    let (channel, _) = Heard::at(&a);
+    // The bus has not been asked for it, or it has been and does not answer.
+    for is_asked in [false, true] {
+        bus.slow("a", core::time::Duration::from_hours(1));
+        channel.listen("lobby");
+        if is_asked {
+            settle().await;
+        }
+        let unlisten = async { channel.unlisten("lobby") };
+        let both = async { tokio::join!(channel.listening("lobby"), unlisten) };
+        tokio::time::timeout(core::time::Duration::from_secs(1), both).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_no_node_can_have_is_refused_before_it_is_a_subject() {
     let bus = Memory::new();
     let [a, b] = nodes(&bus, ["a", "b"]).await;
