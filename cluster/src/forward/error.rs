@@ -22,9 +22,11 @@ pub enum ForwardError {
     #[error("the connection to the node was lost: {0}")]
     Lost(String),
     /// The answer does not show that it comes from a node: something else has the address, the nodes have different secrets,
-    /// or a program in front of the node has refused the request, because of its `Host` for example.
+    /// their clocks differ by more than [the window](crate::forward::ForwarderBuilder::window), or a program in front of the
+    /// node has refused the request, because of its `Host` for example.
     #[error(
-        "the answer, with status {0}, is not that of a node with the same secret: something in front of it may refuse the request"
+        "the answer, with status {0}, is not that of a node with the same secret and the same time: if it is the node that has \
+         refused the request, its log says why"
     )]
     NotANode(StatusCode),
     /// The client did not send the rest of its request within this time: the
@@ -32,6 +34,9 @@ pub enum ForwardError {
     /// [`request_timeout`](eio_tokio::ServerBuilder::request_timeout) of a server with `serve_with` if that is shorter.
     #[error("the client has not sent the rest of its request within {0:?}")]
     Stalled(Duration),
+    /// The client has left in the middle of its request.
+    #[error("the client has broken off its request")]
+    BrokenOff,
     /// This node leaves: it forwards no more WebSockets.
     #[error("this node leaves, and forwards no more WebSockets")]
     Leaving,
@@ -44,6 +49,11 @@ pub enum ForwardError {
 }
 
 impl ForwardError {
+    /// Returns whether it is the client that has not sent the whole request.
+    pub(super) fn is_of_client(&self) -> bool {
+        matches!(self, Self::Stalled(_) | Self::BrokenOff)
+    }
+
     /// Returns the error of a request that hyper could not send.
     pub(super) fn of(error: &(dyn core::error::Error + 'static)) -> Self {
         let mut cause = Some(error);

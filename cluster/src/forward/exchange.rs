@@ -65,7 +65,8 @@ impl Exchange {
             Err(error) => {
                 self.shared.report.failed(&self.node, &error);
                 let answer = match error {
-                    ForwardError::Stalled(_) => stalled(),
+                    ForwardError::Stalled(_) => cut_short(StatusCode::REQUEST_TIMEOUT),
+                    ForwardError::BrokenOff => cut_short(StatusCode::BAD_REQUEST),
                     // The session is gone for the client, or nobody knows whether it is: it opens another one.
                     _ => self.shared.session_unknown(own).await,
                 };
@@ -183,7 +184,11 @@ impl Exchange {
         match answer {
             Ok(answer) => Ok(answer),
             Err(_) if progress.has_stalled() => Err(ForwardError::Stalled(limits.body)),
-            Err(error) => Err(ForwardError::of(&error)),
+            Err(error) => Err(match ForwardError::of(&error) {
+                stalled @ ForwardError::Stalled(_) => stalled,
+                _ if progress.was_broken_off() => ForwardError::BrokenOff,
+                other => other,
+            }),
         }
     }
 }
@@ -217,9 +222,9 @@ fn link_of(upgraded: Upgraded) -> Option<(Link, Bytes)> {
 }
 
 /// Answers a request whose client has not sent the rest of it. The connection cannot carry another one.
-fn stalled() -> Response<Full<Bytes>> {
+fn cut_short(status: StatusCode) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    *answer.status_mut() = status;
     answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }

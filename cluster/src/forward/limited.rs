@@ -20,11 +20,16 @@ pub(super) type BoxError = Box<dyn core::error::Error + Send + Sync>;
 pub(super) struct Progress {
     last: Mutex<Instant>,
     stalled: AtomicBool,
+    broken_off: AtomicBool,
 }
 
 impl Progress {
     pub(super) fn begin() -> Arc<Self> {
-        Arc::new(Self { last: Mutex::new(Instant::now()), stalled: AtomicBool::new(false) })
+        Arc::new(Self {
+            last: Mutex::new(Instant::now()),
+            stalled: AtomicBool::new(false),
+            broken_off: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn last(&self) -> Instant {
@@ -34,6 +39,11 @@ impl Progress {
     /// Returns whether the next piece did not come within the limit.
     pub(super) fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the body has failed by itself.
+    pub(super) fn was_broken_off(&self) -> bool {
+        self.broken_off.load(Ordering::Relaxed)
     }
 
     fn note(&self) {
@@ -73,6 +83,9 @@ where
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
             *this.timer = None;
             this.progress.note();
+            if let Some(Err(_)) = frame {
+                this.progress.broken_off.store(true, Ordering::Relaxed);
+            }
             let bytes =
                 |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
             return Poll::Ready(frame.map(|frame| frame.map(bytes).map_err(Into::into)));

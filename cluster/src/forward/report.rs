@@ -24,7 +24,7 @@ pub struct ForwardCounts {
     pub requests: u64,
     /// WebSockets that are forwarded now.
     pub websockets: usize,
-    /// Requests that could not be forwarded.
+    /// Requests that could not be forwarded. Those that their clients have not sent to the end do not count.
     pub failed: u64,
     /// WebSockets that were reset, because the node was silent and did not say that the session lives.
     pub silent: u64,
@@ -70,11 +70,14 @@ impl Report {
 
     /// A request could not be forwarded to a node.
     pub(super) fn failed(&self, node: &str, error: &ForwardError) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
-        FAILED.add(1);
-        // A client that stalls, or a node that leaves, is nothing to be warned of.
-        let is_trouble = !matches!(error, ForwardError::Stalled(_) | ForwardError::Leaving);
-        if is_trouble && self.may_warn(0) {
+        // That is nothing between the nodes, and the phones of one node do it all the time.
+        let is_of_nodes = !error.is_of_client();
+        if is_of_nodes {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            FAILED.add(1);
+        }
+        // A node that leaves is nothing to be warned of.
+        if is_of_nodes && !matches!(error, ForwardError::Leaving) && self.may_warn(0) {
             tracing::warn!(target: targets::FORWARD, node, %error, "a request was not forwarded");
         } else {
             tracing::debug!(target: targets::FORWARD, node, %error, "a request was not forwarded");

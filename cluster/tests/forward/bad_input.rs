@@ -154,6 +154,27 @@ async fn a_body_that_stalls_ends_by_a_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_breaks_off_its_request_is_no_failure_between_the_nodes() {
+    let world = World::new();
+    let link = world.link();
+    let sid = open(&link).await;
+    let mut stream = link.connect().await.unwrap();
+    let head = format!(
+        "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\ncontent-length: 100\r\n\r\n4half"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(ms(100)).await;
+    assert_eq!(world.a.forwarder.counts().taken, 1, "it is under way");
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert_eq!(world.a.ends.next().await.1.reason.as_str(), "transport error");
+    assert_eq!(world.b.forwarder.counts().failed, 0);
+    assert_eq!(world.b.ends.refused.lock().unwrap().len(), 0, "it is not refused as one of another node");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_keeps_coming_is_passed_on_however_long_it_takes() {
     let world = World::with(
         |builder| builder.request_timeout(core::time::Duration::from_mins(10)),
