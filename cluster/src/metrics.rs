@@ -11,7 +11,7 @@
 //! | `eio_cluster_unreadable_total` | counter | messages that could not be read |
 //! | `eio_cluster_forwarded_total` | counter | requests that another node has answered, those for WebSockets among them |
 //! | `eio_cluster_forwarded_websockets` | gauge | WebSockets that are forwarded to other nodes now |
-//! | `eio_cluster_forward_failed_total` | counter | requests that could not be forwarded |
+//! | `eio_cluster_forward_failed_total` | counter | requests that could not be forwarded, but for those that their clients have not sent to the end |
 //! | `eio_cluster_forward_taken_total` | counter | requests that other nodes have forwarded to this one |
 //! | `eio_cluster_forward_refused_total` | counter | requests that claimed to come from a node, and did not show it |
 //!
@@ -147,6 +147,9 @@ mod tests {
             assert!(documented.contains(&format!("//! | `{name}` |")), "{name} is not documented");
         }
         assert_eq!(shown.lines().filter(|line| line.starts_with("# TYPE")).count(), 6, "{shown}");
+        a.leave().await;
+        let alone = handle.render();
+        assert!(alone.lines().any(|line| line == "eio_cluster_nodes 1"), "{alone}");
     }
 
     #[test]

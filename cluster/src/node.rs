@@ -187,10 +187,16 @@ impl Node {
                 self.requests.end_node(incarnation, Some(NoAnswer::Gone));
             }
         }
-        let others = self.members().others().count();
-        metrics::NODES.set(1 + u32::try_from(others).unwrap_or(u32::MAX - 1));
+        self.count_nodes();
         self.nodes_changed.send_modify(|changes| *changes = changes.wrapping_add(1));
         self.work.notify_one();
+    }
+
+    /// Tells the metrics how many nodes there are. A node that has left is alone: it learns nothing more of the others.
+    fn count_nodes(&self) {
+        let is_alone = self.phase() == Phase::Leaving;
+        let others = if is_alone { 0 } else { self.members().others().count() };
+        metrics::NODES.set(1 + u32::try_from(others).unwrap_or(u32::MAX - 1));
     }
 
     fn beacon(&self, is_new: bool) -> Beacon<'_> {
@@ -300,6 +306,7 @@ impl Node {
         // If it does not get through, the others notice the silence.
         self.link.close_with(Body::Beacon(self.beacon(false)));
         self.requests.end_all(NoAnswer::Disconnected);
+        self.count_nodes();
     }
 }
 
