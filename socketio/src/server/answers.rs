@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use std::vec;
 
@@ -38,6 +38,8 @@ pub struct Answers<T> {
     late: vec::IntoIter<Socket>,
     #[cfg(feature = "cluster")]
     far: Option<FarAnswers>,
+    /// What [`all`](Answers::all) has taken and not returned.
+    collected: VecDeque<(Responder, Result<RawArgs, AckError>)>,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -101,6 +103,7 @@ impl<T> Answers<T> {
             late: Vec::new().into_iter(),
             #[cfg(feature = "cluster")]
             far: None,
+            collected: VecDeque::new(),
             answer: PhantomData,
         }
         .timeout(timeout)
@@ -146,22 +149,32 @@ impl<T> Answers<T> {
 impl<T: FromArgs> Answers<T> {
     /// Returns the next answer, or `None` after the last one. When the time is over, each socket that has not answered is
     /// there with [`AckError::Timeout`].
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe. If the future is dropped, no answer is lost.
     pub async fn next(&mut self) -> Option<(Responder, Result<T, AckError>)> {
+        match self.collected.pop_front() {
+            Some(collected) => Some(read(collected)),
+            None => self.next_answer().await.map(read),
+        }
+    }
+
+    /// Returns the next answer that [`all`](Self::all) has not taken. It is cancel safe.
+    async fn next_answer(&mut self) -> Option<(Responder, Result<RawArgs, AckError>)> {
         let deadline = self.deadline;
         let next = match deadline {
             Some(deadline) => timeout_at(deadline, self.next_pending()).await,
             None => Ok(self.next_pending().await),
         };
-        let (responder, answer) = match next {
-            Ok(Some(answer)) => answer,
+        match next {
+            Ok(Some(answer)) => Some(answer),
             // After the time is over, nothing is pending.
-            Ok(None) => self.next_late()?,
+            Ok(None) => self.next_late(),
             Err(_) => {
                 self.give_up();
-                self.next_late()?
+                self.next_late()
             }
-        };
-        Some((responder, answer.and_then(|args| Ok(T::from_args(&args)?))))
+        }
     }
 
     /// Returns the next answer that comes, or `None` after the last one. It is cancel safe.
@@ -203,13 +216,23 @@ impl<T: FromArgs> Answers<T> {
     }
 
     /// Returns all answers.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe. If the future is dropped, no answer is lost: [`next`](Self::next) returns those that have
+    /// come, too.
     pub async fn all(&mut self) -> Vec<(Responder, Result<T, AckError>)> {
-        let mut answers = Vec::with_capacity(self.pending.len());
-        while let Some(answer) = self.next().await {
-            answers.push(answer);
+        self.collected.reserve(self.pending.len());
+        while let Some(answer) = self.next_answer().await {
+            self.collected.push_back(answer);
         }
-        answers
+        core::mem::take(&mut self.collected).into_iter().map(read).collect()
     }
+}
+
+fn read<T: FromArgs>(
+    (responder, answer): (Responder, Result<RawArgs, AckError>),
+) -> (Responder, Result<T, AckError>) {
+    (responder, answer.and_then(|args| Ok(T::from_args(&args)?)))
 }
 
 /// Returns what the one future or the other returns first. `None` counts only if both return it.

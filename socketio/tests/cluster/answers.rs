@@ -131,6 +131,42 @@ async fn an_answer_that_is_too_long_between_nodes_ends_no_other_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_without_a_socket_that_is_asked_is_not_missing() {
+    let mut nodes = Nodes::of(nothing).await;
+    // This one does not even have the namespace.
+    nodes.add("d", |builder| builder.namespace("/other", nothing())).await;
+    for silent_on in [0, 1] {
+        let silent = nodes.join(silent_on).await;
+        let answers =
+            nodes.node(0).to(&silent.id).timeout(Duration::from_secs(2)).emit_with_ack::<u8>("how?", ());
+        let mut answers = answers.unwrap();
+        let all = answers.all().await;
+        assert_eq!((all.len(), &all[0].1), (1, &Err(AckError::Timeout)));
+        assert_eq!(answers.missing(), [], "the silent client is on node {silent_on}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_have_come_are_there_after_nobody_has_waited_for_all_of_them() {
+    let nodes = Nodes::of(nothing).await;
+    let [mut a, mut b, mut c] = one_each(&nodes).await;
+    let mut answers =
+        nodes.node(0).of("/").timeout(Duration::from_secs(5)).emit_with_ack::<u8>("how?", ()).unwrap();
+    for (client, data) in [(&mut a, "1"), (&mut b, "2")] {
+        answer(client, r#"["how?"]"#, data).await;
+    }
+    let second = Duration::from_secs(1);
+    assert!(tokio::time::timeout(second, answers.all()).await.is_err());
+    let (_, first) = answers.next().await.unwrap();
+    assert!(tokio::time::timeout(second, answers.all()).await.is_err());
+    answer(&mut c, r#"["how?"]"#, "3").await;
+    let mut all: Vec<_> = answers.all().await.into_iter().map(|(_, answer)| answer).collect();
+    all.push(first);
+    all.sort_by_key(|answer| answer.clone().unwrap());
+    assert_eq!(all, [Ok(1), Ok(2), Ok(3)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_was_not_reached_is_missing() {
     let nodes = Nodes::of(nothing).await;
     let [_a, _b, mut c] = one_each(&nodes).await;

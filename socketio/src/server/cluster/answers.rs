@@ -37,8 +37,8 @@ pub(crate) struct FarAnswers {
 struct Node {
     /// Its sockets that have not answered.
     awaited: HashSet<SocketId>,
-    /// Whether it has said anything.
-    is_heard: bool,
+    /// Whether it has said whom it has asked, all of them.
+    is_complete: bool,
 }
 
 impl FarAnswers {
@@ -56,7 +56,8 @@ impl FarAnswers {
             }
             let Some(Response { node, part, .. }) = self.responses.as_mut()?.next().await else {
                 self.responses = None;
-                return None;
+                self.end_all();
+                continue;
             };
             match part {
                 Ok(part) => self.take(&node, &part),
@@ -84,11 +85,12 @@ impl FarAnswers {
 
     fn take(&mut self, name: &Arc<str>, part: &[u8]) {
         let node = self.nodes.entry(Arc::clone(name)).or_default();
-        node.is_heard = true;
         let Ok(part) = read(part) else { return self.end(name, NoAnswer::Incomplete) };
         match part {
             Acks::Asked(ids) => node.awaited.extend(ids.into_iter().map(SocketId::from)),
+            // They come behind the names of all that were asked.
             Acks::Answers(answers) => {
+                node.is_complete = true;
                 for (id, answer) in answers {
                     let id = SocketId::from(id);
                     // What was given up has its answer.
@@ -100,6 +102,14 @@ impl FarAnswers {
                 }
             }
             Acks::OtherParser => self.end(name, NoAnswer::NoService),
+        }
+    }
+
+    /// Notes that no node says anything more.
+    fn end_all(&mut self) {
+        self.nodes.retain(|_, node| !node.awaited.is_empty());
+        for node in self.nodes.keys().cloned().collect::<Vec<_>>() {
+            self.end(&node, NoAnswer::Incomplete);
         }
     }
 
@@ -115,8 +125,8 @@ impl FarAnswers {
             self.ready.push_back((Responder::far(id, Arc::clone(name)), Err(error)));
         }
         let is_known = self.missing.iter().any(|missing| *missing.node == **name);
-        let has_answered = node.is_heard && reason == NoAnswer::Late;
-        if !(is_known || has_answered) {
+        let all_are_known = node.is_complete && reason == NoAnswer::Late;
+        if !(is_known || all_are_known) {
             self.missing.push(MissingNode { node: String::from(&**name), reason });
         }
     }
@@ -138,6 +148,10 @@ pub(super) async fn tell(sockets: Vec<Socket>, mut answers: Answers<RawArgs>, mu
         }
     }
     drop(sockets);
+    // So the other node knows that these are all, also if there is none.
+    if reply.send(&write(&Acks::Answers(Vec::new()))).await.is_err() {
+        return;
+    }
     while let Some(first) = answers.next().await {
         let mut bytes = size(&first);
         let mut part = vec![first];
@@ -172,4 +186,83 @@ pub(super) fn tell_refused(mut reply: Reply) {
 
 fn size((responder, answer): &Answer) -> usize {
     responder.id().as_str().len() + answer.as_ref().map_or(0, RawArgs::byte_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use eio_cluster::bus::Memory;
+    use eio_cluster::{Channel, Cluster, Incoming};
+    use tokio::sync::mpsc;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// A node that has asked another one, which has not ended its answer.
+    struct Asked {
+        far: FarAnswers,
+        reply: Reply,
+        _nodes: [(Cluster, Channel); 2],
+    }
+
+    impl Asked {
+        /// The other node, `b`, says this.
+        async fn that_says(parts: &[Acks<'_>]) -> Self {
+            let (bus, (sender, mut replies)) = (Memory::new(), mpsc::unbounded_channel());
+            let nodes = ["a", "b"].map(|name| {
+                let server = eio_tokio::Server::builder(|_socket| async {}).node(name).build().unwrap();
+                let cluster = Cluster::builder(&server, bus.end(name)).join().unwrap();
+                let sender = sender.clone();
+                let keep = move |message: Incoming<'_>| sender.send(message.reply.unwrap()).unwrap();
+                let channel = cluster.channel("test", keep).unwrap();
+                (cluster, channel)
+            });
+            // Until each knows that these are all.
+            sleep(Duration::from_secs(10)).await;
+            let responses = nodes[0].1.request(b"", Duration::from_mins(1));
+            let mut reply = replies.recv().await.unwrap();
+            for part in parts {
+                reply.part(&write(part)).unwrap();
+            }
+            sleep(Duration::from_millis(1)).await;
+            let mut far = FarAnswers::new(responses, core::iter::once("b".into()));
+            assert!(far.next().now_or_never().is_none());
+            Self { far, reply, _nodes: nodes }
+        }
+    }
+
+    fn late() -> MissingNode {
+        MissingNode { node: "b".to_owned(), reason: NoAnswer::Late }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_missing_when_the_time_is_over_until_it_has_named_all_of_its_sockets() {
+        let named = || Acks::Asked(vec!["1"]);
+        for (parts, sockets, missing) in [
+            (vec![], 0, vec![late()]),
+            (vec![named()], 1, vec![late()]),
+            (vec![named(), Acks::Answers(vec![])], 1, vec![]),
+            (vec![Acks::Answers(vec![])], 0, vec![]),
+        ] {
+            let mut asked = Asked::that_says(&parts).await;
+            asked.far.give_up();
+            let answers: Vec<_> = core::iter::from_fn(|| asked.far.pop()).collect();
+            assert_eq!((answers.len(), asked.far.missing()), (sockets, &missing[..]), "{parts:?}");
+            assert!(answers.iter().all(|(_, answer)| *answer == Err(AckError::Timeout)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_of_which_its_node_says_nothing_more_is_among_the_answers() {
+        let Asked { mut far, reply, _nodes } =
+            Asked::that_says(&[Acks::Asked(vec!["1"]), Acks::Answers(vec![])]).await;
+        drop(reply);
+        let (responder, answer) = far.next().await.unwrap();
+        let reason = NoAnswer::Incomplete;
+        assert_eq!(responder.id().as_str(), "1");
+        assert_eq!(answer, Err(AckError::Node { node: "b".to_owned(), reason }));
+        assert!(far.next().await.is_none());
+        assert_eq!(far.missing(), [MissingNode { node: "b".to_owned(), reason }]);
+    }
 }

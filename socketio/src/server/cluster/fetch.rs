@@ -26,7 +26,8 @@ const PART: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fetched<T> {
-    /// What is known. It is complete if no node is missing.
+    /// What is known. It is complete if no node is missing. Just after this node has connected, it may not know a node that is
+    /// busy: see [`Channel::request`](eio_cluster::Channel::request).
     pub found: Vec<T>,
     /// The nodes whose answers are not complete. This node is among them while it does not know the others: the bus is down,
     /// for example.

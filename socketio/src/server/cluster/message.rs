@@ -146,7 +146,8 @@ pub(super) struct Rooms<'a>(#[serde(borrow)] pub(super) Vec<(&'a str, u64)>);
 pub(super) enum Acks<'a> {
     /// Sockets that were asked.
     Asked(#[serde(borrow)] Vec<&'a str>),
-    /// What some of them have answered, or why they have not.
+    /// What some of them have answered, or why they have not. The first of these comes when all that were asked are named,
+    /// and has no answers.
     Answers(#[serde(borrow)] Vec<(&'a str, Result<Arguments, Failure>)>),
     /// The packet is of another parser than the node's.
     OtherParser,

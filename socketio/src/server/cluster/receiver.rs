@@ -13,6 +13,7 @@ use crate::server::cluster::{ServerSideEvent, answers, fetch};
 use crate::server::delivery;
 use crate::server::rooms::Target;
 use crate::server::shared::Shared;
+use crate::server::socket::Socket;
 use crate::server::space::Space;
 use crate::sync::spawn;
 use crate::targets;
@@ -103,9 +104,9 @@ fn handle(server: &Arc<Shared>, incoming: Incoming<'_>) -> Result<(), Refused> {
                     return Err(error);
                 }
             };
-            if let Some((space, target)) = addressed(server, &to) {
-                ask(&space, &target, id, &encoded, Duration::from_millis(timeout_ms), reply);
-            }
+            // Also nobody is an answer.
+            let sockets = addressed(server, &to).map(|(space, target)| space.select(&target));
+            ask(sockets.unwrap_or_default(), id, &encoded, Duration::from_millis(timeout_ms), reply);
         }
     }
     Ok(())
@@ -150,9 +151,8 @@ fn emit(
     Ok(())
 }
 
-/// Sends an event to the sockets of this node, and tells what they answer.
-fn ask(space: &Space, target: &Target, id: u64, encoded: &Encoded, timeout: Duration, reply: Reply) {
-    let sockets = space.select(target);
+/// Sends an event to sockets of this node, and tells what they answer.
+fn ask(sockets: Vec<Socket>, id: u64, encoded: &Encoded, timeout: Duration, reply: Reply) {
     let mut answers = Answers::new(timeout);
     for socket in &sockets {
         answers.ask(socket.clone(), id, encoded);
