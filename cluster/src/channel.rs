@@ -115,7 +115,8 @@ impl Channel {
     ///
     /// While this node does not know the others, because it is not [connected](crate::Cluster::connected) or has not been for
     /// 250 ms and a round trip to the bus, the question is open for whoever answers, and one of the responses is an error under
-    /// this node's own name if it does not get to know them. So without an error, the answers are all.
+    /// this node's own name if it does not get to know them. So without an error, the answers are all, but for those of nodes that
+    /// were too busy to say within these 250 ms that they are there: they are unknown until their next sign of life.
     pub fn request(&self, payload: &[u8], timeout: Duration) -> Responses {
         self.service.node.ask(self.service.name, None, payload, timeout)
     }

@@ -6,7 +6,8 @@
 //! own connection hangs.
 //!
 //! When the bus is up, this node says that it is new, and the others answer. It knows them when its own beacon has come back,
-//! which shows that they were told, and they had [some time](ANSWER_TIME) to answer.
+//! which shows that they were told, and they had [some time](ANSWER_TIME) to answer. One that is too busy for that becomes known by
+//! its next beacon.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -35,7 +35,8 @@ use crate::bus::{Bus, Port};
 ///
 /// # Guarantees
 /// - A message arrives at most once. What one node publishes arrives in the order of publishing, over all subjects.
-/// - A subscription counts as confirmed when the server has answered a ping that was sent after it.
+/// - A subscription counts as confirmed when the server has answered a ping that was sent after it. The other servers of a
+///   cluster learn of it a moment later: until then, a message of a node that is connected to one of them may not come.
 /// - A connection that is lost loses what is published until it is back and all subscriptions are made again: what this node
 ///   publishes, and what others publish to it. [`BusStatus::lost`](crate::bus::BusStatus) counts the messages of this node
 ///   that the server has not confirmed by then. The messages of others are lost without a trace.

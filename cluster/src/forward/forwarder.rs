@@ -94,7 +94,8 @@ impl Forwarder {
 
     /// Closes the WebSockets that this node forwards, with status 1001 (going away) to the clients and to their nodes, and
     /// waits until both have answered. So the nodes know the ends of these sessions at once, and the clients open new
-    /// sessions elsewhere. From now on, no WebSocket is forwarded; requests of polling still are.
+    /// sessions elsewhere. From now on, no WebSocket is forwarded; requests of polling still are. Polls that wait go on to wait,
+    /// for up to the ping interval: if this node ends its connections before, their sessions end.
     ///
     /// Takes at most `limit`. Returns how many it had to drop then. A WebSocket that waits for the answer of its node is refused
     /// at once, and its session stays on polling.

@@ -11,6 +11,10 @@ use crate::forward::address::{Address, Directory};
 ///
 /// A text that is not an [`Address`] counts as none.
 ///
+/// The secret of the nodes does not protect this: whoever may publish on the bus can say that a node is at an address of their
+/// own, and the requests of clients then go there, with their cookies, tokens and bodies. Where somebody else than the nodes
+/// may publish, use an [`AddressList`](crate::forward::AddressList).
+///
 /// ```
 /// use eio_cluster::bus::Memory;
 /// use eio_cluster::forward::{Directory, Forwarder, Secret};
