@@ -203,13 +203,7 @@ impl<'b> Reader<'b> {
     pub fn poll(&mut self) -> Result<Option<Received<'_>>, Error> {
         (self.find)(self)?;
         let Some((Found { what, len }, end)) = self.last else { return Ok(None) };
-        match self.decoder.received(what, last_bytes(self.buffer, end, len)) {
-            Ok(received) => Ok(Some(received)),
-            Err(error) => {
-                self.last = None;
-                Err(error)
-            }
-        }
+        self.decoder.received(what, last_bytes(self.buffer, end, len)).map(Some)
     }
 
     /// Returns the last item of [`poll`](Self::poll) once more. Returns `None` before the first item, after an error,
@@ -226,7 +220,8 @@ impl<'b> Reader<'b> {
         self.buffer.len().saturating_sub(Self::OVERHEAD)
     }
 
-    /// Returns whether [`last`](Self::last) still has an item to return.
+    /// Returns whether [`last`](Self::last) still has an item to return. Do not ask once [`poll`](Self::poll) has failed:
+    /// `last` returns `None` then, whatever this method returns.
     #[must_use]
     pub const fn has_last(&self) -> bool {
         self.last.is_some()
@@ -320,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_found_and_refused_is_not_the_last_one() {
+    fn an_item_that_is_found_and_refused_is_not_returned_once_more() {
         for (frame, error) in [
             (&b"\x81\x01\xff"[..], Error::InvalidUtf8),
             (b"\x88\x01\x03", Error::TruncatedCloseCode),
@@ -330,7 +325,7 @@ mod tests {
             read(frame, |reader| {
                 for _ in 0..2 {
                     assert_eq!(reader.poll(), Err(error));
-                    assert_eq!((reader.has_last(), reader.last()), (false, None), "{error}");
+                    assert_eq!(reader.last(), None, "{error}");
                 }
             });
         }
