@@ -99,9 +99,13 @@ impl Polling {
         });
     }
 
-    /// Starts the requests that are due. `upgrade_pauses` holds them back.
+    /// Abandons a POST that has taken too long, and starts the requests that are due. `upgrade_pauses` holds them back.
     pub(crate) fn write(&mut self, engine: &mut Engine<ClientKind>, now: Instant, upgrade_pauses: bool) {
         self.expire_post(engine, now);
+        self.start_requests(engine, now, upgrade_pauses);
+    }
+
+    fn start_requests(&mut self, engine: &mut Engine<ClientKind>, now: Instant, upgrade_pauses: bool) {
         // What tells the server of the end leaves in `follow_end`: when the end has been reported (rule 7), and the requests
         // in flight have been dropped.
         while (self.has_followed_end || !engine.session.has_ended())
@@ -162,7 +166,10 @@ impl Polling {
         now: Instant,
         reason: DisconnectReason,
     ) {
-        if !core::mem::replace(&mut self.has_followed_end, true) {
+        if core::mem::replace(&mut self.has_followed_end, true) {
+            self.expire_post(engine, now);
+        } else {
+            // Their deadlines end with them.
             reset(engine, reason == DisconnectReason::PingTimeout);
             self.get.clear();
             self.post.abort();
@@ -170,7 +177,7 @@ impl Polling {
             reset(engine, false);
         }
         if engine.transport == Transport::Polling {
-            self.write(engine, now, false);
+            self.start_requests(engine, now, false);
         }
         if self.requests.is_idle() {
             self.post.clear();

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use eio_core::DisconnectReason;
-use eio_tokio::{Client, ClientEvent, ClientSocket, ConnectError, Transport};
+use eio_tokio::{Client, ClientBuilder, ClientEvent, ClientSocket, ConnectError, Transport};
 use tokio::time::Instant;
 
 use crate::support::{Events, Notes, noting, open_packet};
@@ -23,6 +23,15 @@ struct Posting {
 
 /// Opens a session, and sends a message. The server answers this request after a time, if at all, and polls with pings.
 async fn posting(answered: Option<Duration>) -> Posting {
+    posting_to(answered, true, |client| client).await
+}
+
+/// The same, with a client that is made so. `answers_others` says whether the server answers other requests with data.
+async fn posting_to(
+    answered: Option<Duration>,
+    answers_others: bool,
+    configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Posting {
     let (address, posts) = noting(move |mut raw, posts: Notes<String>| async move {
         loop {
             let request = raw.request().await;
@@ -39,7 +48,9 @@ async fn posting(answered: Option<Duration>) -> Posting {
                 tokio::time::sleep(ms(250)).await;
                 raw.answer("200 OK", "2").await;
             } else if body != "4hello" {
-                raw.answer("200 OK", "ok").await;
+                if answers_others {
+                    raw.answer("200 OK", "ok").await;
+                }
             } else if let Some(after) = answered {
                 tokio::time::sleep(after).await;
                 raw.answer("200 OK", "ok").await;
@@ -48,7 +59,7 @@ async fn posting(answered: Option<Duration>) -> Posting {
     })
     .await;
     let events = Events::default();
-    let client = events.watch(Client::builder(format!("http://{address}"))).build().unwrap();
+    let client = configure(events.watch(Client::builder(format!("http://{address}")))).build().unwrap();
     let socket = client.connect().await.unwrap();
     socket.send("hello").await.unwrap();
     Posting { socket, events, sent: Instant::now(), posts }
@@ -58,6 +69,16 @@ async fn posting(answered: Option<Duration>) -> Posting {
 async fn stall_until(sent: Instant, end: Duration) {
     tokio::time::sleep_until(sent + ms(999)).await;
     tokio::time::advance(sent + end - Instant::now()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_request_of_a_session_does_not_take_over_the_second_of_one_that_was_late() {
+    let Posting { socket, sent, .. } = posting_to(None, false, |client| client.close_timeout(ms(200))).await;
+    stall_until(sent, ms(1_100)).await;
+    tokio::time::sleep_until(sent + ms(1_500)).await;
+    socket.close();
+    // A task that is never idle keeps the clock from moving on. Its second would be over at 2,700 ms.
+    tokio::time::timeout_at(sent + ms(10_000), socket.closed()).await.unwrap();
 }
 
 /// Checks when the session ends, and that its server is told at once.
