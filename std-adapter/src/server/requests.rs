@@ -190,9 +190,7 @@ impl PostInFlight<'_> {
     /// Ready once the request may be read: the inbox has room and the task has handled the last payload, or the session is
     /// closing or has ended and accepts no more messages.
     pub(crate) fn poll_room_to_receive(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_unless(cx, |inner| {
-            inner.slots.requests().payload.is_some() || (inner.mail.is_full() && inner.view.session.is_open())
-        })
+        self.poll_unless(cx, |inner| inner.slots.requests().payload.is_some() || is_kept_waiting(inner))
     }
 
     /// Passes the payload to the task, and waits until the task has handled it. Returns whether all of it were packets.
@@ -224,9 +222,9 @@ impl PostInFlight<'_> {
         }
     }
 
-    /// Ready once the inbox has room or the session has ended. The request is answered only then.
+    /// Ready once the inbox has room, or the session is closing or has ended. The request is answered only then.
     pub(crate) fn poll_room_to_answer(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_unless(cx, |inner| inner.mail.is_full() && inner.view.end.is_none())
+        self.poll_unless(cx, |inner| is_kept_waiting(inner))
     }
 
     fn poll_unless(
@@ -253,4 +251,9 @@ impl Drop for PostInFlight<'_> {
             inner.fail(if std::thread::panicking() { Failure::Panicked } else { Failure::Aborted });
         }
     }
+}
+
+/// Returns whether a POST has to wait for room in the inbox. A session that closes takes no message any more.
+fn is_kept_waiting(inner: &Inner<ServerKind>) -> bool {
+    inner.mail.is_full() && inner.view.session.is_open()
 }

@@ -1,5 +1,7 @@
 //! The part of a session's task besides the transport: the core's session, and the link to its application.
 
+mod reading;
+
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
@@ -151,9 +153,7 @@ impl<K: Reacts> Engine<K> {
     #[cold]
     fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
-            self.is_paused = false;
-            // The application's turn may have been long.
-            self.session.handle_reading_resumed(self.now());
+            self.resume();
         }
         if requests.close
             && self.session.is_open()
@@ -171,39 +171,6 @@ impl<K: Reacts> Engine<K> {
         if requests.cut_off {
             self.session.handle_transport_error(now);
         }
-    }
-
-    /// Puts received messages into the inbox, and pauses reading if it is full then. Leaves messages that nobody will read,
-    /// to be dropped without the lock.
-    pub(crate) fn deliver(&mut self, messages: &mut Queue<Message>, now: Instant) {
-        let limits = K::limits(&self.shared.context);
-        let mut inner = self.shared.lock();
-        let is_full = inner.mail.deliver(messages, limits);
-        self.room = inner.mail.room(limits);
-        drop(inner);
-        if is_full {
-            self.pause(now);
-        }
-    }
-
-    /// Stops reading, because the inbox is full.
-    fn pause(&mut self, now: Instant) {
-        if let Some(heartbeat) = self.session.heartbeat() {
-            self.is_paused = true;
-            let stall_timeout = K::stall_timeout(self.context(), heartbeat);
-            // Rule 14: what is not read is no silence of the peer.
-            self.session.handle_reading_paused(now, stall_timeout);
-        }
-    }
-
-    /// Returns whether the inbox is full, so that nothing is read.
-    pub(crate) fn is_paused(&self) -> bool {
-        self.is_paused
-    }
-
-    /// Returns whether packets are read: the inbox has room, and the session has not ended.
-    pub(crate) fn is_reading(&self) -> bool {
-        !self.is_paused && !self.session.has_ended()
     }
 
     /// Handles the peer's close frame. It ends the session, and is kept if nothing has ended the session before.
@@ -308,6 +275,7 @@ impl<K: Reacts> Engine<K> {
     /// Notes that this side closes the session, unless it has ended. Returns how long that may take.
     fn begin_close(&mut self, now: Instant) -> Duration {
         let close_timeout = K::close_timeout(self.context());
+        self.read_on();
         if !self.session.has_ended() {
             self.closing.begin(now.saturating_add(close_timeout));
         }

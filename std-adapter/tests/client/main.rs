@@ -5,6 +5,7 @@
 mod bad_frames;
 mod balancers;
 mod batches;
+mod closing;
 mod ends;
 mod events;
 mod failed_requests;

@@ -20,15 +20,15 @@ const fn ms(millis: u64) -> Duration {
 }
 
 /// A server on a network. It sends every message back.
-struct Stage {
-    network: Network,
-    server: Server,
+pub(crate) struct Stage {
+    pub(crate) network: Network,
+    pub(crate) server: Server,
     serving: JoinHandle<()>,
     ends: mpsc::UnboundedReceiver<(Instant, Disconnect)>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(Network::new())
     }
 
@@ -54,20 +54,20 @@ impl Stage {
     }
 
     /// A link with this delay.
-    fn link(&self, delay: Duration) -> Link {
+    pub(crate) fn link(&self, delay: Duration) -> Link {
         let link = self.network.link();
         link.set_delay(delay);
         link
     }
 
     /// The end of the server's session, and when it came.
-    async fn end(&mut self) -> (Instant, DisconnectReason) {
+    pub(crate) async fn end(&mut self) -> (Instant, DisconnectReason) {
         let (at, end) = self.ends.recv().await.unwrap();
         (at, end.reason)
     }
 }
 
-fn builder(way: Way, link: &Link) -> ClientBuilder {
+pub(crate) fn builder(way: Way, link: &Link) -> ClientBuilder {
     way.client("10.0.0.1:80".parse().unwrap()).link(link)
 }
 

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use eio_tokio::{Observer, Sender, Server, SessionId, Socket};
 
-use crate::support::{Harness, Reason, Received, follow, handing_out, listen, ms, noting, settle};
+use crate::support::{
+    Harness, NARROW, Reason, Received, follow, handing_out, kilobyte, listen, ms, noting, settle,
+};
 
 /// Sends a little, closes, and stays for as long as the session does.
 async fn speak_and_close(mut socket: Socket) {
@@ -97,6 +99,65 @@ async fn closing_ends_with_the_close_timeout_or_with_the_deadline_for_silence_if
         let _polling = harness.polling(4).await;
         assert_eq!(harness.assert_ends(ends, reason).await.unsent, 100);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closing_session_delivers_to_a_client_that_writes_everything_before_it_reads() {
+    for closes_in_its_task in [true, false] {
+        let (sender, mut senders) = tokio::sync::mpsc::unbounded_channel();
+        let application = move |mut socket: Socket| {
+            let sender = sender.clone();
+            async move {
+                for _ in 0..10 {
+                    socket.send(kilobyte("s")).await.unwrap();
+                }
+                // It reads nothing before it closes.
+                tokio::time::sleep(ms(100)).await;
+                if closes_in_its_task {
+                    socket.close();
+                } else {
+                    sender.send(socket.sender()).unwrap();
+                }
+                let sender = socket.sender();
+                sender.closed().await;
+                while socket.recv().await.is_ok() {}
+            }
+        };
+        let mut harness = Harness::new(Server::builder(application).inbox(4, 1_000_000));
+        let mut websocket = harness.websocket_with_room(NARROW).await;
+        let closes = async {
+            harness.at(100).await;
+            if !closes_in_its_task {
+                senders.recv().await.unwrap().close();
+            }
+        };
+        let writes_and_reads = async {
+            for _ in 0..100 {
+                websocket.send(&format!("4{}", kilobyte("c"))).await;
+            }
+            for _ in 0..10 {
+                assert_eq!(websocket.text().await.len(), 1_001);
+            }
+            assert_eq!(websocket.next().await, Received::Close(None));
+        };
+        tokio::join!(closes, writes_and_reads);
+        assert_eq!(harness.assert_ends(100, Reason::LocalClose).await.unsent, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closing_session_answers_a_post_that_waits_for_room() {
+    let (mut harness, mut sockets) = handing_out(|builder| builder.inbox(4, 1_000_000));
+    let mut polling = harness.polling(4).await;
+    let socket = sockets.recv().await.unwrap();
+    socket.try_send("last words").unwrap();
+    let (query, body) = (polling.query(), polling.payload(&["4x"; 10]));
+    polling.data.send_request("POST", &query, body.as_bytes()).await;
+    harness.at(100).await;
+    socket.close();
+    assert_eq!(polling.data.response().await.0, 200);
+    assert_eq!(polling.poll().await, ["4last words", "1"]);
+    harness.assert_ends(100, Reason::LocalClose).await;
 }
 
 #[tokio::test(start_paused = true)]
