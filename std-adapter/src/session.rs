@@ -10,6 +10,7 @@ pub(crate) mod guard;
 pub(crate) mod handle;
 pub(crate) mod happening;
 pub(crate) mod kind;
+pub(crate) mod last_taken;
 pub(crate) mod limits;
 pub(crate) mod machine;
 pub(crate) mod mailbox;

@@ -86,13 +86,13 @@ fn settled(server: &Server, sessions: usize) -> usize {
     last.0
 }
 
-/// The budget holds tokio's registration of the socket (256), the session's task (384), what is shared with it (336), the
+/// The budget holds tokio's registration of the socket (256), the session's task (384), what is shared with it (344), the
 /// WebSocket, the application, and the packed head of the request.
 #[test]
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 fn an_idle_websocket_keeps_within_its_budget_and_a_closed_one_keeps_nothing() {
     const COUNT: usize = 200;
-    const BUDGET: usize = 1_420;
+    const BUDGET: usize = 1_424;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (server, address) = start();
     // What the first connections leave behind belongs to the server.

@@ -244,8 +244,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long the application may leave its inbox full before the session ends as stalled. Must not be zero. Default:
-    /// ping interval plus ping timeout.
+    /// Sets how long the application may take no message from its full inbox before the session ends as stalled. The inbox
+    /// is full until half of it is free. Must not be zero. Default: ping interval plus ping timeout.
     pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
         self.app_stall_timeout = Some(timeout);
         self

@@ -172,8 +172,10 @@ impl ServerBuilder {
         self.set(|settings| settings.with_close_timeout(timeout))
     }
 
-    /// Sets how long an application may leave its inbox full before its session ends as stalled. Default: the session's
-    /// ping interval plus its ping timeout.
+    /// Sets how long an application may take no message from its full inbox before its session ends as stalled. The inbox is
+    /// full until half of it is free. Default: the session's ping interval plus its ping timeout.
+    ///
+    /// Some clients on polling [give up earlier](crate::guide::sending#backpressure), also if the application reads slowly.
     #[must_use]
     pub fn app_stall_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.with_app_stall_timeout(timeout))

@@ -58,8 +58,9 @@ impl Socket {
     ///
     /// This method is cancel safe: dropping the future loses no message.
     ///
-    /// If the application does not call this method, the server stops reading once the inbox is full. If that lasts for
-    /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`](crate::DisconnectReason::ApplicationStalled).
+    /// If the application does not call this method, the server stops reading once the inbox is full. If it then takes no message
+    /// for the stall timeout, the session ends with
+    /// [`DisconnectReason::ApplicationStalled`](crate::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
     /// Returns [`Disconnect`] once the session has ended and the application has received all messages that arrived

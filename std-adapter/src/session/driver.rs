@@ -249,6 +249,7 @@ impl<R: Role> Driver<R> {
             if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.read_past_runtime(receiver))? {
                 engine.handle_connection_end(now, end);
             }
+        self.engine.put_off_stall(now);
             let is_expired = engine.session.is_expired(now);
             // A stalled runtime may not know yet that the peer has made room for a ping that waits.
             (!is_expired || !engine.session.has_ping_to_send()).then_some(is_expired)

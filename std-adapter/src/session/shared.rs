@@ -5,7 +5,7 @@
 //! written, and never while a callback runs.
 
 use core::ops::{Deref, DerefMut};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use std::sync::PoisonError;
 
 use eio_core::Instant;
@@ -13,6 +13,7 @@ use eio_core::handshake::Transport;
 
 use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
+use crate::session::last_taken::LastTaken;
 use crate::session::machine::Machine as _;
 use crate::session::mailbox::{Mailbox, Taken};
 use crate::session::queue::Queue;
@@ -32,6 +33,8 @@ pub(crate) struct Shared<K: Kind> {
     /// Signalled when the session opens, when the outbox has room again or messages have been passed on, when the session
     /// ends, and when the task has finished a pass that a caller [waits](Self::wait_for_pass) for.
     pub(crate) changed: Notify,
+    /// When the application last took a message of a full inbox, also one that it had received ahead.
+    pub(crate) last_taken: LastTaken,
     inner: Mutex<Inner<K>>,
 }
 
@@ -115,7 +118,7 @@ impl<K: Kind> Shared<K> {
         let now = K::clock(&context).now();
         let view = View { session, now, transport, is_stuck: false, passed: 0, end: None };
         let inner = Inner { mail: Mailbox::default(), view, slots };
-        Self { context, changed: Notify::new(), inner: Mutex::new(inner) }
+        Self { context, changed: Notify::new(), last_taken: LastTaken::default(), inner: Mutex::new(inner) }
     }
 
     /// Locks the state. A panic of application code elsewhere does not poison the session.
@@ -171,10 +174,13 @@ impl<K: Kind> Shared<K> {
         ahead: &mut Queue<Message>,
         cx: &Context<'_>,
     ) -> Poll<Result<Message, Disconnect>> {
-        match ahead.pop_front() {
-            Some(message) => Poll::Ready(Ok(message)),
-            None => self.poll_inbox(ahead, cx),
-        }
+        let message = match ahead.pop_front() {
+            Some(message) => message,
+            None => ready!(self.poll_inbox(ahead, cx))?,
+        };
+        // The application's turn may have been long, so this is not the time of the task's pass.
+        self.last_taken.note(|| self.now());
+        Poll::Ready(Ok(message))
     }
 
     fn poll_inbox(&self, ahead: &mut Queue<Message>, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {

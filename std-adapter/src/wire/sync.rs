@@ -8,7 +8,7 @@
 pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize};
 #[cfg(not(shuttle))]
 pub(crate) use {
-    core::sync::atomic::AtomicBool,
+    core::sync::atomic::{AtomicBool, AtomicU32},
     std::sync::{Mutex, MutexGuard},
     tokio::spawn,
     tokio::sync::Notify,
@@ -17,7 +17,7 @@ pub(crate) use {
 #[cfg(shuttle)]
 pub use {
     self::scheduled::{Notify, Runtime, spawn},
-    shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize},
+    shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
     shuttle::sync::{Mutex, MutexGuard, RwLock},
 };
 

@@ -25,6 +25,7 @@ mod metrics;
 mod separator;
 mod shutdown;
 mod silence;
+mod slow_readers;
 mod spans;
 #[cfg(feature = "stream")]
 mod streams;

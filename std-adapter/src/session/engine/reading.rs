@@ -25,6 +25,7 @@ impl<K: Reacts> Engine<K> {
     pub(super) fn pause(&mut self, now: Instant) {
         if let Some(heartbeat) = self.session.heartbeat().filter(|_| self.session.is_open()) {
             self.is_paused = true;
+            self.shared.last_taken.begin(now);
             let stall_timeout = K::stall_timeout(self.context(), heartbeat);
             // Rule 14: what is not read is no silence of the peer.
             self.session.handle_reading_paused(now, stall_timeout);
@@ -34,6 +35,7 @@ impl<K: Reacts> Engine<K> {
     /// Goes on reading, because the inbox has room again.
     pub(super) fn resume(&mut self) {
         self.is_paused = false;
+        self.shared.last_taken.end();
         // The application's turn may have been long.
         self.session.handle_reading_resumed(self.now());
     }
@@ -42,8 +44,22 @@ impl<K: Reacts> Engine<K> {
     /// would otherwise not take what is left to send.
     pub(super) fn read_on(&mut self) {
         if core::mem::take(&mut self.is_paused) {
+            self.shared.last_taken.end();
             // This pass may have read already.
             self.shared.lock().mail.wake_task();
+        }
+    }
+
+    /// Puts off the end of a session whose application has taken a message within the stall timeout.
+    pub(crate) fn put_off_stall(&mut self, now: Instant) {
+        if let Some(heartbeat) = self.session.heartbeat().filter(|_| self.is_paused) {
+            let stall_timeout = K::stall_timeout(self.context(), heartbeat);
+            let left = stall_timeout.saturating_sub(self.shared.last_taken.elapsed(now));
+            if !left.is_zero() {
+                // A pause that begins anew has a new deadline.
+                self.session.handle_reading_resumed(now);
+                self.session.handle_reading_paused(now, left);
+            }
         }
     }
 
