@@ -76,6 +76,10 @@ impl Role for ClientSide {
         upgrade(driver, cx, now);
     }
 
+    fn end_upgrade(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant) {
+        upgrade(driver, cx, now);
+    }
+
     fn write_polling(driver: &mut Driver<Self>, now: Instant) {
         let Driver { role, engine, .. } = driver;
         if engine.transport == Transport::Polling && !engine.has_ended() {

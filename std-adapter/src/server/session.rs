@@ -141,6 +141,10 @@ impl Role for ServerSide {
         }
     }
 
+    fn end_upgrade(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant) {
+        drive_candidate(driver, cx, now);
+    }
+
     fn run_application(driver: &mut Driver<Self>, cx: &mut Context<'_>) {
         if !driver.role.is_opening() {
             driver.role.application.run(&mut driver.engine, cx);
@@ -266,7 +270,10 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
         Some(io) => departing.add(io, now),
         None => {}
     }
-    engine.tell(now, Happening::Upgrade(outcome));
+    // One that began when the end had been reported is not reported.
+    if !engine.has_ended() {
+        engine.tell(now, Happening::Upgrade(outcome));
+    }
     engine.show(now);
     let mut inner = engine.shared.lock();
     inner.slots.end_upgrade();

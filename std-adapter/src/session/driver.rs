@@ -12,6 +12,8 @@
 //!    wakes the reader.
 //! 5. [`Shared::poll_recv`](crate::session::shared::Shared::poll_recv) returns the end to the application's `recv`.
 
+mod source;
+
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -20,8 +22,9 @@ use eio_core::Instant;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
+use self::source::SessionSource;
 use crate::carrier::Carrier;
-use crate::carrier::websocket::{FrameSource, is_impossible};
+use crate::carrier::websocket::is_impossible;
 use crate::session::departing::{Awaited, CLOSING_TIME, Departing};
 use crate::session::engine::{Engine, Reacts};
 use crate::session::kind::Kind as _;
@@ -30,9 +33,7 @@ use crate::session::progress::Written;
 use crate::session::queue::Queue;
 use crate::session::silence::SilenceCheck;
 use crate::session::span::SessionSpan;
-use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
-use crate::wire::outgoing::ToWrite;
 use crate::wire::targets;
 
 /// How many passes one poll makes before it lets other tasks run.
@@ -63,6 +64,9 @@ pub(crate) trait Role: Sized {
 
     /// Continues to open the session, reads the payloads of HTTP requests, and continues an upgrade.
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
+
+    /// Ends the upgrade of a session that has ended, before the end of the session is reported.
+    fn end_upgrade(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
 
     /// Lets the application run, if it [runs](Self::RUNS_APPLICATION) in the session's task.
     fn run_application(_: &mut Driver<Self>, _: &mut Context<'_>) {}
@@ -182,13 +186,13 @@ impl<R: Role> Driver<R> {
         // After the `5` of a successful upgrade, more packets may have arrived. They are read in the same pass.
         R::advance(self, cx, now);
         let messages = self.read(cx, now);
-        self.engine.show_received(now, messages);
+        self.show(cx, now, messages);
         R::run_application(self, cx);
         self.engine.take_requests(now, self.carrier.takes_messages());
         self.check_silence(cx, now, is_on_time);
         if self.engine.session.has_ended() {
             // Rule 7: the end is reported before anything is written.
-            self.engine.show(now);
+            self.show(cx, now, Queue::default());
         }
         let mut written = self.write(cx, now);
         R::write_polling(self, now);
@@ -196,7 +200,7 @@ impl<R: Role> Driver<R> {
         if self.engine.session.has_ended() {
             // Before the end, so that it finds the messages that were still written.
             self.engine.shared.lock().note_written(core::mem::take(&mut written));
-            self.engine.show(now);
+            self.show(cx, now, Queue::default());
             self.follow_end(now);
             R::handle_ended(self, cx, now);
         }
@@ -208,6 +212,15 @@ impl<R: Role> Driver<R> {
             Poll::Ready(()) => Pass::Again,
             Poll::Pending => Pass::Until(self.next_deadline(now)),
         }
+    }
+
+    /// Copies the session's state into the shared view, with received messages. Nothing is reported behind the end of a
+    /// session, so its upgrade ends before.
+    fn show(&mut self, cx: &mut Context<'_>, now: Instant, messages: Queue<Message>) {
+        if self.engine.session.has_ended() && !self.engine.has_ended() {
+            R::end_upgrade(self, cx, now);
+        }
+        self.engine.show_received(now, messages);
     }
 
     /// Reads everything that is ready. Returns the messages that are not in the inbox yet.
@@ -236,6 +249,7 @@ impl<R: Role> Driver<R> {
         if self.silence.is_idle() && is_early {
             return;
         }
+        self.engine.put_off_stall(now);
         self.write_overdue_ping(cx, now);
         let Self { engine, carrier, silence, .. } = self;
         let deadline = engine.session.poll_timeout();
@@ -249,7 +263,6 @@ impl<R: Role> Driver<R> {
             if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.read_past_runtime(receiver))? {
                 engine.handle_connection_end(now, end);
             }
-        self.engine.put_off_stall(now);
             let is_expired = engine.session.is_expired(now);
             // A stalled runtime may not know yet that the peer has made room for a ping that waits.
             (!is_expired || !engine.session.has_ping_to_send()).then_some(is_expired)
@@ -352,43 +365,5 @@ impl<R: Role> Drop for Driver<R> {
         if !is_entered {
             self.handle_dropped();
         }
-    }
-}
-
-/// Provides the packets of the session and the messages of its application. Heartbeats overtake messages.
-struct SessionSource<'a, K: Reacts> {
-    engine: &'a mut Engine<K>,
-    now: Instant,
-    written: Written,
-}
-
-impl<K: Reacts> FrameSource for SessionSource<'_, K> {
-    fn next(&mut self) -> Option<ToWrite<'_>> {
-        match self.engine.next_control(self.now) {
-            Some(control) => Some(ToWrite::Control(control.encoded())),
-            None => self.engine.next_message().map(ToWrite::Message),
-        }
-    }
-
-    fn written(&mut self, messages: usize) {
-        self.written.messages += messages;
-        self.written.bytes += self.engine.handle_written(self.now, messages);
-    }
-
-    fn flushed(&mut self) {
-        self.written.flushed = Some(self.written.messages);
-    }
-
-    fn is_drained(&self) -> bool {
-        // An observer of what was written may have closed the session by its panic.
-        self.engine.session.is_open()
-    }
-
-    fn is_over(&self) -> bool {
-        self.engine.may_close(self.written.messages)
-    }
-
-    fn close_frame(&self) -> Option<CloseFrame> {
-        self.engine.closing.own_frame()
     }
 }

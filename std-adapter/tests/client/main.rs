@@ -40,6 +40,7 @@ mod traced;
 #[path = "../exact/support/turns.rs"]
 mod turns;
 mod unanswered_posts;
+mod upgrades;
 #[path = "../exact/support/watch.rs"]
 #[expect(dead_code, reason = "no task of a session panics here")]
 mod watch;

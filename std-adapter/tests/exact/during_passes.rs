@@ -201,6 +201,29 @@ async fn a_session_that_its_client_closes_and_moves_at_once_ends_where_it_was() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upgrade_that_ends_with_its_session_is_reported_before_that() {
+    for (cause, end) in [
+        ("the close packet", "forced close on polling, 0 unsent"),
+        ("a poll that is left", "transport error on polling, 0 unsent"),
+        ("silence", "ping timeout on polling, 0 unsent"),
+    ] {
+        let session = Planning::start().await;
+        let mut websocket = session.harness.probed(&session.polling).await;
+        match cause {
+            "the close packet" => {
+                let poll = session.poll().await;
+                session.socket.close();
+                assert_eq!(poll.await, 200);
+            }
+            "a poll that is left" => drop(session.poll().await),
+            _ => {}
+        }
+        assert_eq!(websocket.next().await, Received::Close(None), "{cause}");
+        assert_eq!(session.journal.read(), ["opened", "not upgraded: the session ended", end], "{cause}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_with_data_does_not_get_the_verdict_on_the_one_before_it() {
     let session = Planning::start().await;
     let mut first = session.call("POST", &["4one"]);
