@@ -239,6 +239,9 @@ impl ClientBuilder {
 
     /// Sets how long a closing session may take to deliver the messages that were sent before, and to close its connection.
     /// Must not be zero. Default: 30 s.
+    ///
+    /// If the time is over on polling, the client still tries for five seconds to tell the server of the end, for which
+    /// nobody waits.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self

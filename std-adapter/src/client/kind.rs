@@ -47,7 +47,7 @@ pub(crate) struct Knowledge {
     /// The subprotocol of the session's WebSocket.
     pub(crate) protocol: Option<Box<str>>,
     pub(crate) ended_at: Option<Instant>,
-    /// Whether the session's task has ended, and its connections have been closed.
+    /// Whether the session's task has ended, and its connections have been closed, or the close timeout has come.
     pub(crate) is_over: bool,
 }
 

@@ -99,12 +99,17 @@ impl Role for ClientSide {
         if let Some(end) = driver.engine.session.end() {
             driver.role.polling.follow_end(&mut driver.engine, now, end.reason);
         }
+        // The connections may take longer to close, but nobody waits for them any longer.
+        if driver.engine.closing.by().is_some_and(|by| by <= now) {
+            stop_waiting(&driver.engine);
+        }
     }
 
-    fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, _: Instant) -> [Option<Instant>; 2] {
-        let role = &driver.role;
+    fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2] {
+        let Driver { role, engine, .. } = driver;
         let upgrade = role.candidate.as_ref().and_then(Candidate::deadline);
-        [session, [upgrade, role.polling.deadline()].into_iter().flatten().min()]
+        let waits_until = engine.closing.by().filter(|by| engine.has_ended() && now < *by);
+        [session, [upgrade, role.polling.deadline(), waits_until].into_iter().flatten().min()]
     }
 
     fn is_done(driver: &Driver<Self>) -> bool {
@@ -122,8 +127,14 @@ impl Role for ClientSide {
     }
 
     fn handle_dropped(driver: &mut Driver<Self>) {
-        let mut inner = driver.engine.shared.lock();
-        inner.slots.is_over = true;
+        stop_waiting(&driver.engine);
+    }
+}
+
+/// Wakes those who wait for the connections of an ended session to close.
+fn stop_waiting(engine: &Engine<ClientKind>) {
+    let mut inner = engine.shared.lock();
+    if !core::mem::replace(&mut inner.slots.is_over, true) {
         inner.mail.wake_waiters();
     }
 }

@@ -41,6 +41,28 @@ async fn what_was_sent_before_is_delivered_to_a_server_that_waits_for_its_client
 }
 
 #[tokio::test(start_paused = true)]
+async fn closed_waits_no_longer_than_the_close_timeout_and_a_server_that_comes_back_is_told() {
+    for way in Way::ALL {
+        let mut stage = Stage::new();
+        let link = stage.link(ms(40));
+        let client = builder(way, &link).close_timeout(ms(2_000)).build().unwrap();
+        let socket = client.connect().await.unwrap();
+        // A WebSocket to move to has opened by then, and has not been probed.
+        tokio::time::sleep(ms(200)).await;
+        link.cut();
+        socket.send("in flight").await.unwrap();
+        tokio::time::sleep(ms(100)).await;
+        let start = Instant::now();
+        socket.close();
+        assert_eq!(socket.closed().await.reason, DisconnectReason::LocalClose, "{way:?}");
+        assert_eq!(start.elapsed(), ms(2_000), "{way:?}");
+        link.mend();
+        let (at, _) = stage.end().await;
+        assert!(at < start + ms(3_000), "{way:?}: told after {:?}", at - start);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_pings_and_does_not_read_is_not_silent() {
     let network = Network::new();
     let mut listener = network.listen();
