@@ -17,6 +17,7 @@ mod ended;
 mod ending;
 mod events;
 mod extension;
+mod first_ping;
 pub(crate) mod group_changes;
 mod groups;
 pub(crate) mod incident;

@@ -2,7 +2,6 @@
 
 use core::pin::Pin;
 use core::sync::atomic::Ordering;
-use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
@@ -13,6 +12,7 @@ use http::Extensions;
 use crate::carrier::gate::Gate;
 use crate::server::config::HttpConfig;
 use crate::server::ended::{End, Ended};
+use crate::server::first_ping::first_ping;
 use crate::server::incident::Incident;
 use crate::server::registry::Registry;
 use crate::server::session_config::SessionConfig;
@@ -106,13 +106,6 @@ impl ServerContext {
             }
         }
     }
-}
-
-/// Returns when the first ping is due, up to `jitter` before the end of the first interval. Returns `None` without jitter.
-fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
-    let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
-    let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
-    Some(heartbeat.ping_interval().saturating_sub(earlier))
 }
 
 /// The state that the sessions, connections and requests of one server share.
