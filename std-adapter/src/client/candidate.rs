@@ -12,7 +12,7 @@ use crate::client::handshake::HandshakeInfo;
 use crate::client::kind::ClientKind;
 use crate::client::opening::{self, Opened, Opening};
 use crate::session::engine::Engine;
-use crate::session::upgrade::ProbeSink;
+use crate::session::upgrade;
 use crate::wire::outgoing::ToWrite;
 
 /// A WebSocket that may become the session's.
@@ -48,13 +48,8 @@ impl Candidate {
         if let Some(error) = self.open(cx) {
             engine.tell_event(now, ClientEvent::UpgradeFailed { error });
         }
-        if let Some(Opened { io, .. }) = &mut self.opened {
-            let revision = engine.context().config.revision;
-            if io.poll_read(cx, &mut ProbeSink { upgrade: &mut self.upgrade, revision, now }).is_ready() {
-                self.upgrade.handle_transport_closed();
-            }
-        }
-        self.upgrade.handle_timeout(now);
+        let io = self.opened.as_mut().map(|opened| &mut *opened.io);
+        upgrade::read(io, cx, &mut self.upgrade, engine.context().config.revision, now);
         if self.upgrade.wants_pause() && polling_idle {
             self.upgrade.handle_polling_paused(now);
         }

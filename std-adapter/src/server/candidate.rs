@@ -12,7 +12,7 @@ use crate::carrier::websocket::{FrameSource, WebSocketIo};
 use crate::server::sessions::ServerKind;
 use crate::server::websocket::websocket;
 use crate::session::engine::Engine;
-use crate::session::upgrade::ProbeSink;
+use crate::session::upgrade;
 use crate::wire::outgoing::ToWrite;
 
 /// A WebSocket that was requested with a session's sid. Its packets belong to the upgrade, until a `5` makes it the
@@ -43,13 +43,7 @@ impl Candidate {
         if engine.session.has_ended() {
             self.upgrade.handle_session_ended();
         }
-        if let Some(io) = &mut self.io {
-            let mut sink = ProbeSink { upgrade: &mut self.upgrade, revision: engine.context().revision, now };
-            if io.poll_read(cx, &mut sink).is_ready() {
-                self.upgrade.handle_transport_closed();
-            }
-        }
-        self.upgrade.handle_timeout(now);
+        upgrade::read(self.io.as_deref_mut(), cx, &mut self.upgrade, engine.context().revision, now);
         while let Some(control) = self.upgrade.poll_transmit() {
             match control {
                 UpgradeControl::PongProbe => self.owes_pong = true,
