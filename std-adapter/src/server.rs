@@ -231,12 +231,13 @@ impl Server {
     ///
     /// | after | |
     /// |---|---|
-    /// | one second, at most half of it | ends each session on polling that has only its close packet left to send and no request to carry it: a living client would have polled again |
+    /// | one second, at most half of it | ends each session on polling that has only its close packet left to send and no request to carry it, and whose last poll is answered completely: a living client would have polled again |
     /// | half of it | ends the remaining sessions, with their unsent messages; their applications see the end |
     /// | three quarters | drops the remaining applications, and runs [`on_disconnect`] for them |
     /// | all of it | drops the remaining connections, and stops waiting |
     ///
-    /// A client on polling may take its last answer as slowly as any other. Once all sessions have ended, it must take some of
+    /// A client on polling may take its last answer as slowly as any other. An answer is complete when the kernel has taken all
+    /// of it, or another server that this one is mounted in. Once all sessions have ended, it must take some of
     /// it every five seconds: otherwise the server drops its connection before the limit.
     ///
     /// Returns the numbers of sessions, applications and connections that it cut off. If you drop the future, the

@@ -55,6 +55,9 @@ where
         }
         carries(came_on.as_ref(), &session);
         let (is_get, is_post) = (head.method == Method::GET, head.method == Method::POST);
+        if is_get {
+            session.lock().slots.note_poll(came_on.as_ref());
+        }
         let wanted = Wanted::read(head, query.jsonp);
         if is_get && !session.catch_up().await {
             return Err(unknown(server, sid));

@@ -108,12 +108,17 @@ impl Shared<ServerKind> {
         Some(PostInFlight { shared: self, is_received: false })
     }
 
-    /// Whether a closing session has nothing to deliver but its close packet, and no request that could take it.
+    /// Whether a closing session has nothing to deliver but its close packet, and no request that could take it, although its
+    /// client has taken the last answer.
     pub(crate) fn has_only_close_left(&self) -> bool {
         let inner = self.lock();
-        inner.view.transport == Transport::Polling
+        let is_left = inner.view.transport == Transport::Polling
             && !inner.slots.is_busy()
-            && inner.mail.outbox.unsent() == 0
+            && inner.mail.outbox.unsent() == 0;
+        let polled_on = inner.slots.polled_on();
+        // A connection asks sessions while its own lock is held.
+        drop(inner);
+        is_left && !polled_on.is_some_and(|activity| activity.is_answering())
     }
 }
 

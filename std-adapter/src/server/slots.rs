@@ -5,6 +5,7 @@
 //! has moved to a WebSocket, are answered without its task, which may be gone.
 
 use core::task::Waker;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use eio_core::packet::Packet;
@@ -14,6 +15,7 @@ use eio_core::session::Control;
 use hyper::upgrade::OnUpgrade;
 
 use crate::session::queue::Queue;
+use crate::web::activity::{Activity, CameOn};
 use crate::wire::outgoing::Outgoing;
 
 /// The answer to a poll.
@@ -94,6 +96,8 @@ pub(super) struct Requests {
     pub(super) poll: PollSlot,
     pub(super) poll_waker: Option<Waker>,
     pub(super) is_poll_woken: bool,
+    /// The connection of the latest poll, if that is known.
+    polled_on: Option<Weak<Activity>>,
     /// The ping or pong of an answer that no poll has taken. It goes over the WebSocket if the session moves there.
     pub(super) owed: Option<Control>,
     pub(super) post: PostSlot,
@@ -135,6 +139,16 @@ impl Slots {
             requests.is_poll_woken = true;
             requests.is_post_woken = true;
         }
+    }
+
+    /// Notes the connection of a poll.
+    pub(crate) fn note_poll(&mut self, came_on: Option<&CameOn>) {
+        self.requests().polled_on = came_on.map(|CameOn(activity)| Arc::downgrade(activity));
+    }
+
+    /// Returns the connection of the latest poll, if it is known and not gone.
+    pub(crate) fn polled_on(&self) -> Option<Arc<Activity>> {
+        self.requests.as_deref()?.polled_on.as_ref()?.upgrade()
     }
 
     /// Tells the task once of a poll that came. `Some(true)` for one that gets a script.
@@ -228,7 +242,7 @@ impl Slots {
     /// Returns whether a request of the session or an upgrade is in progress.
     pub(crate) fn is_busy(&self) -> bool {
         let is_busy = |requests: &Requests| !matches!(requests.post, PostSlot::Free) || requests.is_upgrading;
-        self.is_polled() || self.requests.as_deref().is_some_and(is_busy)
+        self.is_polled() || self.is_answering() || self.requests.as_deref().is_some_and(is_busy)
     }
 
     /// Begins to close a WebSocket that the session does not need. Returns `false` if one is already being closed.

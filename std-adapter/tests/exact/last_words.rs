@@ -198,12 +198,15 @@ async fn a_connection_that_has_not_taken_the_close_frame_is_reset_then() {
 }
 
 /// Opens a session on polling, over a connection that holds a kilobyte. Returns the request for its first answer, which is
-/// long.
-async fn long_answer() -> (Server, NetworkStream, String) {
+/// long. The application leaves behind it, unless it `stays`.
+async fn long_answer(stays: bool) -> (Server, NetworkStream, String) {
     let network = Network::new();
-    let server = Server::builder(|socket: Socket| async move {
+    let server = Server::builder(move |socket: Socket| async move {
         for _ in 0..10 {
             socket.send("x".repeat(2_000)).await.unwrap();
+        }
+        if stays {
+            socket.closed().await;
         }
     });
     let (server, listener) = (server.build().unwrap(), network.listen());
@@ -226,7 +229,7 @@ async fn long_answer() -> (Server, NetworkStream, String) {
 
 /// Asks for that answer while the server shuts down, so that it is the last one.
 async fn long_last_answer() -> (JoinHandle<CutOff>, NetworkStream) {
-    let (server, mut stream, poll) = long_answer().await;
+    let (server, mut stream, poll) = long_answer(false).await;
     let shutdown = tokio::spawn(async move { server.shutdown(ms(60_000)).await });
     settle().await;
     stream.write_all(poll.as_bytes()).await.unwrap();
@@ -249,6 +252,25 @@ async fn shutdown_waits_for_a_client_that_takes_its_last_answer_slowly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shutdown_waits_for_the_next_poll_of_a_client_that_still_takes_an_earlier_answer() {
+    let (server, mut stream, poll) = long_answer(true).await;
+    stream.write_all(poll.as_bytes()).await.unwrap();
+    settle().await;
+    let shutdown = tokio::spawn(async move { server.shutdown(ms(60_000)).await });
+    let mut answer = Vec::with_capacity(50_000);
+    while !answer.ends_with(b"x") || answer.len() < 20_000 {
+        sleep(ms(1_000)).await;
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "cut off after {} bytes", answer.len());
+    }
+    stream.write_all(poll.as_bytes()).await.unwrap();
+    answer.clear();
+    while !answer.ends_with(b"6\x1e1") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "{answer:?}");
+    }
+    assert!(shutdown.await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_of_its_last_answer_is_dropped_after_five_seconds_and_counted() {
     let start = Instant::now();
     let (shutdown, stream) = long_last_answer().await;
@@ -260,7 +282,7 @@ async fn a_client_that_takes_nothing_of_its_last_answer_is_dropped_after_five_se
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_was_dropped_before_the_shutdown_is_not_counted() {
-    let (server, mut stream, poll) = long_answer().await;
+    let (server, mut stream, poll) = long_answer(false).await;
     stream.write_all(poll.as_bytes()).await.unwrap();
     // Twice the request timeout.
     sleep(ms(60_010)).await;
