@@ -49,7 +49,8 @@
 //! Every namespace receives [`Incoming::Disconnected`], and answers that were waited for fail with
 //! [`AckError::Disconnected`](crate::AckError::Disconnected). The client connects again, after a [delay](ClientBuilder::backoff), and joins the
 //! namespaces again in their order, with [credentials](Credentials::asked) that are asked for anew. Each receives
-//! [`Incoming::Connected`]. Events that were emitted meanwhile [wait](ClientBuilder::buffer_while_away) until then. If the
+//! [`Incoming::Connected`]. Events that were emitted meanwhile [wait](ClientBuilder::buffer_while_away) until then, also if that
+//! takes a [`Socket::rejoin`]. If the
 //! server recovers connections, the socket keeps its id and rooms, and the events that it missed arrive.
 //!
 //! A server that disconnects a client from a namespace, or refuses it, does so on purpose: the client then does not join
@@ -152,7 +153,8 @@ impl Client {
     /// Leaves all namespaces, and waits until the connection has closed. What was sent before is still delivered, for which
     /// the connection takes at most a minute; [`tokio::time::timeout`] shortens the wait. With
     /// [retries](ClientBuilder::retries), the client first waits until every event has been answered or given up, for 30
-    /// seconds at the most, also if it is away. Without them, what waits because the client is away is given up.
+    /// seconds at the most, also if it is away. It does not wait for namespaces that are out. What waits then is given up:
+    /// [`Disconnect::dropped`] counts it, or a warning in the log.
     ///
     /// Joined namespaces receive [`Incoming::Disconnected`] with the reason `io client disconnect`. The client can join
     /// again: with [`Socket::rejoin`], or with [`join`](Self::join) once the namespace's socket is dropped.

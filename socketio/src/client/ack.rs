@@ -12,6 +12,7 @@ use tokio::time::Sleep;
 
 use crate::args::{FromArgs, RawArgs};
 use crate::client::namespace::{Answer, Key};
+use crate::client::retries::Parcel;
 use crate::client::shared::Shared;
 use crate::errors::{AckError, EmitError};
 
@@ -130,14 +131,28 @@ impl<T> AckFuture<T> {
         })))
     }
 
+    /// Hands the event over as soon as there is room.
+    pub(super) fn posting(
+        shared: &Arc<Shared>,
+        key: &Key,
+        parcel: Parcel,
+        answer: oneshot::Receiver<Answer>,
+    ) -> Self {
+        let (shared, key) = (Arc::clone(shared), key.clone());
+        Self::new(Waiting::Asking(Box::pin(async move {
+            shared.post_parcel_when_room(&key, parcel).await?;
+            Ok(Waiting::Parcel(answer))
+        })))
+    }
+
     pub(super) fn parcel(answer: oneshot::Receiver<Answer>) -> Self {
         Self::new(Waiting::Parcel(answer))
     }
 
     /// Sets how long to wait for the answer, from now on. Default: [`ClientBuilder::ack_timeout`].
     ///
-    /// If the event has not been sent by then, because the client is away, it will not be. Only with
-    /// [retries](crate::client::ClientBuilder::retries) it is sent all the same.
+    /// If the event has not been sent by then, because the client is away or there was no room for it, it will not be. Only with
+    /// [retries](crate::client::ClientBuilder::retries), one that there was room for is sent all the same.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, or if its timer is not enabled.

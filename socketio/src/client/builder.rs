@@ -155,7 +155,7 @@ impl ClientBuilder {
     }
 
     /// Sets how many events, and how many bytes of them, are kept for each namespace while the client is away, to be sent
-    /// once it has joined again. Default: 1024 events, 1 MiB. The event that reaches the limit is still accepted; then
+    /// once it has joined again, by itself or by [`rejoin`](crate::client::Socket::rejoin). Default: 1024 events, 1 MiB. The event that reaches the limit is still accepted; then
     /// `emit` refuses and `send` waits. (The reference keeps them without a limit.)
     ///
     /// With `0` events nothing is kept: `emit` fails with
@@ -183,8 +183,9 @@ impl ClientBuilder {
     /// events are exempt.
     ///
     /// [`flush`](crate::client::Emitter::flush), [`leave`](crate::client::Socket::leave) and
-    /// [`close`](crate::client::Client::close) wait for those that were emitted before. To drop the namespace's socket and
-    /// emitters gives them up.
+    /// [`close`](crate::client::Client::close) wait for those that were emitted before. While the namespace is out, they wait for
+    /// [`rejoin`](crate::client::Socket::rejoin), and nobody waits for them. To drop its socket then gives them up, and so does to drop
+    /// its socket and emitters at any time.
     pub fn retries(mut self, count: u32, timeout: Duration) -> Self {
         self.retries = Some(Retries { count, timeout });
         self

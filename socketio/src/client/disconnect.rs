@@ -45,7 +45,7 @@ pub struct Disconnect {
     /// Whether the client will connect and join the namespace again by itself.
     pub reconnects: bool,
     /// The number of events on this namespace that were dropped unsent: the transport had not taken them, and the
-    /// [buffer](crate::client::ClientBuilder::buffer_while_away) has no room for them.
+    /// [buffer](crate::client::ClientBuilder::buffer_while_away) has no room for them, or the application has closed the client.
     pub dropped: usize,
 }
 

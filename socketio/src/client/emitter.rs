@@ -115,8 +115,14 @@ impl Emitter {
         let Handle { shared, key, .. } = &*self.handle;
         if shared.settings.retries.is_some() {
             let (sender, answer) = oneshot::channel();
-            shared.post_parcel(key, &mut Some(self.parcel(name, args, Some(sender))?))?;
-            return Ok(AckFuture::parcel(answer));
+            let mut parcel = Some(self.parcel(name, args, Some(sender))?);
+            return match (shared.post_parcel(key, &mut parcel), parcel) {
+                (Err(NotPosted::Yet(_)), Some(parcel)) => Ok(AckFuture::posting(shared, key, parcel, answer)),
+                (posted, _) => {
+                    posted?;
+                    Ok(AckFuture::parcel(answer))
+                }
+            };
         }
         match shared.ask(key, name, args.clone()) {
             Ok((id, answer)) => Ok(AckFuture::asked(shared, key, id, answer)),

@@ -81,6 +81,11 @@ impl Inbox {
         self.is_full
     }
 
+    /// Returns whether nobody will receive any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.is_abandoned
+    }
+
     /// Returns the limit that leaves room for as much as `more`, beside what has arrived.
     pub(super) fn and_more(&self, more: Limit) -> Limit {
         Limit {

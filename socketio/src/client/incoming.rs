@@ -39,7 +39,7 @@ pub enum Incoming {
     /// [`reconnects`](Disconnect::reconnects), the client joins again by itself.
     Disconnected(Disconnect),
     /// The client could not join again, and does not try by itself. [`Socket::rejoin`](crate::client::Socket::rejoin)
-    /// does.
+    /// does, and then sends what was emitted since the disconnect.
     ConnectError(JoinError),
     /// A server of Socket.IO 2 reported an error. The namespace stays joined.
     Error(Refused),

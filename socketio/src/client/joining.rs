@@ -11,7 +11,6 @@ use crate::client::credentials::Credentials;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::error::JoinError;
 use crate::client::inbox::Item;
-use crate::client::leaving::OnDrop;
 use crate::client::manager::{self, Running};
 use crate::client::namespace::{Key, Namespace, Out, Phase};
 use crate::client::outbox::Outgoing;
@@ -31,6 +30,33 @@ pub(super) struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.leave(&self.key);
+    }
+}
+
+/// Belongs to who waits until a namespace is joined again. If nobody waits any more, the application receives what comes of it.
+struct Rejoining<'a> {
+    shared: &'a Shared,
+    key: &'a Key,
+    /// How often the namespace had been joined before.
+    joins: u64,
+    /// Whether the application is told of the consent here, and has not been told.
+    owes_consent: bool,
+}
+
+impl Drop for Rejoining<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let Some(namespace) = state.get(self.key) else { return };
+        namespace.is_joining = false;
+        namespace.allowance = None;
+        // A later consent, or the end, is received anyway.
+        let has_joined = namespace.joins == self.joins + 1 && matches!(namespace.phase, Phase::Connected);
+        let recovered = namespace.recovered;
+        if self.owes_consent && has_joined {
+            self.shared.tell(&mut state, &self.key.name, Some(Item::Connected { recovered }));
+        }
+        // The task does not watch a request that somebody waits for.
+        state.wake_task();
     }
 }
 
@@ -89,34 +115,25 @@ impl Shared {
     /// Joins a namespace again that is out.
     pub(super) async fn rejoin(self: &Arc<Self>, key: &Key) -> Result<(), JoinError> {
         let runtime = Runtime::current();
-        let joins = {
+        let mut rejoining = {
             let mut state = self.lock();
             let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
             let namespace = state.get(key).ok_or_else(closed)?;
-            let joins = namespace.joins;
+            let (joins, was_out) = (namespace.joins, namespace.join_again());
             // Who waits here cannot receive meanwhile.
             namespace.allowance = Some(namespace.inbox.and_more(self.settings.inbox));
-            if namespace.is_out() {
-                namespace.phase = Phase::Waiting;
-                namespace.is_joining = true;
-            }
             if matches!(namespace.phase, Phase::Waiting) {
                 self.connect(&mut state, &key.name, &runtime);
             }
             state.wake_task();
-            joins
+            Rejoining { shared: self, key, joins, owes_consent: was_out }
         };
-        // If nobody waits any more, the application receives what comes of it.
-        let _rejoining = OnDrop(|| {
-            if let Some(namespace) = self.lock().get(key) {
-                namespace.is_joining = false;
-                namespace.allowance = None;
-            }
-        });
-        let joined = self.joined(key, joins).await;
-        if matches!(joined, Err(JoinError::Timeout)) {
-            self.give_up(key);
-        }
+        let joined = match self.joined(key, rejoining.joins).await {
+            // The consent may have come just now.
+            Err(JoinError::Timeout) if self.give_up(key, rejoining.joins) => Ok(()),
+            joined => joined,
+        };
+        rejoining.owes_consent &= joined.is_err();
         joined
     }
 
@@ -170,17 +187,22 @@ impl Shared {
         })
     }
 
-    /// Gives up a request to join that the server has not answered.
-    fn give_up(&self, key: &Key) {
+    /// Gives up a request to join that the server has not answered. Returns whether it has answered it. `joins` is how often the
+    /// namespace had been joined before.
+    fn give_up(&self, key: &Key, joins: u64) -> bool {
         let mut state = self.lock();
-        let Some(namespace) = state.get(key) else { return };
+        let Some(namespace) = state.get(key) else { return false };
+        if namespace.joins > joins {
+            return true;
+        }
         if matches!(namespace.phase, Phase::Connecting { .. }) {
-            let answers = namespace.put_out(Out::NotJoined(JoinError::Timeout));
-            state.give_up(answers);
+            let given_up = namespace.put_out(Out::NotJoined(JoinError::Timeout));
+            state.give_up(&key.name, given_up);
             state.owe_farewell(&key.name);
             state.note_change();
             state.wake_task();
         }
+        false
     }
 
     /// Begins to join on the open session, or opens one, with the tasks that this needs.
@@ -276,6 +298,8 @@ impl Shared {
             Ok(request) => {
                 namespace.phase = Phase::Connecting { since: Instant::now() };
                 state.note_change();
+                // From now on, the answer may be late.
+                state.wake_task();
                 if let Err(error) = state.transmit(request) {
                     let why = format!("{error}");
                     self.refuse(&mut state, &key.name, JoinError::InvalidCredentials(why.into()));
@@ -289,8 +313,8 @@ impl Shared {
     pub(super) fn refuse(&self, state: &mut State, name: &ByteString, error: JoinError) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
         let was_joining = namespace.is_joining;
-        let answers = namespace.put_out(Out::NotJoined(error.clone()));
-        state.give_up(answers);
+        let given_up = namespace.put_out(Out::NotJoined(error.clone()));
+        state.give_up(name, given_up);
         let (logged, why) = (name.clone(), error.clone());
         state.later(
             move || tracing::debug!(target: targets::CLIENT, namespace = %logged, error = %why, "not joined"),

@@ -56,7 +56,10 @@ impl Shared {
     pub(super) fn leave(&self, key: &Key) -> Option<Mark> {
         let mut state = self.lock();
         state.get(key)?;
-        let namespace = state.namespaces.remove(&key.name)?;
+        let mut namespace = state.namespaces.remove(&key.name)?;
+        let mut given_up = namespace.give_up();
+        given_up.events += namespace.parcels.unheard();
+        state.give_up(&key.name, given_up);
         if namespace.inbox.is_full() {
             state.note_room();
         }
@@ -65,10 +68,6 @@ impl Shared {
         state.wake_task();
         let mark = state.mark();
         drop(state);
-        let events = namespace.parcels.unheard();
-        if events > 0 {
-            tracing::warn!(target: targets::CLIENT, namespace = %key.name, events, "events were given up with their namespace");
-        }
         namespace.parcels.added.notify_one();
         mark
     }
@@ -95,16 +94,21 @@ impl Shared {
         for name in names {
             let Some(namespace) = state.namespaces.get_mut(&name) else { continue };
             if namespace.is_out() {
+                let given_up = namespace.give_up();
+                state.give_up(&name, given_up);
                 continue;
             }
             let (phase, was_joining) = (namespace.phase.clone(), namespace.is_joining);
             let farewell = namespace.farewell.clone();
-            let end = Disconnect::new(DisconnectReason::ClientDisconnect);
-            let answers = namespace.put_out(Out::Disconnected(end.clone()));
-            state.give_up(answers);
+            let dropped = namespace.away.len();
+            let end = Disconnect { dropped, ..Disconnect::new(DisconnectReason::ClientDisconnect) };
+            let given_up = namespace.put_out(Out::Disconnected(end.clone()));
+            state.give_up(&name, given_up);
             state.end_phase(&name, &phase, farewell);
             self.tell(&mut state, &name, (!was_joining).then_some(Item::Disconnected(end)));
         }
+        // Those who send until they are answered give up, too.
+        state.note_change();
         state.wake_task();
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::error::JoinError;
 use crate::client::inbox::Item;
-use crate::client::namespace::{Namespace, Out, Phase};
+use crate::client::namespace::{GivenUp, Namespace, Out, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::shared::{Session, Shared, State};
 use crate::errors::EmitError;
@@ -276,14 +276,17 @@ impl Shared {
                     !reconnects && !namespace.is_joining
                 }
             };
-            let answers = if reconnects {
+            let given_up = if reconnects {
                 let (dropped, answers) = namespace.wait_again(unsent, self.settings.away);
                 end.dropped = dropped;
-                answers
+                GivenUp { answers, ..GivenUp::default() }
             } else {
+                if matches!(end.reason, DisconnectReason::ClientDisconnect) {
+                    end.dropped += namespace.away.len();
+                }
                 namespace.put_out(Out::Disconnected(end.clone()))
             };
-            state.give_up(answers);
+            state.give_up(&name, given_up);
             self.tell(state, &name, is_told.then_some(Item::Disconnected(end)));
         }
     }

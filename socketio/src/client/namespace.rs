@@ -4,19 +4,20 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytestring::ByteString;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::acks::Acks;
 use crate::args::{EncodeError, RawArgs};
 use crate::client::credentials::Credentials;
-use crate::client::disconnect::Disconnect;
+use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::error::{JoinError, RecvError};
 use crate::client::inbox::{Inbox, Item};
 use crate::client::outbox::{Limit, Outgoing, Packets};
 use crate::client::recovery::Recovery;
 use crate::client::retries::Parcels;
 use crate::client::target::Target;
-use crate::errors::AckError;
+use crate::errors::{AckError, EmitError};
 use crate::sync::Notify;
 
 /// What names a namespace that an application has joined. After it has left and joined again, the number is another.
@@ -104,8 +105,10 @@ pub(super) struct Namespace {
     /// Wakes the application that receives.
     pub(super) reader: Arc<Notify>,
     pub(super) acks: Acks<Answer>,
-    /// Events that were emitted while the client was away.
+    /// Events that were emitted while the client was away. They wait until it has joined again, also if it is out meanwhile.
     pub(super) away: Packets,
+    /// Whether what waits to be sent is given up: the application has closed the client, or cannot join again.
+    has_given_up: bool,
     /// Events that are sent until they are answered.
     pub(super) parcels: Parcels,
 }
@@ -131,12 +134,29 @@ impl Namespace {
             reader: Arc::default(),
             acks: Acks::default(),
             away: Packets::default(),
+            has_given_up: false,
             parcels: Parcels::default(),
         }
     }
 
     pub(super) fn is_out(&self) -> bool {
         matches!(self.phase, Phase::Out(_))
+    }
+
+    /// Returns whether nothing that waits will be sent.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.is_out() && self.has_given_up
+    }
+
+    /// Begins to join again, if the namespace is out. Returns whether it was.
+    pub(super) fn join_again(&mut self) -> bool {
+        let was_out = self.is_out();
+        if was_out {
+            self.phase = Phase::Waiting;
+            self.is_joining = true;
+            self.has_given_up = false;
+        }
+        was_out
     }
 
     /// Returns whether the client reads nothing until the application has received from this namespace.
@@ -187,20 +207,57 @@ impl Namespace {
         (dropped, self.take_answers_to_sent())
     }
 
-    /// Leaves the joined state for good. Returns the answers that are to be given up.
-    #[must_use]
-    pub(super) fn put_out(&mut self, out: Out) -> Acks<Answer> {
+    /// Leaves the joined state until the application joins again. What waits to be sent stays, unless the application has closed
+    /// the client or cannot join again. Returns what is to be given up.
+    pub(super) fn put_out(&mut self, out: Out) -> GivenUp {
+        let is_closed =
+            matches!(&out, Out::Disconnected(Disconnect { reason: DisconnectReason::ClientDisconnect, .. }));
         self.phase = Phase::Out(out);
         self.ends += 1;
         self.is_joining = false;
         self.allowance = None;
         self.id = None;
-        self.away = Packets::default();
-        self.take_answers_to_sent()
+        let answers = self.take_answers_to_sent();
+        if is_closed || self.inbox.is_abandoned() {
+            GivenUp { answers, ..self.give_up() }
+        } else {
+            GivenUp { answers, ..GivenUp::default() }
+        }
+    }
+
+    /// Gives up what waits to be sent.
+    pub(super) fn give_up(&mut self) -> GivenUp {
+        self.has_given_up = true;
+        let unsent = std::mem::take(&mut self.away);
+        let questions: Vec<_> = unsent.ids().filter_map(|id| self.acks.take(id)).collect();
+        GivenUp { events: unsent.len() - questions.len(), questions, answers: Acks::default() }
     }
 
     fn take_answers_to_sent(&mut self) -> Acks<Answer> {
         let unsent: BTreeSet<u64> = self.away.ids().collect();
         self.acks.take_unless(|id| unsent.contains(&id))
+    }
+}
+
+/// What is given up when a namespace is out.
+#[derive(Default)]
+#[must_use]
+pub(super) struct GivenUp {
+    /// The answers to what was sent.
+    pub(super) answers: Acks<Answer>,
+    /// Those to what was not.
+    pub(super) questions: Vec<oneshot::Sender<Answer>>,
+    /// How many other events were not sent.
+    pub(super) events: usize,
+}
+
+impl GivenUp {
+    /// Tells who waits for an answer. Their tasks are woken, so the state is not locked.
+    pub(super) fn tell(self) {
+        drop(self.answers);
+        for question in self.questions {
+            // Nobody may wait any more.
+            let _ = question.send(Err(AckError::Emit(EmitError::Disconnected)));
+        }
     }
 }

@@ -113,6 +113,10 @@ impl Packets {
         self.bytes = self.queue.iter().map(|packet| packet.bytes).sum();
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
         self.queue.iter().filter_map(|packet| packet.id)
     }

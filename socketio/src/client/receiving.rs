@@ -99,12 +99,12 @@ impl Shared {
             session.note_left(name);
         }
         let end = Disconnect::new(DisconnectReason::ServerDisconnect);
-        let answers = namespace.put_out(Out::Disconnected(end.clone()));
+        let given_up = namespace.put_out(Out::Disconnected(end.clone()));
         let (logged, reason) = (name.clone(), end.as_str());
         state.later(
             move || tracing::debug!(target: targets::CLIENT, namespace = %logged, reason, "disconnected"),
         );
-        state.give_up(answers);
+        state.give_up(name, given_up);
         self.tell(state, name, Some(Item::Disconnected(end)));
         state.wake_task();
     }

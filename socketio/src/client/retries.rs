@@ -48,20 +48,23 @@ impl Unanswered {
         self.0.is_empty()
     }
 
-    /// Returns whether all of them have been answered or given up, or their namespaces were left.
+    /// Returns whether all of them have been answered or given up, or their namespaces were left or are out: nobody knows whether
+    /// the application joins those again.
     pub(super) fn is_over(&self, state: &mut State) -> bool {
-        self.0
-            .iter()
-            .all(|(key, taken)| state.get(key).is_none_or(|namespace| namespace.parcels.over >= *taken))
+        self.0.iter().all(|(key, taken)| {
+            state.get(key).is_none_or(|namespace| namespace.is_out() || namespace.parcels.over >= *taken)
+        })
     }
 }
 
 impl State {
-    /// Returns the events of a namespace, or of all, that are neither answered nor given up.
+    /// Returns the events of a namespace, or of all that are not out, that are neither answered nor given up.
     pub(super) fn unanswered(&self, of: Option<&Key>) -> Unanswered {
-        let unanswered = self.namespaces.iter().filter_map(|(name, Namespace { number, parcels, .. })| {
-            let is_meant = of.is_none_or(|key| key.number == *number) && parcels.over < parcels.taken;
-            is_meant.then(|| (Key { name: name.clone(), number: *number }, parcels.taken))
+        let unanswered = self.namespaces.iter().filter_map(|(name, namespace)| {
+            let Namespace { number, parcels, .. } = namespace;
+            let is_meant = of.is_none_or(|key| key.number == *number) && !namespace.is_out();
+            let waits = is_meant && parcels.over < parcels.taken;
+            waits.then(|| (Key { name: name.clone(), number: *number }, parcels.taken))
         });
         Unanswered(unanswered.collect())
     }
@@ -194,10 +197,11 @@ impl Shared {
 
     /// Asks once, as soon as the namespace is connected.
     async fn try_once(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Result<Answer, EmitError> {
-        let is_connected = self.until(|state| match state.get(key).map(|namespace| &namespace.phase) {
-            Some(Phase::Connected) => Some(true),
-            Some(Phase::Out(_)) | None => Some(false),
-            _ => None,
+        // Also one that is out may be joined again.
+        let is_connected = self.until(|state| match state.get(key) {
+            Some(namespace) if matches!(namespace.phase, Phase::Connected) => Some(true),
+            Some(namespace) if !namespace.has_given_up() => None,
+            _ => Some(false),
         });
         if !is_connected.await {
             return Err(EmitError::Disconnected);

@@ -13,8 +13,7 @@ use eio_tokio::{ClientSender, HandshakeInfo};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::acks::Acks;
-use crate::client::namespace::{Answer, Farewell, Key, Namespace, Phase};
+use crate::client::namespace::{Answer, Farewell, GivenUp, Key, Namespace, Phase};
 use crate::client::outbox::{Limit, NotTaken, Outbox, Outgoing};
 use crate::client::retries::Unanswered;
 use crate::client::settings::Settings;
@@ -277,9 +276,16 @@ impl State {
         namespace.acks.take(id)
     }
 
-    /// Gives up answers once the lock is released, which wakes who waits for them.
-    pub(super) fn give_up(&mut self, answers: Acks<Answer>) {
-        self.later(move || drop(answers));
+    /// Gives up answers and events of a namespace once the lock is released, which wakes who waits for them.
+    pub(super) fn give_up(&mut self, name: &ByteString, given_up: GivenUp) {
+        let name = name.clone();
+        self.later(move || {
+            let events = given_up.events;
+            if events > 0 {
+                tracing::warn!(target: targets::CLIENT, namespace = %name, events, "events were given up with their namespace");
+            }
+            given_up.tell();
+        });
     }
 
     /// Wakes the application that receives from a namespace.

@@ -64,7 +64,12 @@ impl Socket {
     }
 
     /// Joins the namespace again after it was disconnected for good: the server disconnected the client, refused it, or
-    /// the connection did not open. If the client joins by itself, this waits for it. Room in the inbox is not waited for.
+    /// the connection did not open. If the client joins by itself, this waits for it. Room in the inbox is not waited for. What was
+    /// emitted while the client was away, and has not been sent, is sent then.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe. If the future is dropped, the client goes on to join, and [`recv`](Self::recv) returns what comes of
+    /// it.
     ///
     /// # Errors
     /// Returns a [`JoinError`], as [`Client::join`](crate::client::Client::join) does.
@@ -92,8 +97,16 @@ impl Socket {
     fn stop_receiving(&self) {
         let Handle { shared, key, .. } = &*self.emitter.handle;
         let mut state = shared.lock();
-        if state.get(key).is_some_and(|namespace| namespace.inbox.abandon()) {
+        let Some(namespace) = state.get(key) else { return };
+        let was_full = namespace.inbox.abandon();
+        // Nobody can join it again.
+        let given_up = namespace.is_out().then(|| namespace.give_up());
+        if was_full {
             state.note_room();
+        }
+        if let Some(given_up) = given_up {
+            state.give_up(&key.name, given_up);
+            state.note_change();
         }
     }
 

@@ -77,6 +77,8 @@ async fn an_event_that_was_sent_at_least_once_is_not_said_to_be_unsent() {
     let mut socket = soon(client.join("/")).await.unwrap();
     let (sent, behind) = (socket.emit_with_ack::<()>("kick", ()), socket.emit_with_ack::<()>("silent", ()));
     assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    // Nobody rejoins.
+    soon(client.close()).await;
     assert_eq!(soon(sent).await, Err(AckError::Disconnected));
     assert_eq!(soon(behind).await, Err(AckError::Emit(EmitError::Disconnected)));
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use eio_socketio::client::{Client, Credentials, Incoming, JoinError, RecvError};
 use eio_socketio::{AckError, Auth, Data, EmitError, Namespace, Refusal, Reply, Server, Value};
+use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -221,6 +222,34 @@ async fn to_stop_waiting_for_a_rejoin_does_not_stop_the_rejoin() {
     let rejoin = tokio::time::timeout(Duration::from_millis(50), socket.rejoin()).await;
     assert!(rejoin.is_err(), "the server takes its time");
     assert!(matches!(next(&mut socket).await, Incoming::Connected { recovered: false }));
+}
+
+#[tokio::test]
+async fn a_consent_that_comes_just_as_nobody_waits_for_the_rejoin_any_more_is_received() {
+    let namespace = Namespace::new().on("kick", async |socket: eio_socketio::Socket| socket.disconnect());
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let client = Client::builder(serve(&server).await).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    for is_polled_again in [false, true] {
+        socket.emit("kick", ()).unwrap();
+        assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+        let emitter = socket.emitter();
+        let mut rejoin = Box::pin(socket.rejoin());
+        assert!((&mut rejoin).now_or_never().is_none());
+        soon(async {
+            while !emitter.is_connected() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+        if is_polled_again {
+            soon(rejoin).await.unwrap();
+            assert!(socket.recv().now_or_never().is_none(), "it was told");
+        } else {
+            drop(rejoin);
+            assert!(matches!(next(&mut socket).await, Incoming::Connected { recovered: false }));
+        }
+    }
 }
 
 #[test]

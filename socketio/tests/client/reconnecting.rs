@@ -1,10 +1,12 @@
 //! What happens when the connection is lost.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use eio_socketio::client::{Client, ClientBuilder, Incoming, JoinError, RecvError, Socket};
+use eio_socketio::client::{Client, ClientBuilder, Credentials, Incoming, JoinError, RecvError, Socket};
 use eio_socketio::engine::Backoff;
 use eio_socketio::{AckError, Args, EmitError, Namespace, RawArgs, Recovery, Reply, Server, WhenFull};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::support::{Way, event, next, serve, soon};
@@ -66,6 +68,80 @@ async fn every_namespace_is_joined_again_and_gets_what_was_emitted_meanwhile() {
         }
         assert_eq!(soon(sum).await, Ok(3));
         assert!(socket.id().is_some() && socket.id() != before);
+    }
+}
+
+/// A client whose second credentials fail, and the server, which it has joined and which has cut the connection.
+async fn refused_on_return(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Client, Socket) {
+    let asked = AtomicU32::new(0);
+    let credentials = Credentials::asked(move || {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        async move { if number == 1 { Err("no token today") } else { Ok(json!({})) } }
+    });
+    let builder = quick(Client::builder(serve(&server(None)).await)).auth(credentials);
+    let client = change(builder).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    socket.emit("cut", ()).unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    (client, socket)
+}
+
+async fn not_joined(socket: &mut Socket) {
+    let incoming = next(socket).await;
+    assert!(matches!(incoming, Incoming::ConnectError(JoinError::NoCredentials(_))), "{incoming:?}");
+}
+
+#[tokio::test]
+async fn what_was_emitted_while_away_is_sent_by_a_rejoin_after_a_refusal() {
+    let (_client, mut socket) = refused_on_return(|builder| builder).await;
+    socket.emit("echo", "first").unwrap();
+    let sum = socket.emit_with_ack::<i64>("add", Args((1, 2)));
+    not_joined(&mut socket).await;
+    assert_eq!(socket.emit("echo", "out"), Err(EmitError::Disconnected));
+    soon(socket.rejoin()).await.unwrap();
+    assert_eq!(event(&mut socket).await.1.first::<String>().unwrap(), "first");
+    assert_eq!(soon(sum).await, Ok(3));
+}
+
+#[tokio::test]
+async fn what_is_sent_until_it_is_answered_waits_for_a_rejoin_after_a_refusal() {
+    // The cut itself is answered by the end of the connection, and not sent again.
+    let (client, mut socket) =
+        refused_on_return(|builder| builder.retries(0, Duration::from_millis(200))).await;
+    socket.emit("echo", "first").unwrap();
+    let sum = socket.emit_with_ack::<i64>("add", Args((1, 2)));
+    not_joined(&mut socket).await;
+    soon(socket.rejoin()).await.unwrap();
+    assert_eq!(event(&mut socket).await.1.first::<String>().unwrap(), "first");
+    // `echo` is not answered.
+    assert_eq!(soon(sum).await, Ok(3));
+    soon(client.close()).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_an_answer_learns_that_nothing_will_be_sent_once_nobody_can_rejoin() {
+    for retries in [None, Some(0)] {
+        for closes in [true, false] {
+            let change = |builder: ClientBuilder| match retries {
+                Some(count) => builder.retries(count, Duration::from_secs(5)),
+                None => builder,
+            };
+            let (client, mut socket) = refused_on_return(change).await;
+            let sums = [(); 2].map(|()| socket.emit_with_ack::<i64>("add", Args((1, 2))));
+            not_joined(&mut socket).await;
+            // Another one that emits keeps the namespace.
+            let emitter = socket.emitter();
+            if closes {
+                soon(client.close()).await;
+            } else {
+                drop(socket);
+            }
+            for sum in sums {
+                let answer = soon(sum).await;
+                assert_eq!(answer, Err(AckError::Emit(EmitError::Disconnected)), "{retries:?}, {closes}");
+            }
+            drop(emitter);
+        }
     }
 }
 

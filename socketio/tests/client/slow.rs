@@ -86,6 +86,47 @@ async fn a_request_to_join_after_a_reconnect_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_to_join_with_credentials_that_are_asked_for_is_given_up_in_time() {
+    let sessions = AtomicUsize::new(0);
+    let client = client_of(move |mut socket| {
+        let session = sessions.fetch_add(1, Ordering::Relaxed);
+        async move {
+            expect(&mut socket, r#"0{"t":1}"#).await;
+            if session == 0 {
+                say(&socket, r#"0{"sid":"one"}"#).await;
+                return;
+            }
+            while socket.recv().await.is_ok() {}
+        }
+    });
+    let credentials = Credentials::asked(async || Ok::<_, std::io::Error>(serde_json::json!({ "t": 1 })));
+    let client = client.auth(credentials).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    assert!(matches!(next(&mut socket).await, Incoming::ConnectError(JoinError::Timeout)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejoin_that_nobody_waits_for_any_more_is_given_up_in_time() {
+    let client = client_of(|mut socket| async move {
+        expect(&mut socket, "0/other,").await;
+        say(&socket, r#"0/other,{"sid":"other"}"#).await;
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        say(&socket, "1").await;
+        while socket.recv().await.is_ok() {}
+    });
+    let client = client.connect_timeout(Duration::from_millis(300)).build().unwrap();
+    // It keeps the connection.
+    let _other = soon(client.join("/other")).await.unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let rejoin = tokio::time::timeout(Duration::from_millis(200), socket.rejoin()).await;
+    assert!(rejoin.is_err(), "the server does not answer");
+    assert!(matches!(next(&mut socket).await, Incoming::ConnectError(JoinError::Timeout)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_waits_for_room_in_an_inbox_is_not_late() {
     let sessions = AtomicUsize::new(0);
     let client = client_of(move |mut socket| {
@@ -180,6 +221,28 @@ async fn who_waits_for_room_goes_on_when_an_event_that_waits_is_given_up() {
     let (given_up, sent) = Box::pin(soon(async { tokio::join!(given_up, emitter.send("waits", ())) })).await;
     assert_eq!((given_up, sent), (Err(AckError::Timeout), Ok(())));
     assert_eq!(start.elapsed(), Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_for_which_no_event_has_room_is_asked_once_one_before_it_is_given_up() {
+    let client = client_of(|mut socket| async move {
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        expect(&mut socket, r#"20["first"]"#).await;
+        expect(&mut socket, r#"21["second"]"#).await;
+        expect(&mut socket, r#"22["third"]"#).await;
+        say(&socket, r#"32["answer"]"#).await;
+        while socket.recv().await.is_ok() {}
+    });
+    let client = client.retries(0, Duration::from_millis(500)).buffer_while_away(1, 1_000).build().unwrap();
+    let socket = soon(client.join("/")).await.unwrap();
+    socket.emit("first", ()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    socket.emit("second", ()).unwrap();
+    assert_eq!(socket.emit("none", ()), Err(EmitError::Full));
+    let start = Instant::now();
+    assert_eq!(soon(socket.emit_with_ack::<String>("third", ())).await.as_deref(), Ok("answer"));
+    assert_eq!(start.elapsed(), Duration::from_millis(900));
 }
 
 /// Otherwise the answers to the first of them, and the server's pings behind these, would wait until the last one has left.
