@@ -41,14 +41,11 @@ impl Ack {
     /// Answers the client. If its outbox is full, the answer leaves as soon as there is room.
     ///
     /// # Errors
-    /// Returns an [`EmitError`] if the data cannot be written, or if the socket has ended.
+    /// Returns an [`EmitError`] if the data cannot be written, or if the socket has ended. Nothing is sent then.
     pub fn send(self, args: impl IntoArgs) -> Result<(), EmitError> {
         let args = args.into_args()?;
         match self.id {
-            Some(id) if self.socket.is_connected() => {
-                answer(&self.socket, id, args);
-                Ok(())
-            }
+            Some(id) if self.socket.is_connected() => answer(&self.socket, id, args),
             Some(_) => Err(EmitError::Disconnected),
             None => Ok(()),
         }
@@ -56,7 +53,7 @@ impl Ack {
 }
 
 /// Sends the answer to the client's event `id`.
-pub(crate) fn answer(socket: &Socket, id: u64, args: RawArgs) {
+pub(crate) fn answer(socket: &Socket, id: u64, args: RawArgs) -> Result<(), EmitError> {
     let packet = Packet { namespace: socket.namespace().clone(), body: Body::Ack { id, args } };
-    socket.link().send_surely(&packet);
+    socket.link().try_send_surely(&packet)
 }

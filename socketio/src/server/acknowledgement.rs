@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::args::{EncodeError, FromArgs, RawArgs};
 use crate::errors::AckError;
@@ -15,14 +16,15 @@ use crate::packet::Body;
 use crate::parser::Encoded;
 use crate::server::socket::Socket;
 
-/// An event that a client is to acknowledge: `.await` sends it and returns the client's answer. See
+/// The answer of a client to an event. The event was sent when this was made, and `.await` returns the answer. See
 /// [`Socket::emit_with_ack`].
-#[must_use = "the event is sent when the answer is awaited"]
+///
+/// Dropping it gives up the answer, and not the event.
+#[must_use = "the event is sent, and its answer is given up"]
 #[derive(Debug)]
 pub struct Acknowledgement<T> {
-    socket: Socket,
-    event: ByteString,
-    args: Result<RawArgs, EncodeError>,
+    asked: Result<Asked, EmitError>,
+    began: Instant,
     timeout: Duration,
     answer: PhantomData<fn() -> T>,
 }
@@ -30,24 +32,26 @@ pub struct Acknowledgement<T> {
 impl<T> Acknowledgement<T> {
     pub(crate) fn new(socket: Socket, event: ByteString, args: Result<RawArgs, EncodeError>) -> Self {
         let timeout = socket.link().server.ack_timeout;
-        Self { socket, event, args, timeout, answer: PhantomData }
+        Self { asked: ask(socket, event, args), began: Instant::now(), timeout, answer: PhantomData }
     }
 
-    /// Sets how long to wait for the answer.
+    /// Sets how long to wait for the answer, from when the event was sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 }
 
+fn ask(socket: Socket, event: ByteString, args: Result<RawArgs, EncodeError>) -> Result<Asked, EmitError> {
+    let id = socket.link().server.next_ack();
+    let encoded = socket.space().encode(Body::Event { name: event, args: args?, id: Some(id) })?;
+    Asked::new(socket, id, encoded, false)
+}
+
 impl<T: FromArgs> Acknowledgement<T> {
-    async fn ask(self) -> Result<T, AckError> {
-        let args = self.args.map_err(EmitError::from)?;
-        let id = self.socket.link().server.next_ack();
-        let body = Body::Event { name: self.event, args, id: Some(id) };
-        let encoded = self.socket.space().encode(body).map_err(EmitError::from)?;
-        let asked = Asked::new(self.socket, id, encoded)?;
-        match tokio::time::timeout(self.timeout, asked.answer()).await {
+    async fn answered(self) -> Result<T, AckError> {
+        let left = self.timeout.saturating_sub(self.began.elapsed());
+        match tokio::time::timeout(left, self.asked?.answer()).await {
             Ok(args) => Ok(T::from_args(&args?)?),
             Err(_) => Err(AckError::Timeout),
         }
@@ -59,11 +63,12 @@ impl<T: FromArgs + 'static> IntoFuture for Acknowledgement<T> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.ask())
+        Box::pin(self.answered())
     }
 }
 
 /// An event that was sent and is not answered. The socket forgets it when this is dropped.
+#[derive(Debug)]
 pub(crate) struct Asked {
     socket: Socket,
     id: u64,
@@ -71,12 +76,23 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Sends the event `id`. A client that has no room for it may be [closed](crate::WhenFull::Close).
-    pub(crate) fn new(socket: Socket, id: u64, encoded: Encoded) -> Result<Self, EmitError> {
+    /// Sends the event `id`. A client that has no room for it may be [closed](crate::WhenFull::Close), unless the event is
+    /// volatile.
+    pub(crate) fn new(
+        socket: Socket,
+        id: u64,
+        encoded: Encoded,
+        is_volatile: bool,
+    ) -> Result<Self, EmitError> {
         // Before the event is sent, because the answer may be fast.
         let answer = socket.with_acks(|acks| acks.insert(id)).ok_or(EmitError::Disconnected)?;
         let asked = Self { socket, id, answer };
-        asked.socket.link().send_or_close(encoded)?;
+        let link = asked.socket.link();
+        if is_volatile {
+            link.send_volatile(encoded).then_some(()).ok_or(EmitError::Full)?;
+        } else {
+            link.send_or_close(encoded)?;
+        }
         Ok(asked)
     }
 

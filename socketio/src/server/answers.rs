@@ -117,8 +117,8 @@ impl<T> Answers<T> {
     }
 
     /// Sends the event to a socket.
-    pub(crate) fn ask(&mut self, socket: Socket, id: u64, encoded: &Encoded) {
-        let asked = Asked::new(socket.clone(), id, encoded.clone());
+    pub(crate) fn ask(&mut self, socket: Socket, id: u64, encoded: &Encoded, is_volatile: bool) {
+        let asked = Asked::new(socket.clone(), id, encoded.clone(), is_volatile);
         self.awaited.insert(socket.key(), socket.clone());
         self.pending.push(Box::pin(async move {
             let answer = match asked {

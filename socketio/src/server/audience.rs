@@ -73,7 +73,8 @@ impl Audience {
         self
     }
 
-    /// Sends events only to the sockets whose transports take them at once, as [`Socket::emit_volatile`] does.
+    /// Sends events only to the sockets whose transports take them at once, as [`Socket::emit_volatile`] does. The answers of
+    /// [`emit_with_ack`](Self::emit_with_ack) say [`EmitError::Full`] for each of the others.
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -164,12 +165,11 @@ impl Audience {
         let id = self.next_ack();
         let encoded = self.encode(event.into(), args, Some(id))?;
         for socket in space.iter().flat_map(|space| space.select(&self.target)) {
-            answers.ask(socket, id, &encoded);
+            answers.ask(socket, id, &encoded, self.volatile);
         }
         #[cfg(feature = "cluster")]
         if let Some(joined) = self.joined() {
-            let far = joined.ask(&self.namespace, &self.target, shared.parser.name(), &encoded, id, timeout);
-            answers = answers.and(far);
+            answers = answers.and(joined.ask(self, &encoded, id, timeout));
         }
         Ok(answers)
     }
@@ -279,6 +279,10 @@ impl Audience {
 
     pub(crate) fn target(&self) -> &Target {
         &self.target
+    }
+
+    pub(crate) fn is_volatile(&self) -> bool {
+        self.volatile
     }
 
     pub(crate) fn timeout_or(&self, default: Duration) -> Duration {

@@ -23,12 +23,12 @@ use crate::args::{EncodeError, IntoArgs, RawArgs};
 use crate::errors::EmitError;
 use crate::parser::Encoded;
 use crate::server::Server;
+use crate::server::audience::Audience;
 use crate::server::cluster::answers::FarAnswers;
 use crate::server::cluster::message::{Address, Arguments, Message, Packet, write};
 use crate::server::cluster::publisher::{Publisher, Way};
 use crate::server::cluster::receiver::Receiver;
 use crate::server::guard::guarded;
-use crate::server::rooms::Target;
 use crate::server::socket::Socket;
 use crate::server::space::Space;
 use crate::sync::AtomicU64;
@@ -69,16 +69,16 @@ impl Joined {
     /// Asks the other nodes to send an event to their sockets, and to tell what these answer.
     pub(crate) fn ask(
         &self,
-        namespace: &str,
-        target: &Target,
-        parser: &str,
+        audience: &Audience,
         encoded: &Encoded,
         id: u64,
         timeout: Duration,
     ) -> FarAnswers {
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let (to, packet) = (Address::new(namespace, target), Packet::new(parser, encoded));
-        let question = write(&Message::Ask { to, packet, id, timeout_ms });
+        let to = Address::new(audience.namespace(), audience.target());
+        let packet = Packet::new(audience.server().shared().parser.name(), encoded);
+        let is_volatile = audience.is_volatile();
+        let question = write(&Message::Ask { to, packet, id, timeout_ms, is_volatile });
         let nodes = self.cluster.nodes().into_iter().map(|node| node.name);
         // A node tells in time that its sockets have not answered in time.
         let responses = self.channel.request(&question, timeout.saturating_add(GRACE));

@@ -155,10 +155,16 @@ impl Link {
         self.send_surely_if(self.server.parser.encode(packet));
     }
 
+    /// Sends a packet as [`send_surely`](Self::send_surely) does, and returns why that is not possible.
+    pub(crate) fn try_send_surely(&self, packet: &Packet) -> Result<(), EmitError> {
+        self.send_encoded_surely(self.server.parser.encode(packet)?)
+    }
+
     /// Sends a packet that must not be lost, if it could be written.
     fn send_surely_if(&self, encoded: Result<Encoded, EncodeError>) {
-        match encoded {
-            Ok(encoded) => self.send_encoded_surely(encoded),
+        match encoded.map_err(EmitError::from).and_then(|encoded| self.send_encoded_surely(encoded)) {
+            // A session that has ended needs no packet.
+            Ok(()) | Err(EmitError::Disconnected) => {}
             Err(error) => tracing::error!(target: targets::CONNECTION, %error, "a packet cannot be written"),
         }
     }
@@ -182,11 +188,16 @@ impl Link {
     }
 
     /// Sends an encoded packet that must not be lost, as [`send_surely`](Self::send_surely) does.
-    fn send_encoded_surely(&self, encoded: Encoded) {
+    fn send_encoded_surely(&self, encoded: Encoded) -> Result<(), EmitError> {
         let mut desk = self.lock();
-        let Err(NotPosted::Full(encoded)) = self.post_behind(&desk, encoded) else { return };
-        desk.lane.push(encoded);
-        self.note_lane(desk);
+        match self.post_behind(&desk, encoded) {
+            Err(NotPosted::Full(encoded)) => {
+                desk.lane.push(encoded);
+                self.note_lane(desk);
+                Ok(())
+            }
+            posted => Ok(posted?),
+        }
     }
 
     /// Sends the events that a client has missed. Events that are sent after them wait for room until they have left.
@@ -195,7 +206,8 @@ impl Link {
             return;
         }
         for encoded in missed {
-            self.send_encoded_surely(encoded);
+            // A session that has ended needs none of them.
+            let _ = self.send_encoded_surely(encoded);
         }
         let mut desk = self.lock();
         desk.lane.catch_up();

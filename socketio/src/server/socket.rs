@@ -224,11 +224,12 @@ impl Socket {
         Ok(self.link().send_volatile(encoded))
     }
 
-    /// Sends an event that the client acknowledges, and returns the future of its answer. `T` is a type of serde's for the
-    /// first argument of the answer, or [`Args`](crate::Args) of a tuple for all of them: see [`FromArgs`].
+    /// Sends an event that the client acknowledges, and returns the future of its answer. The event is sent at once, and not when the
+    /// answer is awaited. `T` is a type of serde's for the first argument of the answer, or [`Args`](crate::Args) of a tuple for all
+    /// of them: see [`FromArgs`].
     ///
-    /// The answer fails when the [timeout](crate::ServerBuilder::ack_timeout) has passed or the socket has ended, so none is
-    /// waited for in vain.
+    /// The answer fails if the event cannot be sent, when the [timeout](crate::ServerBuilder::ack_timeout) has passed, or when the
+    /// socket has ended, so none is waited for in vain.
     ///
     /// ```
     /// use core::time::Duration;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eio_socketio::cluster::NoAnswer;
-use eio_socketio::{AckError, Args, Namespace, RawArgs};
+use eio_socketio::{AckError, Args, EmitError, Namespace, RawArgs};
 use tokio::time::Instant;
 
 use crate::support::{Client, Nodes, settle};
@@ -84,6 +84,22 @@ async fn binary_answers_come_as_they_are_and_a_shorter_time_counts_for_all_nodes
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     assert!(others.iter().all(|(_, answer)| *answer == Err(AckError::Timeout)));
     assert_eq!((others.len(), answers.missing()), (2, &[][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volatile_question_waits_for_no_client_of_another_node() {
+    let nodes = Nodes::of(nothing).await;
+    let unread = nodes.join(1).await;
+    for _ in 0..64 {
+        let _ = nodes.node(1).emit("filler", "x".repeat(100_000));
+        settle().await;
+    }
+    let question = nodes.node(0).of("/").volatile().timeout(Duration::from_secs(2));
+    let mut answers = question.emit_with_ack::<u8>("how?", ()).unwrap();
+    let start = Instant::now();
+    let (responder, answer) = answers.next().await.unwrap();
+    assert_eq!((responder.id().as_str(), answer), (&*unread.id, Err(EmitError::Full.into())));
+    assert!(start.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,6 +54,25 @@ async fn an_answer_that_comes_too_late_or_twice_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_is_sent_at_once_and_its_time_begins_then() {
+    let server = serve(Namespace::new());
+    let mut client = Raw::join(&server).await;
+    let socket = server.of("/").sockets().pop().unwrap();
+    let answer = socket.emit_with_ack::<u8>("first", ()).timeout(Duration::from_secs(2));
+    let silence = socket.emit_with_ack::<u8>("silence", ()).timeout(Duration::from_secs(2));
+    socket.emit("second", ()).unwrap();
+    for packet in [r#"20["first"]"#, r#"21["silence"]"#, r#"2["second"]"#] {
+        client.expect(packet).await;
+    }
+    client.send("30[7]").await;
+    let start = Instant::now();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(silence.await, Err(AckError::Timeout));
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+    assert_eq!(answer.await, Ok(7), "it has come in time");
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_for_an_answer_ends_with_the_socket() {
     let server = serve(Namespace::new());
     let mut client = Raw::join(&server).await;

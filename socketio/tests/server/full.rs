@@ -32,14 +32,20 @@ fn server(when_full: WhenFull, ends: tokio::sync::mpsc::UnboundedSender<Disconne
     )
 }
 
-/// Joins a client that does not read, and fills its outbox. Returns it with its socket.
-async fn join_and_be_filled(server: &Server) -> (Raw, Socket) {
+/// Joins a client that does not read. Returns it with its socket.
+async fn join_unread(server: &Server) -> (Raw, Socket) {
     let mut client = Raw::open_with(server, |client| client.inbox(1, 1000)).await;
     client.send("0").await;
     assert!(client.next().await.starts_with("0{\"sid\":"));
+    let socket = server.of("/").sockets().pop().unwrap();
+    (client, socket)
+}
+
+/// Joins a client that does not read, and fills its outbox. Returns it with its socket.
+async fn join_and_be_filled(server: &Server) -> (Raw, Socket) {
+    let (client, socket) = join_unread(server).await;
     client.send("2[\"fill\"]").await;
     settle().await;
-    let socket = server.of("/").sockets().pop().unwrap();
     (client, socket)
 }
 
@@ -64,6 +70,24 @@ async fn a_client_that_does_not_read_stays_and_gets_its_answer_after_everything_
     assert_eq!(socket.emit("more", ()), Ok(()));
     client.expect("2[\"more\"]").await;
     assert!(ends.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volatile_question_waits_for_no_client_and_closes_none() {
+    for when_full in [WhenFull::Refuse, WhenFull::Close] {
+        let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+        let server = server(when_full, ended);
+        let (_client, socket) = join_unread(&server).await;
+        for _ in 0..8 {
+            socket.emit("text", "x".repeat(10_000)).unwrap();
+        }
+        settle().await;
+        let question = server.of("/").volatile().timeout(Duration::from_secs(1));
+        let answers = question.emit_with_ack::<()>("ready?", ()).unwrap().all().await;
+        let answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer).collect();
+        assert_eq!(answers, [Err(EmitError::Full.into())], "{when_full:?}");
+        assert!(socket.is_connected() && ends.try_recv().is_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]

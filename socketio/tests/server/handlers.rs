@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use eio_socketio::{
-    Ack, Auth, Data, EmitError, HandlerError, Namespace, Refusal, Reply, Server, Socket, State,
+    Ack, Auth, Binary, Data, EmitError, HandlerError, Namespace, Refusal, Reply, Server, Socket, State,
 };
 
 use crate::support::{Diary, Raw, build, serve, settle};
@@ -59,6 +59,8 @@ async fn a_panic_or_an_error_of_a_handler_ends_that_handler_and_is_told() {
             .on("fails", fails)
             .on("reads", |Data(_): Data<u32>| async {})
             .on("works", || async { Reply("done") })
+            .on("pages", || async { Reply(vec![Binary::from(vec![1]); 11]) })
+            .on("by hand", |ack: Ack| async move { ack.send(vec![Binary::from(vec![1]); 11]) })
             .on_error(move |_, event, error: &HandlerError| errors.note(format!("{event}: {error}"))),
     );
     let mut client = Raw::join(&server).await;
@@ -66,6 +68,8 @@ async fn a_panic_or_an_error_of_a_handler_ends_that_handler_and_is_told() {
         client.send(&format!("2[\"{event}\"]")).await;
     }
     client.send("2[\"reads\",\"text\"]").await;
+    client.send("20[\"pages\"]").await;
+    client.send("20[\"by hand\"]").await;
     client.send("21[\"works\"]").await;
     client.expect("31[\"done\"]").await;
     let lines = diary.lines();
@@ -74,7 +78,8 @@ async fn a_panic_or_an_error_of_a_handler_ends_that_handler_and_is_told() {
         lines[2].starts_with("reads: argument 1: invalid type: string \"text\", expected u32"),
         "{lines:?}"
     );
-    assert_eq!(lines.len(), 3);
+    let too_many = |event| format!("{event}: 11 attachments in one packet: expected at most 10");
+    assert_eq!(lines[3..], ["pages", "by hand"].map(too_many));
 }
 
 #[tokio::test(start_paused = true)]

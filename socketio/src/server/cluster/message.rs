@@ -44,6 +44,7 @@ pub(super) enum Message<'a> {
         /// The number of the event in its packet.
         id: u64,
         timeout_ms: u64,
+        is_volatile: bool,
     },
 }
 

@@ -95,7 +95,7 @@ fn handle(server: &Arc<Shared>, incoming: Incoming<'_>) -> Result<(), Refused> {
                 spawn(fetch::tell_rooms(space, target, reply));
             }
         }
-        Message::Ask { to, packet, id, timeout_ms } => {
+        Message::Ask { to, packet, id, timeout_ms, is_volatile } => {
             let reply = asked()?;
             let encoded = match encoded(server, packet) {
                 Ok(encoded) => encoded,
@@ -105,8 +105,9 @@ fn handle(server: &Arc<Shared>, incoming: Incoming<'_>) -> Result<(), Refused> {
                 }
             };
             // Also nobody is an answer.
-            let sockets = addressed(server, &to).map(|(space, target)| space.select(&target));
-            ask(sockets.unwrap_or_default(), id, &encoded, Duration::from_millis(timeout_ms), reply);
+            let sockets =
+                addressed(server, &to).map(|(space, target)| space.select(&target)).unwrap_or_default();
+            ask(sockets, id, &encoded, is_volatile, Duration::from_millis(timeout_ms), reply);
         }
     }
     Ok(())
@@ -152,10 +153,10 @@ fn emit(
 }
 
 /// Sends an event to sockets of this node, and tells what they answer.
-fn ask(sockets: Vec<Socket>, id: u64, encoded: &Encoded, timeout: Duration, reply: Reply) {
+fn ask(sockets: Vec<Socket>, id: u64, encoded: &Encoded, is_volatile: bool, timeout: Duration, reply: Reply) {
     let mut answers = Answers::new(timeout);
     for socket in &sockets {
-        answers.ask(socket.clone(), id, encoded);
+        answers.ask(socket.clone(), id, encoded, is_volatile);
     }
     spawn(answers::tell(sockets, answers, reply));
 }

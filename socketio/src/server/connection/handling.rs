@@ -7,6 +7,7 @@ use core::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 
+use crate::errors::EmitError;
 use crate::server::ack::answer;
 use crate::server::connection::Connection;
 use crate::server::context::{Context as HandlerContext, ExtractError, Input};
@@ -102,8 +103,14 @@ impl Connection {
             (Err(error), task) => self.finish_failed(&socket, &task, error, cx),
             (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
             (Ok(_), Task::Admit { is_checked }) => self.admit_late(&socket, is_checked, cx),
-            (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => {
-                answer(&socket, id, args);
+            (Ok(Some(args)), task @ Task::Event { id: Some(id), .. }) if socket.is_connected() => {
+                match answer(&socket, id, args) {
+                    // The session has ended, and so the socket is about to end.
+                    Ok(()) | Err(EmitError::Disconnected) => {}
+                    Err(error) => {
+                        self.finish_failed(&socket, &task, HandlerError::Returned(error.into()), cx);
+                    }
+                }
             }
             (Ok(_), Task::Disconnecting) => self.tell_disconnect(&socket, cx),
             _ => {}
