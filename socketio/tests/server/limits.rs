@@ -36,6 +36,24 @@ async fn a_client_that_has_left_its_last_namespace_has_to_join_one_again_in_time
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_middleware_that_does_not_decide_keeps_no_client_that_has_left_its_last_namespace() {
+    let waits = || async {
+        core::future::pending::<()>().await;
+        Ok(())
+    };
+    let builder = Server::builder().namespace("/", Namespace::new());
+    let builder = builder.namespace("/waits", Namespace::new().middleware(waits));
+    let server = build(builder.connect_timeout(Duration::from_secs(2)));
+    let mut client = Raw::join(&server).await;
+    client.send("0/waits,").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    client.send("1").await;
+    let start = Instant::now();
+    client.closed().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_may_join_as_many_namespaces_as_the_server_allows() {
     let server = build(
         Server::builder()

@@ -16,7 +16,7 @@ use crate::server::guard::{guarded, message};
 use crate::server::handler::{Erased, HandlerError, Replied};
 use crate::server::refusal::Refusal;
 use crate::server::running::{Done, Outcome, Task, Work};
-use crate::server::socket::Socket;
+use crate::server::socket::{Socket, Stage};
 use crate::sync::Runtime;
 use crate::targets::{self, shown};
 
@@ -174,10 +174,11 @@ impl Connection {
         socket.note_told();
     }
 
-    /// Forgets a socket. A client without sockets has to join a namespace again in time.
+    /// Forgets a socket. A client that is in no namespace has to join one again in time.
     fn forget(&mut self, socket: &Socket) {
         self.sockets.retain(|other| other != socket);
-        if self.sockets.is_empty() && !self.has_ended && self.close_at.is_none() {
+        let is_somewhere = self.sockets.iter().any(|socket| socket.stage() == Some(Stage::Joined));
+        if !is_somewhere && !self.has_ended && self.close_at.is_none() {
             self.await_join();
         }
     }
