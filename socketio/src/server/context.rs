@@ -13,6 +13,7 @@ use crate::server::ack::Ack;
 use crate::server::disconnect::Disconnect;
 use crate::server::handler::BoxError;
 use crate::server::socket::Socket;
+use crate::value::Value;
 
 /// What has happened on a socket, for [`FromContext`].
 pub struct Context<'a, S> {
@@ -261,15 +262,36 @@ impl<S> FromContext<S> for Disconnect {
     }
 }
 
-/// Extracts the data with which the client joined the namespace: `auth` in socket.io-client. A client that sent none reads
-/// as null. A client that sends more than 64 KiB is refused, because the data stays as long as the socket.
+/// Extracts the data with which the client joined the namespace: `auth` in socket.io-client. A client that sends more than 64 KiB
+/// is refused, because the data stays as long as the socket.
+///
+/// Some libraries send nothing, and others `{}`, if their application has passed nothing. Both read as `None` and as a struct
+/// whose members may all be missing, whichever the type is.
+///
+/// If the server has [recovery](crate::Recovery), libraries add what they know of their session, `pid` and `offset`. These are
+/// taken out. A recovered client has the data that a middleware has seen last: with
+/// [`skip_middlewares`](crate::Recovery::skip_middlewares), that of the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an extractor is made to be taken apart")]
 pub struct Auth<T>(pub T);
 
 impl<S, T: DeserializeOwned + Send + 'static> FromContext<S> for Auth<T> {
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, ExtractError> {
-        context.socket.auth().first().map(Self).map_err(ExtractError::Auth)
+        let auth = context.socket.auth();
+        let read = auth.first().or_else(|error| {
+            let otherwise = nothing_otherwise(auth).and_then(|otherwise| otherwise.first().ok());
+            otherwise.ok_or(error)
+        });
+        read.map(Self).map_err(ExtractError::Auth)
+    }
+}
+
+/// Returns the other form of auth data that says nothing, if this is one.
+fn nothing_otherwise(auth: &RawArgs) -> Option<RawArgs> {
+    match auth.first() {
+        Ok(Value::Null) => Some(RawArgs::from_values([Value::Object(Box::default())])),
+        Ok(Value::Object(object)) if object.is_empty() => Some(RawArgs::none()),
+        _ => None,
     }
 }
 

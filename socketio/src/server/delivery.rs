@@ -17,7 +17,16 @@ pub(crate) fn send(sockets: &[Socket], encoded: &Encoded) -> Broadcast {
         let senders = sockets.iter().map(Socket::engine);
         return first.engine().server().broadcast_batch_to(senders, encoded.messages().cloned());
     }
-    count(sockets, |socket| socket.link().send_or_close(encoded.clone()))
+    send_each(sockets, encoded, |_, _| {})
+}
+
+/// Sends an event as [`send`] does, and tells for each socket whether its outbox had room for it.
+pub(crate) fn send_each(sockets: &[Socket], encoded: &Encoded, note: impl Fn(&Socket, bool)) -> Broadcast {
+    count(sockets, |socket| {
+        let sent = socket.link().send_or_close(encoded.clone());
+        note(socket, sent != Err(EmitError::Full));
+        sent
+    })
 }
 
 /// Sends an event to those of the sockets whose transports take it at once.

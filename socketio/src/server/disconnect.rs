@@ -102,7 +102,7 @@ impl Reason {
 
     /// Returns whether a client that comes back in time gets what it missed, if the server has
     /// [recovery](crate::ServerBuilder::recovery). This is so unless one side left the namespace on purpose, the client sent
-    /// what is no Engine.IO packet, as in the reference, or an event was not sent to it because it did not read.
+    /// what is no Engine.IO packet, as in the reference, or [`WhenFull::Close`](crate::WhenFull::Close) has closed it.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
         !matches!(

@@ -79,7 +79,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// Asks a handler whether a client may join, and prepares what belongs to the socket. Middlewares run one after the
     /// other; the first [`Refusal`](crate::Refusal) is the answer.
     ///
-    /// The client has not joined yet: nothing can be sent to it. If an extractor fails, or the middleware panics, the
+    /// The client has not joined yet: nothing can be sent to it. The socket is the one that joins, also that of a client that
+    /// [comes back](crate::Recovery::skip_middlewares). If an extractor fails, or the middleware panics, the
     /// client is refused.
     #[must_use]
     pub fn middleware<T: 'static, H>(mut self, handler: H) -> Self

@@ -5,6 +5,7 @@
 //! it has seen back when it returns, with the identifier of its session, which only it knows. The [history] of the
 //! namespace then tells what was sent to it since. It claims a recovery only if that is complete.
 
+mod before;
 mod history;
 mod log;
 mod offset;
@@ -15,6 +16,7 @@ mod trail;
 use core::time::Duration;
 
 pub(crate) use {
+    before::Before,
     history::{History, Restored},
     offset::{Offset, Offsets},
     recipients::Recipients,
@@ -49,7 +51,13 @@ pub(crate) use {
 /// A client that has missed more than its outbox holds gets it as it reads. Until then, events that are sent to it wait
 /// behind what it has missed, within the bounds of a namespace, and [`WhenFull`](crate::WhenFull) holds beyond them.
 ///
-/// A client that [`WhenFull::Close`](crate::WhenFull::Close) has disconnected is not recovered: an event was not sent to it.
+/// If the outbox of a client was full when an event was sent to many, the client is recovered only if it gets that event when it
+/// comes back: if it has seen nothing that was sent later. One that [`WhenFull::Close`](crate::WhenFull::Close) has disconnected is
+/// not recovered. An event to one socket that was refused is not sent later either: its sender knows.
+///
+/// A client says who it is with two members that its library adds to the data of the request to join, `pid` and `offset`.
+/// [`Auth`](crate::Auth) and [`Socket::auth`](crate::Socket::auth) do not have them: who knows the first can take the socket over. A
+/// server without recovery takes both for data of the application.
 ///
 /// In a cluster, a client is recovered by the node that it was on, and not by another one.
 ///
@@ -98,6 +106,14 @@ impl Recovery {
 
     /// Sets whether a client that is recovered passes by the middlewares of the namespace, which have admitted it before.
     /// Default: `true`, as `skipMiddlewares` of the reference server.
+    ///
+    /// Then the data with which the client joins now is ignored, because nobody has checked it: [`Auth`](crate::Auth) is that of the
+    /// first time, in which a token may have expired meanwhile. With `false`, it is the new data.
+    ///
+    /// With `false`, the socket that the middlewares see has the identifier and the [values](crate::Socket::get) of the one before, and
+    /// [`is_recovered`](crate::Socket::is_recovered). It is in its rooms when it has joined. What they store is kept even if they refuse
+    /// the client. If the session is recovered elsewhere meanwhile, or has been away for too long, the connection is closed, and the
+    /// client joins anew on its next one.
     #[must_use]
     pub fn skip_middlewares(mut self, skip: bool) -> Self {
         self.skip_middlewares = skip;

@@ -26,9 +26,7 @@ pub(crate) enum Task {
         next: usize,
     },
     /// The client may come back as soon as the handlers of its end have started.
-    Admit {
-        is_checked: bool,
-    },
+    Admit,
     Connect,
     Event {
         name: ByteString,

@@ -22,7 +22,7 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard};
 #[non_exhaustive]
 pub enum WhenFull {
     /// The event is not sent. [`EmitError::Full`](crate::EmitError::Full), or the count of a broadcast, says so, and the
-    /// client stays connected.
+    /// client stays connected. Use [`Close`](Self::Close) if clients must not work on with gaps that they do not know of.
     #[default]
     Refuse,
     /// The event is not sent, and the connection is closed: [`Reason::SlowClient`](crate::Reason::SlowClient). A client

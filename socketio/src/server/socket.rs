@@ -21,7 +21,7 @@ use crate::server::acknowledgement::Acknowledgement;
 use crate::server::audience::Audience;
 use crate::server::disconnect::{Disconnect, Reason};
 use crate::server::link::Link;
-use crate::server::recovery::Trail;
+use crate::server::recovery::{Before, Trail};
 use crate::server::refusal::Refusal;
 use crate::server::rooms::{JoinError, Member};
 use crate::server::socket_id::SocketId;
@@ -45,7 +45,7 @@ pub(crate) struct SocketShared {
 
 struct Inner {
     phase: Phase,
-    /// Whether the client has got what it missed.
+    /// Whether the client has got what it missed, or gets it when it joins.
     recovered: bool,
     acks: Acks<RawArgs>,
     /// What the application has stored. `None` as long as that is nothing, because an idle socket should own no memory for it.
@@ -58,7 +58,10 @@ struct Inner {
 /// How far a socket is.
 enum Phase {
     /// The middlewares decide.
-    Joining,
+    Joining {
+        /// What the client says about its session before.
+        before: Option<Box<Before>>,
+    },
     Joined,
     /// The socket has ended. The names of its rooms stay while `on_disconnecting` runs.
     Ended {
@@ -80,7 +83,7 @@ pub(crate) enum Stage {
 impl Phase {
     fn stage(&self) -> Option<Stage> {
         match self {
-            Self::Joining => Some(Stage::Joining),
+            Self::Joining { .. } => Some(Stage::Joining),
             Self::Joined => Some(Stage::Joined),
             Self::Ended { .. } => None,
         }
@@ -90,7 +93,7 @@ impl Phase {
 impl Socket {
     pub(crate) fn new(id: SocketId, space: Arc<Space>, link: Arc<Link>, auth: RawArgs) -> Self {
         let inner = Inner {
-            phase: Phase::Joining,
+            phase: Phase::Joining { before: None },
             recovered: false,
             acks: Acks::default(),
             values: None,
@@ -147,8 +150,8 @@ impl Socket {
         }
     }
 
-    /// Returns whether the client came back after it had lost its connection, and has got every event that it missed: see
-    /// [`recovery`](crate::ServerBuilder::recovery).
+    /// Returns whether the client came back after it had lost its connection, and gets every event that it missed: see
+    /// [`recovery`](crate::ServerBuilder::recovery). In a middleware, this is so if it gets them when it joins.
     #[must_use]
     pub fn is_recovered(&self) -> bool {
         self.lock().recovered

@@ -22,7 +22,7 @@ use crate::parser::{Encoded, Parser};
 use crate::server::cluster::topics::Topics;
 use crate::server::delivery;
 use crate::server::namespace::Definition;
-use crate::server::recovery::{History, Offset, Offsets, Recipients, Recovery, Restored, Trail};
+use crate::server::recovery::{Before, History, Offset, Offsets, Recipients, Recovery, Restored, Trail};
 use crate::server::rooms::{JoinError, Rooms, Target};
 use crate::server::socket::Socket;
 use crate::server::space::listening::Listening;
@@ -116,12 +116,19 @@ impl Space {
         let (offset, encoded) = self.event(name, args)?;
         let mut inner = self.lock();
         let sockets = inner.rooms.select(target);
-        let broadcast = delivery::send(&sockets, &encoded);
-        let Some(offset) = offset else { return Ok(broadcast) };
+        let (Some(offset), Some(history)) = (offset, &inner.history) else {
+            return Ok(delivery::send(&sockets, &encoded));
+        };
+        let position = history.position();
+        let broadcast = delivery::send_each(&sockets, &encoded, |socket, has_room| {
+            if let Some(trail) = socket.trail() {
+                if !has_room {
+                    trail.refused(position);
+                }
+                trail.sent(&offset);
+            }
+        });
         inner.log(&offset, Recipients::Target(target.clone()), encoded);
-        for socket in &sockets {
-            socket.note_sent(&offset);
-        }
         self.tidy_later(&mut inner);
         Ok(broadcast)
     }
@@ -174,33 +181,50 @@ impl Space {
         is_new
     }
 
-    /// Adds the socket of a client that has come back, if everything that it has missed is known. `create` makes the socket
-    /// unless the client has gone again, and `accept` tells the client.
-    pub(crate) fn restore(
-        &self,
-        pid: &str,
-        offset: Option<&str>,
-        create: impl FnOnce(Kept) -> Option<Socket>,
-        accept: impl FnOnce(&Socket),
-    ) -> Option<Socket> {
+    /// Returns what is kept of the socket of a client that comes back, if everything that it has missed is known and the application
+    /// has been told of the end. Otherwise, it is not kept any more.
+    pub(crate) fn kept(&self, Before { pid, offset }: &Before) -> Option<Kept> {
         let mut inner = self.lock();
-        let Restored { trail, kept, rooms, missed } =
-            inner.history.as_mut()?.restore(pid, offset, Instant::now())?;
+        let history = inner.history.as_mut()?;
+        let returning = history.returning(pid, offset.as_deref(), Instant::now());
+        let kept = returning.filter(|kept| kept.being_told().is_none()).cloned();
+        if kept.is_none() {
+            history.forget(pid);
+        }
+        kept
+    }
+
+    /// Adds the socket of a client that has come back, with what was [kept](Self::kept), and calls `accept` before others can send to
+    /// it. Returns `false` if the socket has ended meanwhile, or if nothing is kept any more.
+    pub(crate) fn restore(&self, socket: &Socket, before: &Before, accept: impl FnOnce()) -> bool {
+        let Before { pid, offset } = before;
+        let mut inner = self.lock();
+        // It may have gone on elsewhere, and have ended there.
+        if inner.away(pid).is_none_or(|kept| kept.being_told().is_some()) {
+            return false;
+        }
+        let restored = inner
+            .history
+            .as_mut()
+            .and_then(|history| history.restore(pid, offset.as_deref(), Instant::now()));
+        // The socket has the same values, so dropping this drops none.
+        let Some(Restored { trail, kept, rooms, missed }) = restored else { return false };
         inner.listening.release(&kept.rooms);
-        let Some(socket) = create(kept) else {
-            inner.note(&rooms);
-            return None;
-        };
-        socket.set_trail(Some(trail));
-        inner.rooms.insert(socket.clone());
-        for room in &rooms {
-            // The socket was in as many before.
-            let _ = inner.rooms.join(&socket, room);
+        let has_joined = socket.note_joined(true);
+        if has_joined {
+            socket.set_trail(Some(trail));
+            inner.rooms.insert(socket.clone());
+            for room in &rooms {
+                // The socket was in as many before.
+                let _ = inner.rooms.join(socket, room);
+            }
         }
         inner.note(&rooms);
-        accept(&socket);
-        socket.link().send_missed(missed);
-        Some(socket)
+        if has_joined {
+            accept();
+            socket.link().send_missed(missed);
+        }
+        has_joined
     }
 
     /// Returns the time until the handlers of an end have started, if a client with this session wants to come back before.

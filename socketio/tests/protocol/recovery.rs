@@ -1,5 +1,6 @@
 //! Clients that come back after their connection broke.
 
+mod auth;
 mod catching_up;
 mod ends;
 mod keeping;

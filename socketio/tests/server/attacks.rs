@@ -1,7 +1,7 @@
 //! Clients that attack the server, and applications whose code does what it should not.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eio_socketio::{
@@ -51,41 +51,6 @@ async fn a_client_that_comes_back_through_the_middlewares_has_the_data_that_they
     assert!(client.next().await.contains(&pid));
     client.send("21[\"who\"]").await;
     client.expect("31[\"Lovelace\"]").await;
-}
-
-/// What middlewares were asked about.
-type Asked = Arc<Mutex<Vec<Socket>>>;
-
-fn remembering(asked: &Asked) -> Namespace {
-    let asked = Arc::clone(asked);
-    Namespace::new().middleware(move |socket: Socket| {
-        asked.lock().unwrap().push(socket);
-        core::future::ready(Ok(()))
-    })
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_socket_in_whose_place_another_has_joined_can_do_nothing_to_it() {
-    let asked = Asked::default();
-    let server = build(
-        Server::builder()
-            .namespace_matching(|name| name == "/a", remembering(&asked))
-            .recovery(Recovery::new().skip_middlewares(false)),
-    );
-    let (_bystander, _) = join(&server, "/a,", "").await;
-    let (client, pid) = join(&server, "/a,", "").await;
-    lose(client).await;
-    let (mut client, same) = join(&server, "/a,", &format!("{{\"pid\":\"{pid}\"}}")).await;
-    assert_eq!(same, pid);
-    let before = asked.lock().unwrap().pop().unwrap();
-    assert!(!before.is_connected());
-    before.disconnect();
-    before.disconnect();
-    settle().await;
-    server.of("/a").sockets().iter().find(|socket| !socket.is_recovered()).unwrap().disconnect();
-    settle().await;
-    assert_eq!(server.of("/a").emit("still here", ()).unwrap().sent, 1);
-    assert!(client.next().await.starts_with("2/a,[\"still here\""));
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,7 +55,7 @@ impl Connection {
     pub(super) fn ask_middleware(&mut self, socket: &Socket, number: usize, cx: &mut Context<'_>) {
         let space = socket.space().clone();
         let Some(middleware) = space.definition.middlewares.get(number) else {
-            self.admit(socket, true, cx);
+            self.let_in(socket, cx);
             return;
         };
         let called = call(middleware, socket, Some(&self.engine), &Input::Connect).map(Work::Decides);
@@ -102,7 +102,7 @@ impl Connection {
         match (reply, task) {
             (Err(error), task) => self.finish_failed(&socket, &task, error, cx),
             (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
-            (Ok(_), Task::Admit { is_checked }) => self.admit_late(&socket, is_checked, cx),
+            (Ok(_), Task::Admit) => self.admit_late(&socket, cx),
             (Ok(Some(args)), task @ Task::Event { id: Some(id), .. }) if socket.is_connected() => {
                 match answer(&socket, id, args) {
                     // The session has ended, and so the socket is about to end.
@@ -199,7 +199,7 @@ fn call<T>(
 /// Tells the log and the application of an error. To show it and to drop it is code of the application, too.
 fn report(socket: &Socket, task: &Task, error: HandlerError) {
     let event = match task {
-        Task::Middleware { .. } | Task::Admit { .. } | Task::Connect => "connect",
+        Task::Middleware { .. } | Task::Admit | Task::Connect => "connect",
         Task::Event { name, .. } => name,
         Task::Disconnecting | Task::Disconnect => "disconnect",
     };

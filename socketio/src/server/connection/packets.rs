@@ -10,7 +10,7 @@ use crate::packet::{Body, Packet};
 use crate::server::connection::Connection;
 use crate::server::context::Input;
 use crate::server::disconnect::{Reason, Unexpected};
-use crate::server::recovery::{Recovery, Trail};
+use crate::server::recovery::{Before, Trail};
 use crate::server::refusal::Refusal;
 use crate::server::running::Task;
 use crate::server::socket::{Socket, Stage};
@@ -172,15 +172,13 @@ impl Connection {
             return;
         };
         self.left.retain(|left| left != namespace);
+        let may_come_back = self.link.server.recovery.is_some() && !self.link.is_old();
+        let (auth, before) = if may_come_back { Before::take_from(auth) } else { (auth, None) };
         // It may be a small part of a large message, which the socket should not keep.
         let socket = Socket::new(id, space, self.link.clone(), auth.into_own_memory());
+        socket.set_before(before, false);
         self.sockets.push(socket.clone());
-        let skips = self.link.server.recovery.as_ref().is_some_and(Recovery::skips_middlewares);
-        if skips {
-            self.admit(&socket, false, cx);
-        } else {
-            self.ask_middleware(&socket, 0, cx);
-        }
+        self.admit(&socket, cx);
     }
 
     /// Tells the client that it has joined a namespace.

@@ -87,7 +87,26 @@ impl<K, P: Clone> History<K, P> {
     /// Returns what is kept of the socket with this session, if its client may come back.
     pub(crate) fn away(&mut self, pid: &str, now: Instant) -> Option<&K> {
         self.expire(now);
-        self.sessions.get(Pid::parse(pid)?)
+        Some(&self.sessions.get(Pid::parse(pid)?)?.kept)
+    }
+
+    /// Forgets a session: its client has not come back to it, and joins anew.
+    pub(crate) fn forget(&mut self, pid: &str) {
+        if let Some(pid) = Pid::parse(pid) {
+            self.sessions.drop_later(pid);
+        }
+    }
+
+    /// Returns the same as [`away`](Self::away), if [`restore`](Self::restore) would return the session now.
+    pub(crate) fn returning(&mut self, pid: &str, offset: Option<&str>, now: Instant) -> Option<&K> {
+        self.expire(now);
+        let away = self.sessions.get(Pid::parse(pid)?)?;
+        self.missed(away, offset).map(|_| &away.kept)
+    }
+
+    /// Returns the position of the next packet.
+    pub(crate) fn position(&self) -> u64 {
+        self.log.next()
     }
 
     /// Returns the session with this identifier, and what its client has missed after the packet with this offset, the
@@ -110,6 +129,8 @@ impl<K, P: Clone> History<K, P> {
         if let Some((number, _)) = missed.last() {
             away.trail.note(*number);
         }
+        // It comes now.
+        away.trail.forget_refused();
         let missed = missed.into_iter().map(|(_, packet)| packet).collect();
         Some(Restored { rooms: away.trail.rooms(), trail: away.trail, kept: away.kept, missed })
     }
@@ -158,6 +179,10 @@ impl<K, P: Clone> History<K, P> {
             }
         };
         if start < away.left && start < away.trail.known_from() {
+            return None;
+        }
+        // What it has seen came after what was refused.
+        if away.trail.first_refused() < start {
             return None;
         }
         let is_missed = |(position, entry): (u64, &super::log::Entry<P>)| {

@@ -60,9 +60,9 @@ impl<K> Sessions<K> {
         self.trim(now);
     }
 
-    /// Returns what is kept of the socket with this session.
-    pub(super) fn get(&self, pid: Pid) -> Option<&K> {
-        Some(&self.away.get(&pid)?.kept)
+    /// Returns a session.
+    pub(super) fn get(&self, pid: Pid) -> Option<&Away<K>> {
+        self.away.get(&pid)
     }
 
     /// Removes a session.
@@ -89,7 +89,7 @@ impl<K> Sessions<K> {
     }
 
     /// Removes a session, if it is there.
-    fn drop_later(&mut self, pid: Pid) {
+    pub(super) fn drop_later(&mut self, pid: Pid) {
         let taken = self.take(pid);
         self.gone.extend(taken.map(|away| away.kept));
     }

@@ -13,6 +13,9 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard};
 /// How many of the rooms that a session has left are remembered.
 const MAX_LEFT: usize = 100;
 
+/// A position that no packet has.
+const NONE: u64 = u64::MAX;
+
 /// The identifier of a session. Only its client knows it: 120 random bits, or 96 behind the name of its node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Pid([u8; random_id::LEN]);
@@ -40,6 +43,8 @@ struct Session {
     began: u64,
     /// The number of the last packet that was for it, or 0.
     last: AtomicU64,
+    /// The position of the first packet that was for it and for which its outbox had no room, since it was last restored.
+    refused: AtomicU64,
     stays: Mutex<Stays>,
 }
 
@@ -67,7 +72,14 @@ impl Trail {
     /// Returns an error if the system has no random bytes.
     pub(super) fn new(id: Arc<str>, node: Option<&str>, began: u64) -> io::Result<Self> {
         let pid = Pid(random_id(node)?);
-        Ok(Self(Arc::new(Session { pid, id, began, last: AtomicU64::new(0), stays: Mutex::default() })))
+        Ok(Self(Arc::new(Session {
+            pid,
+            id,
+            began,
+            last: AtomicU64::new(0),
+            refused: AtomicU64::new(NONE),
+            stays: Mutex::default(),
+        })))
     }
 
     /// Returns the identifier of the session. Only its client may learn it: who knows it can take the socket over.
@@ -87,6 +99,20 @@ impl Trail {
     /// Returns the number of the last packet that was handed to the socket, or 0.
     pub(super) fn last(&self) -> u64 {
         self.0.last.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the socket had no room for the packet at this position.
+    pub(crate) fn refused(&self, position: u64) {
+        self.0.refused.fetch_min(position, Ordering::Relaxed);
+    }
+
+    /// Returns the position of the first packet that the socket had no room for.
+    pub(super) fn first_refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget_refused(&self) {
+        self.0.refused.store(NONE, Ordering::Relaxed);
     }
 
     pub(super) fn key(&self) -> Pid {

@@ -8,7 +8,7 @@ use crate::acks::Acks;
 use crate::args::RawArgs;
 use crate::server::disconnect::{Disconnect, Reason};
 use crate::server::link::Link;
-use crate::server::recovery::{Offset, Trail};
+use crate::server::recovery::{Before, Trail};
 use crate::server::socket::{Inner, Phase, Socket, Stage, Values};
 use crate::server::space::{Kept, Space};
 use crate::sync::MutexGuard;
@@ -27,10 +27,27 @@ impl Socket {
         self.lock().phase.stage()
     }
 
+    /// Sets what the client says about its session before, and whether the socket is to be recovered by that.
+    pub(crate) fn set_before(&self, before: Option<Before>, recovered: bool) {
+        let mut inner = self.lock();
+        if let Phase::Joining { before: place } = &mut inner.phase {
+            *place = before.map(Box::new);
+            inner.recovered = recovered;
+        }
+    }
+
+    /// Returns what the client says about its session before, until the socket has joined or ended.
+    pub(crate) fn before(&self) -> Option<Before> {
+        match &self.lock().phase {
+            Phase::Joining { before } => before.as_deref().cloned(),
+            _ => None,
+        }
+    }
+
     /// Notes that the middlewares let the socket join. Returns `false` if it has ended meanwhile.
     pub(crate) fn note_joined(&self, recovered: bool) -> bool {
         let mut inner = self.lock();
-        if !matches!(inner.phase, Phase::Joining) {
+        if !matches!(inner.phase, Phase::Joining { .. }) {
             return false;
         }
         inner.phase = Phase::Joined;
@@ -80,7 +97,7 @@ impl Socket {
     /// if it has ended meanwhile.
     pub(crate) fn give_way(&self) -> bool {
         let mut inner = self.lock();
-        if !matches!(inner.phase, Phase::Joining) {
+        if !matches!(inner.phase, Phase::Joining { .. }) {
             return false;
         }
         let end = Disconnect { reason: Reason::ServerNamespaceDisconnect, session: None };
@@ -147,13 +164,6 @@ impl Socket {
 
     pub(crate) fn set_trail(&self, trail: Option<Trail>) {
         self.lock().trail = trail;
-    }
-
-    /// Notes that an event was handed to the client's session.
-    pub(crate) fn note_sent(&self, offset: &Offset) {
-        if let Some(trail) = &self.lock().trail {
-            trail.sent(offset);
-        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

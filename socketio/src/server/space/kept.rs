@@ -9,6 +9,7 @@ use crate::server::socket::Values;
 use crate::server::socket_id::SocketId;
 
 /// What is kept of a socket whose client may come back.
+#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) id: SocketId,
     /// The data that the middlewares have seen.

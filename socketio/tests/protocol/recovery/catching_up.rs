@@ -139,6 +139,38 @@ async fn what_waits_for_a_client_that_does_not_read_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_is_recovered_only_if_it_gets_what_was_refused_to_it() {
+    for sees_later_ones in [true, false] {
+        let world = world(Recovery::new(), application());
+        let (mut client, mut known) = connect(&world, "").await;
+        let mut sent = 0;
+        while world.server.emit("large", large(sent)).unwrap().full == 0 {
+            sent += 1;
+        }
+        for number in 0..sent {
+            expect_large(&mut client, &mut known, number).await;
+        }
+        if sees_later_ones {
+            world.server.emit("later", ()).unwrap();
+            expect(&mut client, &mut known, r#"2["later"]"#).await;
+        }
+        drop(client);
+        settle().await;
+        let (mut client, is_recovered) = come_back(&world, &mut known).await;
+        assert_eq!(is_recovered, !sees_later_ones);
+        if is_recovered {
+            expect_large(&mut client, &mut known, sent).await;
+            // Nothing is missing any more.
+            world.server.emit("later", ()).unwrap();
+            expect(&mut client, &mut known, r#"2["later"]"#).await;
+            drop(client);
+            settle().await;
+            assert!(come_back(&world, &mut known).await.1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_has_caught_up_is_one_like_any_other() {
     let world = greeting(Recovery::new(), WhenFull::Close);
     let (mut client, mut known) = miss(&world, 20).await;
