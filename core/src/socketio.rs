@@ -235,7 +235,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// Returns a [`PacketError`] that says what is wrong, and at which byte of `text`. Reference implementations end
-    /// the connection if a packet cannot be read ("parse error").
+    /// the connection if a packet cannot be read: clients as "parse error", servers as "forced close".
     pub fn decode(text: &'a str) -> Result<Self, PacketError> {
         let first = text.chars().next().ok_or(PacketError { at: 0, kind: PacketErrorKind::Empty })?;
         if !matches!(first, '0'..='6') {
