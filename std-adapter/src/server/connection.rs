@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use eio_core::Instant;
 use eio_core::handshake::Transport;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -217,7 +217,8 @@ impl Client {
     }
 }
 
-/// Answers one request of a connection, and notes that it is in flight until its answer has been written.
+/// Answers one request of a connection, and notes that it is in flight until its answer has been written. hyper limits the
+/// number of headers on HTTP/1 only.
 fn answer<I: 'static, S: Answers>(
     service: S,
     request: Request<Incoming>,
@@ -225,10 +226,12 @@ fn answer<I: 'static, S: Answers>(
     server: Arc<ServerShared>,
 ) -> InFlight<I, impl Future<Output = Result<Response<S::Body>, Infallible>> + Send> {
     let version = request.version();
+    let is_http2 = version >= http::Version::HTTP_2;
+    let is_short = !is_http2 || headers_of(request.headers()) <= server.http.max_headers;
     InFlight {
         announces: keep_alive::is_wanted(version, request.headers()),
-        under_way: Some(UnderWay::begin(&activity, version >= http::Version::HTTP_2)),
-        answer: service.answer(request, CameOn(Arc::clone(&activity))),
+        under_way: Some(UnderWay::begin(&activity, is_http2)),
+        answer: is_short.then(|| service.answer(request, CameOn(Arc::clone(&activity)))),
         activity,
         server,
         io: PhantomData,
@@ -239,8 +242,9 @@ pin_project! {
     /// The answer to a request of a connection. It is not an async function, which would keep the request beside the future
     /// that has taken it.
     struct InFlight<I, F> {
+        // `None` if the request has too many headers.
         #[pin]
-        answer: F,
+        answer: Option<F>,
         activity: Arc<Activity>,
         server: Arc<ServerShared>,
         // Whether the answer announces how long the connection is kept.
@@ -260,7 +264,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let in_flight = self.project();
-        let Ok(mut answer) = ready!(in_flight.answer.poll(cx));
+        let mut answer = if let Some(answer) = in_flight.answer.as_pin_mut() {
+            let Ok(answer) = ready!(answer.poll(cx));
+            answer.map(Some)
+        } else {
+            let mut answer = Response::new(None);
+            *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            answer
+        };
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS && is_socket::<I>() {
             in_flight.activity.hold_back_opening();
         }
@@ -272,6 +283,12 @@ where
         *in_flight.under_way = None;
         Poll::Ready(Ok(answer))
     }
+}
+
+/// Returns the number of headers. A client may split its cookies into several headers on HTTP/2, which count as the one that
+/// they stand for (RFC 9113 section 8.2.3).
+fn headers_of(headers: &HeaderMap) -> usize {
+    headers.len() - headers.get_all(header::COOKIE).iter().count().saturating_sub(1)
 }
 
 /// Returns the current time limits of connections.

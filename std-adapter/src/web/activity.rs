@@ -69,13 +69,15 @@ struct Doing {
     http2: bool,
     /// The number of requests that wait for their answer.
     under_way: usize,
-    /// The number of answers that have not been written completely.
-    answering: usize,
-    /// Whether the peer takes no bytes at present.
-    stuck: bool,
+    /// The answers that have not been written completely.
+    answers: Vec<Answer>,
+    /// The number of the next answer.
+    next_answer: u64,
+    /// Since when the peer has taken no bytes, if there are some for it.
+    stuck: Option<Instant>,
     /// When the peer last took bytes.
     last_taken: Instant,
-    /// When a request was last answered, or the next piece of an answer was last requested.
+    /// When a request was last answered, or any answer last made progress.
     last_progress: Instant,
     /// When the first byte after the last answer arrived.
     head_began: Option<Instant>,
@@ -91,6 +93,16 @@ struct Doing {
     polled_at: Option<Instant>,
 }
 
+/// An answer that has not been written completely.
+#[derive(Debug)]
+struct Answer {
+    number: u64,
+    /// How many [`Answering`] there are of it.
+    holders: usize,
+    /// When its next piece was last requested, or a piece of it was written.
+    last_progress: Instant,
+}
+
 impl Activity {
     pub(crate) fn begin(clock: Clock) -> Arc<Self> {
         let now = clock.now();
@@ -99,8 +111,9 @@ impl Activity {
             had_request: false,
             http2: false,
             under_way: 0,
-            answering: 0,
-            stuck: false,
+            answers: Vec::new(),
+            next_answer: 0,
+            stuck: None,
             last_taken: now,
             last_progress: now,
             head_began: None,
@@ -167,9 +180,12 @@ impl Activity {
     /// Reports a write. `stuck` says that the peer took no bytes.
     pub(crate) fn wrote(&self, stuck: bool) {
         let mut doing = self.lock();
-        doing.stuck = stuck;
-        if !stuck {
-            doing.last_taken = doing.now(self.clock);
+        let now = doing.now(self.clock);
+        if stuck {
+            doing.stuck.get_or_insert(now);
+        } else {
+            doing.stuck = None;
+            doing.last_taken = now;
         }
     }
 
@@ -190,12 +206,6 @@ impl Activity {
         hold
     }
 
-    /// Reports that the next piece of an answer was requested, so the previous one was taken.
-    pub(crate) fn answers(&self) {
-        let mut doing = self.lock();
-        doing.last_progress = doing.now(self.clock);
-    }
-
     /// Decides what to do with the connection now. `leaving` is the time at which its shutdown began, if it has. `needed`
     /// returns until when a session that the connection carried may need it again.
     pub(crate) fn judge(
@@ -209,15 +219,28 @@ impl Activity {
         let keep = |until| if now < until { Verdict::Keep(until) } else { Verdict::Drop };
         let within = |since: Instant, limit| keep(since.saturating_add(limit));
         let to_take = patience.request.saturating_mul(2);
+        let untaken = match doing.untaken_since().map(|since| since.saturating_add(to_take)) {
+            None => None,
+            Some(deadline) => match doing.remains_until(deadline, now) {
+                None => return Verdict::Drop,
+                until => until,
+            },
+        };
         if doing.under_way > 0 {
-            return Verdict::Keep(now.saturating_add(patience.request.min(patience.idle)));
+            let until = now.saturating_add(patience.request.min(patience.idle));
+            return Verdict::Keep(untaken.map_or(until, |untaken| untaken.min(until)));
         }
         if let Some(since) = leaving {
             let since = since.max(doing.last_progress);
             let next = since.max(doing.last_taken).saturating_add(patience.request.min(LEAVING));
             return keep(next.min(since.saturating_add(to_take)));
         }
-        if doing.is_answering() {
+        if let Some(until) = untaken
+            && !doing.answers.is_empty()
+        {
+            return Verdict::Keep(until);
+        }
+        if doing.stuck.is_some() {
             return within(doing.last_progress, to_take);
         }
         if !doing.had_request {
@@ -233,13 +256,8 @@ impl Activity {
             .saturating_add(doing.idle(patience))
             .max(doing.promised)
             .saturating_add(MARGIN);
-        if now < until {
+        if let Some(until) = doing.remains_until(until, now) {
             return Verdict::Keep(until);
-        }
-        // After a stall of the process, the next request may have arrived without being read.
-        let is_late = now.saturating_duration_since(until) > LATE;
-        if is_late && doing.postponed.replace(until) != Some(until) {
-            return Verdict::Keep(now.saturating_add(LOOK_AGAIN));
         }
         match doing.carried.and_then(needed) {
             Some(until) => Verdict::Keep(until.max(now.saturating_add(LOOK_AGAIN))),
@@ -254,7 +272,40 @@ impl Doing {
     }
 
     fn is_answering(&self) -> bool {
-        self.answering > 0 || self.stuck
+        !self.answers.is_empty() || self.stuck.is_some()
+    }
+
+    /// Returns since when the peer has not taken what it should take. On HTTP/2, the progress of one answer is none of another,
+    /// and the peer takes bytes of the one while it leaves the other.
+    fn untaken_since(&self) -> Option<Instant> {
+        self.answers.iter().map(|answer| answer.last_progress).chain(self.stuck).min()
+    }
+
+    /// Returns how long a connection is kept that has time until `deadline`, or `None` if that has passed. After a stall of
+    /// the process, what the peer did in time may have arrived without being read, so a deadline that is noticed late is
+    /// postponed once.
+    fn remains_until(&mut self, deadline: Instant, now: Instant) -> Option<Instant> {
+        if now < deadline {
+            return Some(deadline);
+        }
+        let is_late = now.saturating_duration_since(deadline) > LATE;
+        let is_new = is_late && self.postponed.replace(deadline) != Some(deadline);
+        is_new.then(|| now.saturating_add(LOOK_AGAIN))
+    }
+
+    /// Notes the progress of an answer, which afterwards has as many holders as `count` makes of their number.
+    fn progresses(&mut self, number: u64, clock: Clock, count: impl FnOnce(usize) -> usize) {
+        let now = self.now(clock);
+        self.last_progress = now;
+        if let Some(at) = self.answers.iter().position(|answer| answer.number == number)
+            && let Some(answer) = self.answers.get_mut(at)
+        {
+            answer.last_progress = now;
+            answer.holders = count(answer.holders);
+            if answer.holders == 0 {
+                self.answers.swap_remove(at);
+            }
+        }
     }
 
     /// Returns how long the connection may be idle after the current request.
@@ -288,22 +339,41 @@ impl Drop for UnderWay {
     }
 }
 
-/// An answer that has not been written completely. Dropping it reports the end of the answer.
+/// A holder of an answer that has not been written completely: its body, or a piece of it that the connection has yet to
+/// write. Once all of them are dropped, the answer has been written.
 #[derive(Debug)]
-pub(crate) struct Answering(pub(crate) Arc<Activity>);
+pub(crate) struct Answering {
+    activity: Arc<Activity>,
+    number: u64,
+}
 
 impl Answering {
     pub(crate) fn begin(activity: &Arc<Activity>) -> Self {
-        activity.lock().answering += 1;
-        Self(Arc::clone(activity))
+        let mut doing = activity.lock();
+        let number = doing.next_answer;
+        doing.next_answer = number.wrapping_add(1);
+        let last_progress = doing.now(activity.clock);
+        if doing.answers.is_empty() {
+            // HTTP/1 has no second answer, or hardly ever.
+            doing.answers.reserve_exact(1);
+        }
+        doing.answers.push(Answer { number, holders: 1, last_progress });
+        drop(doing);
+        Self { activity: Arc::clone(activity), number }
+    }
+
+    /// Returns the holder of the next piece, which was requested.
+    pub(crate) fn next_piece(&self) -> Self {
+        self.activity.lock().progresses(self.number, self.activity.clock, |holders| holders + 1);
+        Self { activity: Arc::clone(&self.activity), number: self.number }
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let mut doing = self.0.lock();
-        doing.answering -= 1;
-        doing.last_progress = doing.now(self.0.clock);
+        self.activity
+            .lock()
+            .progresses(self.number, self.activity.clock, |holders| holders.saturating_sub(1));
     }
 }
 
@@ -353,17 +423,56 @@ mod tests {
         drop(request);
         assert_eq!(verdict(&activity), Ok(20));
         after(19).await;
-        activity.answers();
+        let piece = answering.next_piece();
         assert_eq!(verdict(&activity), Ok(20));
         after(20).await;
         assert_eq!(verdict(&activity), Err(Verdict::Drop));
         drop(answering);
+        assert_eq!(verdict(&activity), Ok(20), "the last piece has not been written");
+        drop(piece);
         assert_eq!(verdict(&activity), Ok(62));
         // The kernel has not taken all of the answer.
         activity.wrote(true);
         assert_eq!(verdict(&activity), Ok(20));
         activity.wrote(false);
         assert_eq!(verdict(&activity), Ok(62));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_answer_is_judged_by_its_own_progress_whatever_else_is_under_way() {
+        let activity = Activity::begin(Clock::start());
+        let _poll = UnderWay::begin(&activity, true);
+        let left = Answering::begin(&activity);
+        let _piece = left.next_piece();
+        after(8).await;
+        let taken = Answering::begin(&activity);
+        for until in [10, 8] {
+            drop(taken.next_piece());
+            activity.wrote(false);
+            assert_eq!(verdict(&activity), Ok(until));
+            after(4).await;
+        }
+        drop(UnderWay::begin(&activity, true));
+        after(4).await;
+        assert_eq!(verdict(&activity), Err(Verdict::Drop));
+        drop((left, _piece));
+        assert_eq!(verdict(&activity), Ok(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_no_bytes_is_dropped_whatever_is_under_way() {
+        let activity = Activity::begin(Clock::start());
+        let _poll = UnderWay::begin(&activity, true);
+        after(100).await;
+        activity.wrote(true);
+        assert_eq!(verdict(&activity), Ok(10));
+        after(15).await;
+        activity.wrote(true);
+        assert_eq!(verdict(&activity), Ok(5));
+        activity.wrote(false);
+        activity.wrote(true);
+        after(20).await;
+        assert_eq!(verdict(&activity), Err(Verdict::Drop));
     }
 
     #[tokio::test(start_paused = true)]
@@ -456,6 +565,11 @@ mod tests {
         assert_eq!(verdict(&activity), Ok(1));
         after(1).await;
         assert_eq!(verdict(&activity), Err(Verdict::Close));
+        let _answering = Answering::begin(&activity);
+        after(100).await;
+        assert_eq!(verdict(&activity), Ok(1));
+        after(1).await;
+        assert_eq!(verdict(&activity), Err(Verdict::Drop));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -150,37 +151,64 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for WatchedIo<I> {
     }
 }
 
-/// The body of an answer. A request for its next piece shows that the previous piece was taken.
+/// The body of an answer. It reports the requests for its pieces, and [each piece](WatchedPiece) that it was written.
 pub(crate) struct WatchedBody<B> {
-    body: B,
+    /// `None` is an empty body.
+    body: Option<B>,
     answering: Answering,
 }
 
 impl<B> WatchedBody<B> {
-    pub(crate) fn new(body: B, activity: &Arc<Activity>) -> Self {
+    pub(crate) fn new(body: Option<B>, activity: &Arc<Activity>) -> Self {
         Self { body, answering: Answering::begin(activity) }
     }
 }
 
 impl<B: Body + Unpin> Body for WatchedBody<B> {
-    type Data = B::Data;
+    type Data = WatchedPiece<B::Data>;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.answering.0.answers();
-        Poll::Ready(frame)
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        let watched = |data| WatchedPiece { data, _answering: self.answering.next_piece() };
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(watched))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// A piece of an answer. It is dropped once it has been written: an HTTP/2 connection keeps it until the client's window lets
+/// all of it through.
+pub(crate) struct WatchedPiece<D> {
+    data: D,
+    _answering: Answering,
+}
+
+impl<D: Buf> Buf for WatchedPiece<D> {
+    fn remaining(&self) -> usize {
+        self.data.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.data.chunk()
+    }
+
+    fn chunks_vectored<'a>(&'a self, pieces: &mut [IoSlice<'a>]) -> usize {
+        self.data.chunks_vectored(pieces)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.data.advance(count);
     }
 }
 

@@ -81,9 +81,9 @@ impl ServerBuilder {
     }
 
     /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included, also those of
-    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. While connections
-    /// wait, the server closes a connection after 1 s, instead of the [request timeout](Self::request_timeout), if it has
-    /// not sent the head of a request. Answers outside of a session then announce 1 s instead of the [idle
+    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. While there are as many
+    /// as there may be, and for five seconds after, whether or not others wait, the server closes a connection after 1 s,
+    /// instead of the [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers outside of a session then announce 1 s instead of the [idle
     /// timeout](Self::idle_timeout), but earlier announcements still hold. At least 1. Default: no limit but the process's
     /// descriptors; the same short times apply when it runs out of them.
     ///
@@ -123,7 +123,8 @@ impl ServerBuilder {
     }
 
     /// Sets whether [`serve`](crate::Server::serve) also speaks HTTP/2: over TLS if the client chooses it, and without TLS
-    /// by prior knowledge. HTTP/2 carries polling only: this server supports WebSockets on HTTP/1.1. Default: yes.
+    /// by prior knowledge. HTTP/2 carries polling only: this server supports WebSockets on HTTP/1.1. A client that does not
+    /// take one of its answers loses the connection with all of its streams. Default: yes.
     #[cfg(feature = "http2")]
     #[must_use]
     pub fn http2(mut self, enabled: bool) -> Self {
@@ -133,6 +134,9 @@ impl ServerBuilder {
 
     /// Sets how many bytes, and how many headers, the head of a request may have when [`serve`](crate::Server::serve)
     /// reads it. Longer heads get status 431. At least 8,192 bytes and 1 header, and at most 10,000 headers. Default: 16 KiB, 100 headers.
+    ///
+    /// On HTTP/2, each header counts as 32 bytes more than its name and its value (RFC 9113 section 6.5.2), and all cookies
+    /// count as one header.
     #[must_use]
     pub fn max_request_head(mut self, bytes: usize, headers: usize) -> Self {
         self.http.max_head = bytes;
