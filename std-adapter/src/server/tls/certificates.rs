@@ -112,9 +112,8 @@ impl TlsCertificates {
     /// Waits until there is a new certificate, and returns the configuration with it. May be dropped and called again.
     pub(super) async fn renewed(&mut self) -> Arc<ServerConfig> {
         loop {
-            if let Some(read) = self.read().await
-                && let Some(config) = self.judge(read)
-            {
+            let read = self.read().await;
+            if let Some(config) = self.look(read, UnixTime::now()) {
                 return config;
             }
         }
@@ -136,13 +135,18 @@ impl TlsCertificates {
         read.ok().flatten()
     }
 
+    /// Judges what was read, if anything could be. Whatever is wrong with the files, the certificate in use may have expired.
+    fn look(&mut self, read: Option<Read>, now: UnixTime) -> Option<Arc<ServerConfig>> {
+        let renewed = read.and_then(|read| self.judge(read, now));
+        self.tell_expiry(now);
+        renewed
+    }
+
     /// Takes the files into use if they have changed, have settled, and are right.
-    fn judge(&mut self, read: Read) -> Option<Arc<ServerConfig>> {
-        let now = UnixTime::now();
+    fn judge(&mut self, read: Read, now: UnixTime) -> Option<Arc<ServerConfig>> {
         let seen = read.clone().map_err(|error| error.to_string());
         if seen == self.in_use {
             (self.changed, self.reported) = (None, None);
-            self.tell_expiry(now);
             return None;
         }
         if self.changed.as_ref() != Some(&seen) {
@@ -217,19 +221,26 @@ impl fmt::Debug for TlsCertificates {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_expiry_of_the_certificate_in_use_is_reported_once_and_not_before() {
+    #[tokio::test]
+    async fn the_expiry_of_the_certificate_in_use_is_reported_whatever_the_files_contain_and_not_before() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let path = std::env::temp_dir().join(format!("eio-expiry-{}.pem", std::process::id()));
         std::fs::write(&path, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
         let mut certificates = TlsCertificates::from_pem_files(&path, &path).unwrap();
+        let unchanged = certificates.files.read();
         std::fs::remove_file(path).unwrap();
+        let missing = certificates.files.read();
         let not_after = certificates.loaded.not_after;
-        certificates.tell_expiry(not_after);
-        assert!(!certificates.has_reported_expiry);
-        certificates.tell_expiry(UnixTime::since_unix_epoch(Duration::from_secs(not_after.as_secs() + 1)));
-        assert!(certificates.has_reported_expiry);
         // rcgen's certificates are valid until the year 4096.
         assert!(not_after.as_secs() > 60_000_000_000, "{not_after:?}");
+        let expired = UnixTime::since_unix_epoch(Duration::from_secs(not_after.as_secs() + 1));
+        for read in [Some(unchanged), Some(missing), None] {
+            // The second look judges what has settled.
+            for now in [not_after, not_after, expired] {
+                assert!(certificates.look(read.clone(), now).is_none());
+                assert_eq!(certificates.has_reported_expiry, now == expired);
+            }
+            certificates.has_reported_expiry = false;
+        }
     }
 }
