@@ -2,6 +2,7 @@
 
 use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::Revision;
@@ -125,42 +126,41 @@ impl Named for AllowRequest {
 struct Extract;
 
 impl Named for Extract {
-    const NAME: &'static str = "extract";
+    const NAME: &'static str = "extractor";
 }
 
-/// Asks the application whether the session may open. It may take as long as a request.
+/// Asks the application whether the session may open. Each of its functions may take as long as a request.
 async fn allow(server: &ServerShared, parts: &mut Parts) -> Result<Admission, Refusal> {
     let mut admission = Admission::new();
     let (allow_request, extract) = (&server.http.allow_request, &server.http.extract);
     if allow_request.is_none() && extract.is_none() {
         return Ok(admission);
     }
-    let deciding = async {
-        if let Some(allow_request) = allow_request {
-            decide::<AllowRequest>(allow_request, parts, &mut admission).await?;
-        }
-        if let Some(extract) = extract {
-            decide::<Extract>(extract, parts, &mut admission).await?;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(server.http.request_timeout, deciding).await.map_err(|_| Refusal::NoDecision)??;
+    let limit = server.http.request_timeout;
+    if let Some(allow_request) = allow_request {
+        decide::<AllowRequest>(allow_request, limit, parts, &mut admission).await?;
+    }
+    if let Some(extract) = extract {
+        decide::<Extract>(extract, limit, parts, &mut admission).await?;
+    }
     Ok(admission)
 }
 
 /// Runs one of the application's functions that decide about a session.
 async fn decide<N: Named>(
     decide: &Decide,
+    limit: Duration,
     parts: &mut Parts,
     admission: &mut Admission,
 ) -> Result<(), Refusal> {
     let mut deciding = Guarded::<_, N>::new(callback(N::NAME, || decide(parts, admission))?);
-    match poll_fn(|cx| deciding.poll(cx)).await {
-        Ok(decision) => decision.map_err(|rejection| Refusal::Rejected(rejection.checked())),
-        Err(panicked) => {
+    match tokio::time::timeout(limit, poll_fn(|cx| deciding.poll(cx))).await {
+        Ok(Ok(decision)) => decision.map_err(|rejection| Refusal::Rejected(rejection.checked())),
+        Ok(Err(panicked)) => {
             panicked.report(N::NAME, "-");
             Err(Refusal::Internal)
         }
+        Err(_) => Err(Refusal::NoDecision(N::NAME)),
     }
 }
 

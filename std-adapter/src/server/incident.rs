@@ -54,7 +54,8 @@ pub struct RefusedRequest<'a> {
     /// transport unknown, 1 session unknown, 2 wrong method, 3 bad request, 4 forbidden, 5 unsupported revision. An
     /// answer that the application has given [as it is](crate::Rejection::response) counts as forbidden.
     pub code: u8,
-    /// The message in the answer.
+    /// The message in the answer. In a session, the answers to a payload that is too large (status 413) and to a wrong method
+    /// (500) are empty, as in the reference.
     pub message: &'a str,
     /// What the server found in the request, and what it expected, such as `transport "websockets": expected polling or
     /// websocket`, or `EIO "2": expected 4 (eio3 is off)`. It contains no secrets: of a session's identifier only what

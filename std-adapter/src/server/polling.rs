@@ -62,17 +62,16 @@ where
         if is_get && !session.catch_up().await {
             return Err(unknown(server, sid));
         }
-        // While the request waits, its head would keep the buffer that hyper has read it into.
-        drop(take(head));
         if is_get {
+            drop_head(head);
             // An error, which should be impossible, is in the log. It is not told as a refused request: its head is gone.
             let got = get(server, &session, wanted).await;
             got.unwrap_or_else(|error| error.response(Transport::Polling))
         } else if is_post {
-            post(server, &session, &wanted, body).await
+            post(server, &session, &wanted, head, body).await?
         } else {
             // The session continues.
-            return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
+            return Err(Refusal::BadMethod);
         }
     } else {
         if head.method != Method::GET {
@@ -87,6 +86,11 @@ where
         response.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
     Ok(response)
+}
+
+/// Drops the head of a request. While the request waits, its head would keep the buffer that hyper has read it into.
+fn drop_head(head: &mut Parts) {
+    drop(take(head));
 }
 
 /// What a request of a session says about its payload and its answer.
@@ -223,37 +227,56 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
     response
 }
 
-/// Handles a POST with a payload from the client.
-async fn post<B>(server: &ServerShared, session: &Session, wanted: &Wanted, body: B) -> Response<Body>
+/// Handles a POST with a payload from the client. Its session continues after a payload that is too large: the client may send
+/// a smaller one.
+async fn post<B>(
+    server: &ServerShared,
+    session: &Session,
+    wanted: &Wanted,
+    head: &mut Parts,
+    body: B,
+) -> Result<Response<Body>, Refusal>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let Some(mut in_flight) = session.begin_post() else {
-        return empty(StatusCode::BAD_REQUEST);
+        return Ok(empty(StatusCode::BAD_REQUEST));
     };
     let framing = wanted.framing;
     if framing == Framing::Binary && session.context.revision == Revision::V4 {
         in_flight.refuse_content_type();
-        return empty(StatusCode::BAD_REQUEST);
+        return Ok(empty(StatusCode::BAD_REQUEST));
+    }
+    let max_payload = session.context.sessions().config.settings.max_payload();
+    let len = body.size_hint();
+    if len.lower() > u64::from(max_payload) {
+        in_flight.is_received = true;
+        return Err(Refusal::PayloadTooLarge { announced: true });
+    }
+    // A refusal tells of the head. A payload that has announced its length cannot become too large.
+    if len.exact().is_some() {
+        drop_head(head);
     }
     // Everything that is read is kept, so reading waits for room. A client that abandons its requests one after the other
     // thus cannot fill the memory.
     poll_fn(|cx| in_flight.poll_room_to_receive(cx)).await;
-    let bytes = match receive(server, session, body).await {
+    let limit = usize::try_from(max_payload).unwrap_or(usize::MAX);
+    let bytes = match receive(server, session, Limited::new(body, limit)).await {
         Ok(bytes) => bytes,
-        Err(status) => {
-            // The session continues after a payload that is too large: the client may send a smaller one.
-            in_flight.is_received = status == StatusCode::PAYLOAD_TOO_LARGE;
-            return empty(status);
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
+            in_flight.is_received = true;
+            return Err(Refusal::PayloadTooLarge { announced: false });
         }
+        Err(status) => return Ok(empty(status)),
     };
+    drop_head(head);
     let bytes = if wanted.jsonp.is_some() { form_payload(&bytes) } else { bytes };
     if !in_flight.handled(Payload { bytes, framing }).await {
-        return empty(StatusCode::BAD_REQUEST);
+        return Ok(empty(StatusCode::BAD_REQUEST));
     }
     poll_fn(|cx| in_flight.poll_room_to_answer(cx)).await;
-    uncached(HTML, "ok")
+    Ok(uncached(HTML, "ok"))
 }
 
 /// Returns the payload in a form, as JSONP sends it. A form without a payload counts as an empty payload, which is an
@@ -264,22 +287,16 @@ fn form_payload(form: &[u8]) -> Bytes {
     Bytes::copy_from_slice(payload)
 }
 
-/// Reads the body of a request. Returns the status to refuse it with if it is too large or too slow. A body whose announced
-/// length is too large is refused without reading it.
-async fn receive<B>(server: &ServerShared, session: &Session, body: B) -> Result<Bytes, StatusCode>
+/// Reads the body of a request. Returns the status to refuse it with if it is too large or too slow.
+async fn receive<B>(server: &ServerShared, session: &Session, body: Limited<B>) -> Result<Bytes, StatusCode>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let config = &session.context.sessions().config;
-    if body.size_hint().lower() > u64::from(config.settings.max_payload()) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    let limit = usize::try_from(config.settings.max_payload()).unwrap_or(usize::MAX);
     let mut late = pin!(tokio::time::sleep(server.http.request_timeout));
     let received = tokio::select! {
         biased;
-        received = Limited::new(body, limit).collect() => received,
+        received = body.collect() => received,
         // The session has ended, so the rest is not needed.
         _ = session.closed() => return Err(StatusCode::BAD_REQUEST),
         () = &mut late => return Err(StatusCode::REQUEST_TIMEOUT),

@@ -57,6 +57,18 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
             format!("method {}: expected GET", beginning(head.method.as_str(), SHOWN))
         }
         Refusal::BadRequest(why) => bad_request(*why, head),
+        Refusal::BadMethod => {
+            format!("method {}: expected GET or POST", beginning(head.method.as_str(), SHOWN))
+        }
+        Refusal::PayloadTooLarge { announced } => {
+            let limit = server.sessions.config.settings.max_payload();
+            if *announced {
+                let found = field(head, &header::CONTENT_LENGTH);
+                format!("{} {found}: expected at most {limit} (max_payload)", header::CONTENT_LENGTH)
+            } else {
+                format!("a longer body: expected at most {limit} bytes (max_payload), or fewer by a layer")
+            }
+        }
         Refusal::Header { name, expected, .. } => {
             let found = if may_show(name) { field(head, name) } else { count(head, name) };
             format!("{name} {found}: expected {expected}")
@@ -88,9 +100,9 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
         }
         Refusal::Full if server.sessions.is_closing() => "the server is shutting down".to_owned(),
         Refusal::Full => format!("max_sessions: {} are open", server.sessions.config.max_sessions),
-        Refusal::NoDecision => {
+        Refusal::NoDecision(callback) => {
             let limit = server.http.request_timeout.as_millis();
-            format!("allow_request has not answered within the request_timeout of {limit} ms")
+            format!("{callback} has not answered within the request_timeout of {limit} ms")
         }
         Refusal::Internal => "the server failed: the log has the cause".to_owned(),
         Refusal::WebSocketVersion => {

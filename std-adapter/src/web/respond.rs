@@ -30,6 +30,13 @@ pub(crate) enum Refusal {
     SessionUnknown(UnknownSession),
     BadHandshakeMethod,
     BadRequest(BadRequest),
+    /// A session has no requests with this method.
+    BadMethod,
+    /// The payload of a POST is larger than `max_payload`. `announced` says whether its length was announced, so that it
+    /// was not read.
+    PayloadTooLarge {
+        announced: bool,
+    },
     /// A header breaks a rule.
     Header {
         name: HeaderName,
@@ -48,8 +55,8 @@ pub(crate) enum Refusal {
     },
     /// The server has no room for a session, or is closing.
     Full,
-    /// `allow_request` took too long.
-    NoDecision,
+    /// The application took too long to decide: the function with this name.
+    NoDecision(&'static str),
     /// A callback of the application panicked, the system has no random bytes, or an impossible error has happened. The
     /// log contains the cause.
     Internal,
@@ -88,13 +95,16 @@ impl Refusal {
         match self {
             Self::TransportUnknown => 0,
             Self::SessionUnknown(_) => 1,
-            Self::BadHandshakeMethod => 2,
-            Self::BadRequest(_) | Self::Header { .. } | Self::WebSocketVersion => 3,
+            Self::BadHandshakeMethod | Self::BadMethod => 2,
+            Self::BadRequest(_)
+            | Self::PayloadTooLarge { .. }
+            | Self::Header { .. }
+            | Self::WebSocketVersion => 3,
             Self::Rejected(_)
             | Self::Origin
             | Self::TooManyHandshakes { .. }
             | Self::Full
-            | Self::NoDecision
+            | Self::NoDecision(_)
             | Self::Internal => 4,
             Self::UnsupportedProtocolVersion => 5,
         }
@@ -106,13 +116,15 @@ impl Refusal {
             Self::SessionUnknown(_) => "Session ID unknown",
             Self::BadHandshakeMethod => "Bad handshake method",
             Self::BadRequest(_) => "Bad request",
+            Self::BadMethod => "Bad method",
+            Self::PayloadTooLarge { .. } => "Payload too large",
             Self::Header { message, .. } => message,
             Self::Rejected(rejection) => rejection.message(),
             Self::UnsupportedProtocolVersion => "Unsupported protocol version",
             Self::Origin => "Origin not allowed",
             Self::TooManyHandshakes { .. } => "Too many handshakes",
             Self::Full => "Server full",
-            Self::NoDecision => "Not decided in time",
+            Self::NoDecision(_) => "Not decided in time",
             Self::Internal => "Internal error",
             Self::WebSocketVersion => "WebSocket version not supported",
         }
@@ -124,21 +136,24 @@ impl Refusal {
             Self::Rejected(rejection) => rejection.status(transport),
             Self::Origin => StatusCode::FORBIDDEN,
             Self::TooManyHandshakes { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Full | Self::NoDecision => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::NoDecision(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Internal | Self::BadMethod => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
 
     /// Returns the answer to a request of this transport. A WebSocket request is answered without JSON, as in the
-    /// reference.
+    /// reference, and what the reference answers without a body has none.
     pub(crate) fn response(&self, transport: Transport) -> Response<Body> {
         let status = self.status(transport);
         let mut response = if let Self::Rejected(rejection) = self
             && let Some(ready) = rejection.ready()
         {
             ready
+        } else if matches!(self, Self::BadMethod | Self::PayloadTooLarge { .. }) {
+            empty(status)
         } else if transport == Transport::WebSocket {
             respond(status, "text/html", self.message().to_owned())
         } else {
@@ -157,7 +172,7 @@ impl Refusal {
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
             }
-            Self::Full | Self::NoDecision => {
+            Self::Full | Self::NoDecision(_) => {
                 response.headers_mut().insert(header::RETRY_AFTER, COME_BACK.into());
             }
             // RFC 6455 section 4.4, and for the other two RFC 9110 section 15.5.22.
@@ -293,7 +308,7 @@ mod tests {
         let response = Refusal::TooManyHandshakes { retry_after }.response(Transport::Polling);
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
-        for refusal in [Refusal::Full, Refusal::NoDecision] {
+        for refusal in [Refusal::Full, Refusal::NoDecision("allow_request")] {
             for transport in [Transport::Polling, Transport::WebSocket] {
                 assert_eq!(refusal.response(transport).headers()[header::RETRY_AFTER], "5");
             }

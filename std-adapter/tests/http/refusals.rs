@@ -79,6 +79,8 @@ async fn the_context_of_a_refusal_names_what_was_found_and_what_was_expected() {
     }
     assert_eq!(stage.ask("PUT", POLLING, &[], "").await.status, 400);
     assert_eq!(contexts.take(), ["method PUT: expected GET"]);
+    assert_eq!(stage.ask("PUT", &format!("{POLLING}&sid={sid}"), &[], "").await.status, 500);
+    assert_eq!(contexts.take(), ["method PUT: expected GET or POST"]);
     let old = [
         "connection: upgrade",
         "upgrade: websocket",
@@ -227,6 +229,42 @@ async fn a_refusal_says_who_asked_for_what_and_never_the_query() {
             "POST /engine.io/room Some(SECR…) None None Some(192.0.2.7:4000)",
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_too_large_is_told_with_its_sender_and_its_answer_is_empty() {
+    let (who, contexts) = (Who::default(), Contexts::default());
+    let both = Both(who.clone(), contexts.clone());
+    let stage = stage(|builder| builder.max_payload(10).observer(both));
+    for (framing, body) in
+        [("content-length: 11", ""), ("transfer-encoding: chunked", "b\r\n41234567890\r\n0\r\n\r\n")]
+    {
+        let path = format!("{POLLING}&sid={}", stage.open().await);
+        let refused = stage.ask("POST", &path, &[framing, "user-agent: u"], body).await;
+        assert_eq!((refused.status, refused.text()), (413, ""));
+        assert_eq!(stage.ask("POST", &path, &[], "4smaller").await.status, 200);
+    }
+    assert_eq!(
+        contexts.take(),
+        [
+            r#"content-length "11": expected at most 10 (max_payload)"#,
+            "a longer body: expected at most 10 bytes (max_payload), or fewer by a layer",
+        ]
+    );
+    for told in who.0.lock().unwrap().iter() {
+        assert!(told.starts_with("POST /engine.io/ Some("), "{told}");
+        assert!(told.ends_with(r#") Some("u") None Some(192.0.2.7:4000)"#), "{told}");
+    }
+}
+
+/// Tells two observers.
+struct Both(Who, Contexts);
+
+impl Observer for Both {
+    fn refused(&self, request: &RefusedRequest<'_>) {
+        self.0.refused(request);
+        self.1.refused(request);
+    }
 }
 
 #[tokio::test(start_paused = true)]

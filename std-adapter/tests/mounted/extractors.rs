@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use eio_tokio::axum::{RouterExt as _, builder};
-use eio_tokio::{Admission, Client, ConnectError, Socket, Transport};
+use eio_tokio::{Admission, Client, ConnectError, Observer, RefusedRequest, Rejection, Socket, Transport};
 use serde::Deserialize;
 
 use crate::support::{OPEN, get, serve_with_connect_info, status};
@@ -198,6 +198,31 @@ async fn allow_request_goes_first_and_what_it_found_is_an_extension() {
     assert_eq!(get(router, &format!("/engine.io/?{OPEN}&wanted=1")).await.0, 200);
     tokio::task::yield_now().await;
     assert_eq!(app.notes(), ["found 7"]);
+}
+
+/// Notes the contexts of refused requests.
+struct Contexts(App);
+
+impl Observer for Contexts {
+    fn refused(&self, request: &RefusedRequest<'_>) {
+        self.0.note(request.context.to_owned());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn allow_request_and_the_extractors_have_the_time_of_a_request_each_and_who_is_late_is_named() {
+    let app = App::default();
+    let server = builder((), |_: Socket, _: Hangs| async {})
+        .request_timeout(Duration::from_secs(5))
+        .observer(Contexts(app.clone()))
+        .allow_request(|_| async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            Ok::<_, Rejection>(())
+        });
+    let start = tokio::time::Instant::now();
+    assert_eq!(status(&Router::new().engine_io(&server.build().unwrap()), "/engine.io/").await, 503);
+    assert_eq!(start.elapsed().as_secs(), 9);
+    assert_eq!(app.notes(), ["extractor has not answered within the request_timeout of 5000 ms"]);
 }
 
 /// The status of the answer to a client whose request this extractor reads.
