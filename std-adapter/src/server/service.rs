@@ -157,21 +157,14 @@ where
         let mut is_read = false;
         let mut body = pin!(body);
         let body = RequestBody::new(body.as_mut(), &mut is_read);
-        if !is_at(&server.http.path, head.uri.path()) {
-            tracing::debug!(
-                target: targets::REQUEST,
-                path = head.uri.path(),
-                expected = server.http.path,
-                "no path of the server: a router may have removed its beginning"
-            );
-            return closing_if(is_http1 && !is_read, empty(StatusCode::NOT_FOUND));
-        }
         name_sender(&server, &mut head);
         let Ok(mut headers) = callback("on_headers", || server.http.common_headers(&head)) else {
             return headers_panicked(&server, &head);
         };
         let mut response = match &server.http.cors {
+            // Whatever its path, so that a page learns that the path is wrong.
             Some(cors) if head.method == Method::OPTIONS => cors.preflight(&head, &mut headers),
+            _ if !is_at(&server.http.path, head.uri.path()) => not_found(&server, &head),
             _ => {
                 let query = Query::parse(&head);
                 let asked = transport_of(&head);
@@ -200,6 +193,17 @@ where
         }
         closing_if(is_http1 && !is_read, response)
     }
+}
+
+/// Answers a request for a path that is not the server's.
+fn not_found(server: &ServerShared, head: &Parts) -> Response<Body> {
+    tracing::debug!(
+        target: targets::REQUEST,
+        path = head.uri.path(),
+        expected = server.http.path,
+        "no path of the server: a router may have removed its beginning"
+    );
+    empty(StatusCode::NOT_FOUND)
 }
 
 /// Closes the connection behind the response if the body of the request is unread, because the connection then cannot

@@ -52,6 +52,8 @@ async fn preflights_are_answered_and_every_answer_says_who_may_read_it() {
     let origin = &asked[..1];
     for answer in [
         preflight,
+        stage.ask("OPTIONS", "/elsewhere/", &asked, "").await,
+        stage.get("/elsewhere/", origin).await,
         stage.get(POLLING, origin).await,
         stage.get("/engine.io/?EIO=4", origin).await,
         stage.get(&format!("{POLLING}&sid=unknown"), origin).await,

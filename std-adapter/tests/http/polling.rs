@@ -42,10 +42,13 @@ async fn the_applications_headers_go_on_every_answer_and_its_initial_ones_on_the
     let wrong = stage.get("/engine.io/", &[]).await;
     let switched = stage.upgrade(WEBSOCKET, &[]).await;
     let special = stage.get("/engine.io/special?EIO=4&transport=polling", &[]).await;
+    let elsewhere = stage.get("/", &[]).await;
+    assert_eq!(elsewhere.status, 404);
     for (answer, first) in [
         (&opened, Some("yes")),
         (&later, None),
         (&wrong, None),
+        (&elsewhere, None),
         (&switched, Some("yes")),
         (&special, Some("yes")),
     ] {

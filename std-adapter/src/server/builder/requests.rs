@@ -64,6 +64,9 @@ impl ServerBuilder {
     /// Adds a header to every answer, including errors and the switch to WebSocket. It replaces the server's own header
     /// of that name, except that values of `Set-Cookie` and `Vary` are sent beside the server's. Default: none.
     ///
+    /// Only two kinds of answers go without it: to what is no HTTP request or has too long a head (statuses 400, 414 and
+    /// 431), and to a request in which [`on_headers`](Self::on_headers), the log or the metrics panic (500).
+    ///
     /// This is so for headers of the WebSocket's opening handshake, too: a client refuses an answer that names a subprotocol
     /// or an extension that it has not offered.
     #[must_use]
