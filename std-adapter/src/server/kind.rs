@@ -122,12 +122,23 @@ impl Reacts for ServerKind {
     /// Requests cannot find the session any more.
     fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect) {
         // A runtime that is shutting down may drop the session's task before its first turn.
-        engine.tell_opened(now);
+        tell_opened(engine, now);
         engine.context().sessions().session_ended(engine.context().id, end.reason);
         engine.tell(now, Happening::Closed(end));
     }
 
     fn handle_end_shown(engine: &mut Engine<Self>) {
         engine.context().sessions().wake_if_emptied();
+    }
+}
+
+/// Reports the opening once, and what the answer that opened the session on polling has passed on with it.
+pub(crate) fn tell_opened(engine: &mut Engine<ServerKind>, now: Instant) {
+    if !engine.tell_opened(now) || engine.transport != Transport::Polling {
+        return;
+    }
+    let initial = engine.context().sessions().config.initial_packet.as_ref();
+    if let Some(bytes) = initial.map(|message| message.len()) {
+        engine.tell_sent(now, 1, bytes);
     }
 }

@@ -14,6 +14,7 @@ use tracing::Span;
 use crate::carrier::Carrier;
 use crate::server::application::Application;
 use crate::server::candidate::Candidate;
+use crate::server::kind::tell_opened;
 use crate::server::sessions::{ServerContext, ServerKind, Session};
 use crate::server::slots::{Failure, Payload, PollAnswer};
 use crate::server::websocket::Opening;
@@ -128,7 +129,7 @@ impl Role for ServerSide {
     }
 
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant) {
-        driver.engine.tell_opened(now);
+        tell_opened(&mut driver.engine, now);
         open_websocket(driver, cx, now);
         let is_left = match driver.role.polling() {
             Some(polling) => read_requests(&mut polling.requests, &mut driver.engine, now),

@@ -260,11 +260,13 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
-    /// Reports the opening once.
-    pub(crate) fn tell_opened(&mut self, now: Instant) {
-        if !core::mem::replace(&mut self.has_told_opened, true) {
+    /// Reports the opening once. Returns whether it was reported now.
+    pub(crate) fn tell_opened(&mut self, now: Instant) -> bool {
+        let is_new = !core::mem::replace(&mut self.has_told_opened, true);
+        if is_new {
             self.tell(now, Happening::Opened);
         }
+        is_new
     }
 
     pub(crate) fn application_panicked(&mut self, now: Instant) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use eio_tokio::{Observer, Sender, Server, SessionId, Socket};
 
 use crate::support::{
-    Harness, NARROW, Reason, Received, follow, handing_out, kilobyte, listen, ms, noting, settle,
+    Harness, Journal, NARROW, Reason, Received, follow, handing_out, kilobyte, listen, ms, noting, settle,
 };
 
 /// Sends a little, closes, and stays for as long as the session does.
@@ -209,6 +209,36 @@ async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_n
     assert_eq!(websocket.text().await, "4first");
     assert_eq!(websocket.next().await, Received::Close(None));
     harness.assert_ends(100, Reason::LocalClose).await;
+}
+
+/// Notes what was passed to transports.
+struct Passed(Journal);
+
+impl Observer for Passed {
+    fn opened(&self, session: &Sender) {
+        self.0.note(format!("opened on {}", session.transport().as_str()));
+    }
+
+    fn sent(&self, _: SessionId, messages: usize, bytes: usize) {
+        self.0.note(format!("sent {messages} of {bytes} bytes"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_initial_packet_counts_as_sent_on_either_transport() {
+    let journal = Journal::default();
+    let builder = Server::builder(|mut socket: Socket| async move { while socket.recv().await.is_ok() {} });
+    let harness = Harness::unobserved(builder.initial_packet("first").observer(Passed(journal.clone())));
+    let (status, opened) = harness.connect().request("GET", "EIO=4&transport=polling", b"").await;
+    assert!(status == 200 && opened.ends_with("4first"), "{opened}");
+    settle().await;
+    let mut websocket = harness.websocket(4).await;
+    assert_eq!(websocket.text().await, "4first");
+    settle().await;
+    assert_eq!(
+        journal.read(),
+        ["opened on polling", "sent 1 of 5 bytes", "opened on websocket", "sent 1 of 5 bytes"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
