@@ -53,7 +53,7 @@ impl Panicked {
                 sid = %session,
                 callback,
                 panic = %self.0,
-                "a callback panicked: its session ends"
+                "a callback panicked"
             );
         });
         drop((counted, logged));

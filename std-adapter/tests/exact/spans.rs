@@ -175,12 +175,21 @@ async fn a_panic_of_the_application_leaves_the_span_which_ends_with_its_reason()
     assert_eq!(
         journal.read(),
         [
-            format!("a callback panicked: its session ends in session {sid}"),
+            format!("a callback panicked in session {sid}"),
             format!("session ended in session {sid}"),
             "outside".to_owned(),
             format!("session closed: {sid}, -, websocket, forced close"),
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_request_is_logged_without_a_session() {
+    let (journal, _guard) = listening("info");
+    let harness =
+        Harness::unobserved(Server::builder(|_| async {}).on_headers(|_, _| panic!("as the test wants it")));
+    assert_eq!(harness.connect().request("GET", "EIO=4&transport=polling", b"").await.0, 500);
+    assert_eq!(journal.read(), ["a callback panicked"]);
 }
 
 /// Logs when it is dropped.
