@@ -19,7 +19,7 @@ use crate::wire::payload::separator;
 pub(super) const MIN_IDLE: Duration = Duration::from_secs(1);
 
 /// The most headers that a request may be allowed to have: hyper reserves 32 bytes for each, for every request.
-const MAX_HEADERS: usize = 10_000;
+pub(super) const MAX_HEADERS: usize = 10_000;
 
 /// Errors from [`ServerBuilder::build`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

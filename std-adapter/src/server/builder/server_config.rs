@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use eio_core::handshake::Transport;
 use eio_core::settings::{HeartbeatError, ServerSettings, SettingsError};
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 use http::HeaderMap;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -25,6 +25,7 @@ use crate::web::cookie::Cookie;
 use crate::web::cors::Cors;
 use crate::web::origins::AllowedOrigins;
 use crate::web::proxies::TrustedProxies;
+use crate::wire::payload::separator;
 
 /// The settings of a server that are data, read from a configuration file in TOML, YAML, JSON or any other
 /// self-describing format of serde's. [`ServerBuilder::config`] applies them.
@@ -113,7 +114,17 @@ impl<'de> Deserialize<'de> for ServerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = Members::deserialize(Named(deserializer))?;
         members.heartbeat().map_err(D::Error::custom)?;
-        Ok(Self { members })
+        let config = Self { members };
+        let initial = config.members.initial_packet.as_deref();
+        if let Some(at) = initial.and_then(|text| separator(Revision::V4, &text.into()))
+            && config.allows_transport(Transport::Polling)
+        {
+            return Err(D::Error::custom(format_args!(
+                "initialPacket contains U+001E at byte {at}, which separates packets on polling: expected none, or \
+                 `transports` without polling"
+            )));
+        }
+        Ok(config)
     }
 }
 
@@ -188,7 +199,7 @@ struct Members {
     idle_timeout: Option<Duration>,
     #[serde(deserialize_with = "numbers::request_head")]
     max_request_head: Option<usize>,
-    #[serde(deserialize_with = "numbers::count")]
+    #[serde(deserialize_with = "numbers::request_headers")]
     max_request_headers: Option<usize>,
     #[cfg(feature = "compression")]
     compression: Option<bool>,

@@ -6,6 +6,7 @@ use eio_core::settings::ServerSettings;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::within_bounds;
+use crate::server::builder::build::MAX_HEADERS;
 use crate::server::connection::MIN_HEAD;
 
 /// Reads a number that is at least 1.
@@ -21,6 +22,16 @@ pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// Reads the limit on the bytes of a request's head.
 pub(super) fn request_head<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     at_least::<{ MIN_HEAD as u64 }, D>(deserializer)
+}
+
+/// Reads the limit on the number of a request's headers.
+pub(super) fn request_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    match count(deserializer)? {
+        Some(number) if number > MAX_HEADERS => {
+            Err(D::Error::custom(format_args!("{number} is too large: expected at most {MAX_HEADERS}")))
+        }
+        number => Ok(number),
+    }
 }
 
 pub(super) fn max_payload<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {

@@ -302,6 +302,12 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (r#"{"responseHeaders": {"a": "secret\n"}}"#, "responseHeaders.a: expected the value of a header"),
     (r#"{"maxRequestHead": 8191}"#, "maxRequestHead: invalid value: integer `8191`, expected a whole number"),
+    (r#"{"maxRequestHeaders": 10001}"#, "maxRequestHeaders: 10001 is too large: expected at most 10000"),
+    (
+        r#"{"initialPacket": "a\u001eb"}"#,
+        ".: initialPacket contains U+001E at byte 1, which separates packets on polling: expected none, or `transports` \
+         without polling",
+    ),
 ];
 
 #[test]
@@ -311,6 +317,12 @@ fn each_mistake_is_named_with_its_path_and_what_was_expected() {
         assert!(error.starts_with(expected), "{json}\n  {error}\n  {expected}");
         assert!(!error.contains("secret"), "{error}");
     }
+}
+
+#[test]
+fn a_file_without_polling_may_separate_the_parts_of_its_initial_packet_as_it_likes() {
+    let file = r#"{"initialPacket": "a\u001eb", "transports": ["websocket"]}"#;
+    assert!(applied(file).build().is_ok());
 }
 
 #[test]
