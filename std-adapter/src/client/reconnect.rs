@@ -169,8 +169,9 @@ impl Reconnecting {
     /// from the end of the previous session. It waits for that end if necessary. If the server has said how long to
     /// wait, the delay comes on top of that.
     ///
-    /// This method is cancel safe: the next call goes on with the same delay or the same attempt, which pauses in
-    /// between.
+    /// This method is cancel safe: the next call goes on with the same delay or the same attempt. The attempt goes on in
+    /// between, as far as it can by itself: its session may open, and even end, before the next call returns it. Drop the
+    /// `Reconnecting` to give the attempt up.
     ///
     /// # Errors
     /// Returns the latest [`ConnectError`] after [`max_attempts`](Self::max_attempts), or if it is final: a refusal

@@ -73,9 +73,9 @@ table! {
         "Requests for a session that this server does not have, by cause.";
     PANICS: Counter, "eio_panics_total", Count, "Panics that were caught, by the callback that panicked.";
     ACCEPT_FAILURES: Counter, "eio_accept_failures_total", Count,
-        "Failed attempts to accept a connection, by cause.";
+        "Ten a second while no connection can be accepted, by cause.";
     CONNECTIONS_REFUSED: Counter, "eio_connections_refused_total", Count,
-        "Connections above the limit of their address.";
+        "Connections that were closed unanswered, above the limit of their address or of all.";
 }
 
 static METADATA: Metadata<'static> = Metadata::new("eio_tokio", Level::INFO, None);
