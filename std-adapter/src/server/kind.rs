@@ -16,6 +16,7 @@ use crate::session::kind::Kind;
 use crate::session::limits::Limits;
 use crate::session::mailbox::Mailbox;
 use crate::wire::clock::Clock;
+use crate::wire::message::Message;
 
 /// Reports an event to all, and records in the session's span what it changes. Apart from the path of messages that nobody
 /// watches.
@@ -138,7 +139,7 @@ pub(crate) fn tell_opened(engine: &mut Engine<ServerKind>, now: Instant) {
         return;
     }
     let initial = engine.context().sessions().config.initial_packet.as_ref();
-    if let Some(bytes) = initial.map(|message| message.len()) {
+    if let Some(bytes) = initial.map(Message::len) {
         engine.tell_sent(now, 1, bytes);
     }
 }

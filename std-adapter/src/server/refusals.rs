@@ -79,18 +79,7 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
         Refusal::UnsupportedProtocolVersion => {
             format!("EIO {}: expected 4 (eio3 is off)", parameter(head, "EIO", SHOWN))
         }
-        Refusal::Origin => {
-            // Browsers send this header with requests that have no `Origin`.
-            let is_shown =
-                !head.headers.contains_key(header::ORIGIN) && head.headers.contains_key(&SEC_FETCH_SITE);
-            let site = if is_shown {
-                format!(", {SEC_FETCH_SITE} {}", field(head, &SEC_FETCH_SITE))
-            } else {
-                String::new()
-            };
-            let origin = field(head, &header::ORIGIN);
-            format!("origin {origin}{site}: expected the server's own or one of allowed_origins")
-        }
+        Refusal::Origin => origin(head),
         Refusal::TooManyHandshakes { retry_after } => {
             let address = sender(head).map_or("an unknown address".to_owned(), |peer| peer.ip().to_string());
             let wait = retry_after.as_millis();
@@ -109,6 +98,15 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
             format!("sec-websocket-version {}: expected 13", field(head, &header::SEC_WEBSOCKET_VERSION))
         }
     }
+}
+
+/// Returns which origin a request has. Browsers send `Sec-Fetch-Site` with requests that have no `Origin`.
+fn origin(head: &Parts) -> String {
+    let is_shown = !head.headers.contains_key(header::ORIGIN) && head.headers.contains_key(&SEC_FETCH_SITE);
+    let site =
+        if is_shown { format!(", {SEC_FETCH_SITE} {}", field(head, &SEC_FETCH_SITE)) } else { String::new() };
+    let origin = field(head, &header::ORIGIN);
+    format!("origin {origin}{site}: expected the server's own or one of allowed_origins")
 }
 
 fn bad_request(why: BadRequest, head: &Parts) -> String {

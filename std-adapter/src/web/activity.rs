@@ -443,7 +443,7 @@ mod tests {
         let activity = Activity::begin(Clock::start());
         let _poll = UnderWay::begin(&activity, true);
         let left = Answering::begin(&activity);
-        let _piece = left.next_piece();
+        let piece = left.next_piece();
         after(8).await;
         let taken = Answering::begin(&activity);
         for until in [10, 8] {
@@ -455,7 +455,7 @@ mod tests {
         drop(UnderWay::begin(&activity, true));
         after(4).await;
         assert_eq!(verdict(&activity), Err(Verdict::Drop));
-        drop((left, _piece));
+        drop((left, piece));
         assert_eq!(verdict(&activity), Ok(10));
     }
 
