@@ -86,6 +86,7 @@ impl History {
             reason: end.reason,
             silent_for,
             since_heartbeat: self.since_heartbeat(silent_for),
+            since_packet: self.since_packet(),
             close_frame: end.close_frame.as_ref(),
         };
         let diagnosis = self.diagnosis(&ended, look);
@@ -153,6 +154,8 @@ struct Ended<'a> {
     silent_for: Duration,
     /// The time since the last heartbeat, or since the opening.
     since_heartbeat: Duration,
+    /// The time since the last heartbeat or message: what closes a session is also a sign of life, but none of these.
+    since_packet: Duration,
     close_frame: Option<&'a CloseFrame>,
 }
 

@@ -182,6 +182,11 @@ impl History {
         self.survived = self.survived.max(now.saturating_sub(last));
     }
 
+    /// Returns the time from the last heartbeat or message to the end.
+    pub(super) fn since_packet(&self) -> Duration {
+        self.ended_at().saturating_sub(self.last_packet_at.unwrap_or_default())
+    }
+
     /// Returns whether an idle limit may have cut the connection after this silence.
     pub(super) fn was_idle(&self, silent_for: Duration) -> bool {
         proxies::was_idle(silent_for, self.survived, self.heartbeat.unwrap_or_default())

@@ -97,9 +97,9 @@ fn a_proxy_that_closes_idle_connections_is_named_with_the_numbers_and_the_settin
 
 #[test]
 fn a_firewall_that_forgets_idle_connections_is_named_beside_the_server() {
-    let (_server, address) = serve(&["--ping-interval", "2s", "--ping-timeout", "1s"]);
+    let (_server, address) = serve(&["--ping-interval", "3s", "--ping-timeout", "1s"]);
     // What comes later is lost, and neither end hears of it.
-    let firewall = relay(address, Duration::from_secs(1), str::to_owned, |server, _| {
+    let firewall = relay(address, Duration::from_millis(1_500), str::to_owned, |server, _| {
         server.set_read_timeout(None).unwrap();
         let _ = std::io::copy(server, &mut std::io::sink());
     });
@@ -111,7 +111,7 @@ fn a_firewall_that_forgets_idle_connections_is_named_beside_the_server() {
         meaning.contains("or a firewall, a NAT or a proxy has forgotten the idle connection"),
         "{meaning}"
     );
-    assert!(advice.contains("idle limits below 2 s on the way"), "{advice}");
+    assert!(advice.contains("idle limits below 3 s on the way"), "{advice}");
     assert_eq!(client.exit_code(), 5);
 }
 

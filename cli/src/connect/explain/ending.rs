@@ -104,7 +104,7 @@ impl History {
     fn is_overdue(&self, end: &Ended<'_>) -> bool {
         let interval = self.heartbeat.unwrap_or_default().ping_interval();
         let due = interval + (interval / 20).max(CLEARLY_LATE);
-        let last_packet = end.since_heartbeat.saturating_sub(end.silent_for);
+        let last_packet = end.since_heartbeat.saturating_sub(end.since_packet);
         self.revision == Revision::V4 && last_packet <= due && due < end.since_heartbeat
     }
 }
@@ -150,7 +150,7 @@ pub(super) mod tests {
 
     pub(in crate::connect::explain) fn ended(reason: DisconnectReason, silent_s: u64) -> Ended<'static> {
         let silent_for = Duration::from_secs(silent_s);
-        Ended { reason, silent_for, since_heartbeat: silent_for, close_frame: None }
+        Ended { reason, silent_for, since_heartbeat: silent_for, since_packet: silent_for, close_frame: None }
     }
 
     fn diagnosed(
@@ -246,11 +246,12 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_server_from_which_packets_come_was_not_blocked() {
-        for (silent_s, expected) in [(27, "server-stalled"), (2, "server-stalled"), (0, "closed-by-server")] {
+        for (packet_s, expected) in [(27, "server-stalled"), (2, "server-stalled"), (0, "closed-by-server")] {
             let history = history(Revision::V4, 3);
-            let since_heartbeat = Duration::from_secs(27);
-            let end = Ended { since_heartbeat, ..ended(DisconnectReason::PeerClose, silent_s) };
-            assert_eq!(history.diagnosis(&end, Some(Look::Answers)).name, expected, "{silent_s} s");
+            let [since_heartbeat, since_packet] = [27, packet_s].map(Duration::from_secs);
+            // The packet that closes the session has just arrived.
+            let end = Ended { since_heartbeat, since_packet, ..ended(DisconnectReason::PeerClose, 0) };
+            assert_eq!(history.diagnosis(&end, Some(Look::Answers)).name, expected, "{packet_s} s");
         }
     }
 
