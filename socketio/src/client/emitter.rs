@@ -145,7 +145,8 @@ impl Emitter {
 
     /// Waits until everything that was sent on this connection before has been passed on: to the kernel, or in a request
     /// that the server has answered. With [retries](crate::client::ClientBuilder::retries), also until every event has been
-    /// answered or given up. Returns `false` if the connection ended before, or is not open.
+    /// answered or given up, but for those of namespaces that are out. Returns `false` if the connection ended before, or is not
+    /// open.
     pub async fn flush(&self) -> bool {
         let Handle { shared, .. } = &*self.handle;
         let mark = {
