@@ -191,6 +191,23 @@ mod tests {
     }
 
     #[test]
+    fn a_close_frame_is_due_until_it_is_sent_and_both_have_to_pass() {
+        let (mut client, mut server) = (Connection::client(100), Connection::server(100));
+        let mut wire = [0; ControlFrame::MAX_LEN];
+        assert!(!server.close_is_due() && !server.is_closed());
+        server.close();
+        assert!(server.close_is_due() && !server.is_closed());
+        let len = server.close_frame(None, [0; 4], &mut wire).expect("due").expect("room");
+        assert!(!server.close_is_due() && !server.is_closed());
+        assert!(client.receive(&mut wire[..len]).is_ok());
+        assert!(client.close_is_due() && !client.is_closed());
+        let len = client.close_frame(None, [0; 4], &mut wire).expect("due").expect("room");
+        assert!(!client.close_is_due() && client.is_closed());
+        assert!(server.receive(&mut wire[..len]).is_ok());
+        assert!(server.is_closed());
+    }
+
+    #[test]
     fn nothing_is_sent_after_the_close_frame_or_into_a_message() {
         let mut client = Connection::client(100);
         let hello = Packet::message(WebSocketMessage::Text("hello"));
