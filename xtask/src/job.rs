@@ -30,6 +30,10 @@ impl Stop {
     }
 }
 
+/// Variables of the environment that change what tests do. Only parts set them: what somebody has set for other tests would
+/// make a part do less than it says.
+pub(crate) const HIDDEN: [&str; 3] = ["EIO_TRANSCRIPTS", "EIO_VECTORS", "PROPTEST_CASES"];
+
 /// Tests that take this many times as long with a fault as without it do not end.
 pub(crate) const PATIENCE: u32 = 6;
 
@@ -160,6 +164,7 @@ impl<'a> Job<'a> {
         if command.get_current_dir().is_none() {
             command.current_dir(&self.workspace.root);
         }
+        hide(command);
         command.stdin(Stdio::null()).env("CARGO_TERM_COLOR", "never");
         let broken = |error: io::Error| Stop::Failed(format!("`{line}` did not run: {error}"));
         self.log.write(&header.concat()).map_err(broken)?;
@@ -305,6 +310,15 @@ impl Log {
     }
 }
 
+/// Keeps the [hidden](HIDDEN) variables from a command, except for those that it sets itself.
+fn hide(command: &mut Command) {
+    for name in HIDDEN {
+        if command.get_envs().all(|(set, _)| set != name) {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// Leaves out what cargo says to programs.
 fn for_people(text: &str) -> String {
     text.split_inclusive('\n').filter(|line| !line.starts_with(programs::MESSAGE)).collect()
@@ -413,6 +427,17 @@ mod tests {
             job.log.read_on(&mut Vec::new()).unwrap()
         };
         assert!(seen("test x\nsoak: 2\n") && !seen("test y\n"));
+    }
+
+    #[test]
+    fn a_variable_that_changes_tests_reaches_a_command_only_from_its_part() {
+        let mut miri = command("cargo miri test");
+        hide(miri.env("PROPTEST_CASES", "2"));
+        let values: Vec<_> = miri.get_envs().collect();
+        let value = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        assert_eq!(value("EIO_TRANSCRIPTS"), Some(None));
+        assert_eq!(value("EIO_VECTORS"), Some(None));
+        assert_eq!(value("PROPTEST_CASES"), Some(Some("2".as_ref())));
     }
 
     #[test]

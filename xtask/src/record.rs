@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
-use crate::job::{Job, Stop};
+use crate::job::{HIDDEN, Job, Stop};
 use crate::part::{PARTS, Part};
 use crate::stopwatch::Spoken;
 use crate::workspace::Workspace;
@@ -63,7 +63,8 @@ impl Circumstances {
         let processors = available_parallelism().map_or(1, core::num::NonZero::get);
         let ours = |(name, value): (OsString, OsString)| {
             let setting = format!("{}={}", name.display(), value.display());
-            setting.starts_with("EIO_").then_some(setting)
+            let is_hidden = HIDDEN.iter().any(|hidden| name == *hidden);
+            (setting.starts_with("EIO_") && !is_hidden).then_some(setting)
         };
         let mut settings: Vec<_> = std::env::vars_os().filter_map(ours).collect();
         settings.sort();

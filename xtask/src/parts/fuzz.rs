@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 
 use crate::job::{Job, Stop, command, failed};
 use crate::parts::host::{run_tests, workspace_build, workspace_test};
+use crate::programs::Programs;
 
 /// What libFuzzer has found before: a folder for each target.
 const CORPUS: &str = "fuzz/corpus";
@@ -32,9 +33,9 @@ pub(crate) fn replay(job: &mut Job<'_>) -> Result<(), Stop> {
 pub(crate) fn search(job: &mut Job<'_>) -> Result<(), Stop> {
     let minutes = minutes()?;
     let work = job.workspace.target.join("fuzz");
-    job.run(&mut workspace_build("--bin seeds"))?;
+    let programs = Programs::build(job, &mut workspace_build("--bin seeds"))?;
     let seeds = work.join("seeds");
-    job.run(Command::new(job.workspace.target.join("debug/seeds")).arg(&seeds))?;
+    job.run(Command::new(programs.path("seeds")?).arg(&seeds))?;
     let targets = targets(&job.workspace.root)?;
     println!(
         "[libfuzzer] {} targets, {minutes} min for each; building them takes some minutes",

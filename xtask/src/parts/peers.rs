@@ -73,13 +73,13 @@ pub(crate) fn table(job: &mut Job<'_>) -> Result<(), Stop> {
     }
     let clean = lint(job, &peers);
     let python = interop::peers(job)?;
-    ours::build(job, &tests)?;
+    let programs = ours::build(job, &tests)?;
     job.note(format!("installed and built in {}", Spoken(watch.elapsed())));
 
     let watch = Stopwatch::start();
     let mut run = Command::new("node");
     run.arg(job.workspace.root.join(FOLDER).join("run.mjs")).arg(&peers);
-    let printed = job.run(run.arg(job.workspace.target.join("debug/probed")))?;
+    let printed = job.run(run.arg(programs.path("probed")?))?;
     let mut lines = Vec::new();
     for line in printed.lines().filter(|line| line.starts_with("{\"failure\"")) {
         lines.push(serde_json::from_str(line).map_err(|error| Stop::Failed(format!("{line}: {error}")))?);

@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::job::{Job, Stop, failed};
 use crate::parts::host::workspace_test;
 use crate::parts::interop;
+use crate::programs::Programs;
 use crate::stopwatch::{Spoken, Stopwatch};
 
 use super::claims::Test;
@@ -51,17 +52,18 @@ pub(super) fn run(
     Ok(outcomes)
 }
 
-/// Builds the programs of these tests, and whatever they start. `probed` is among that.
-pub(super) fn build(job: &mut Job<'_>, tests: &BTreeSet<Test>) -> Result<(), Stop> {
+/// Builds the programs of these tests, and whatever they start. Returns what was built in `tests/`, `probed` among it.
+pub(super) fn build(job: &mut Job<'_>, tests: &BTreeSet<Test>) -> Result<Programs, Stop> {
     let programs: BTreeSet<_> =
         tests.iter().filter_map(|test| Some((place(&test.file)?.0, is_ours(test)))).collect();
-    for is_ours in [true, false] {
+    let mut build = |is_ours: bool| {
         let chosen = programs.iter().filter(|(_, ours)| *ours == is_ours);
         let chosen = chosen.map(|(program, _)| format!("--test {program}")).collect::<Vec<_>>().join(" ");
         let features = if is_ours { String::new() } else { format!("--features {}", interop::INTEROP) };
-        job.run(&mut workspace_test(&format!("{features} {chosen} --no-run")))?;
-    }
-    Ok(())
+        Programs::build(job, &mut workspace_test(&format!("{features} {chosen} --no-run")))
+    };
+    build(true)?;
+    build(false)
 }
 
 /// Whether a test needs nobody else's program. Those that do are in `tests/`.
