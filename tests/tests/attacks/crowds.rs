@@ -12,8 +12,10 @@ use tokio::time::Instant;
 
 use crate::attack::{Target, case};
 use crate::connection::Connection;
-use crate::process::descriptor_limit;
 use crate::server::{MAX_SESSIONS, PING_INTERVAL, PING_TIMEOUT, REQUEST_TIMEOUT};
+
+/// How many connections a small crowd has. A large one has four times as many.
+const CROWD: usize = 500;
 
 /// A byte this often.
 const DRIP: Duration = Duration::from_millis(300);
@@ -25,22 +27,17 @@ const LINGER: Duration = Duration::from_secs(5);
 const LATE: Duration = Duration::from_millis(2500);
 
 pub(super) fn cases(cases: &mut Vec<Case>) {
-    cases.push(case("slow loris: one byte of a head at a time", crowd(), slow_heads));
-    cases.push(case("slow loris: connections that never speak", crowd(), never_speaks));
-    cases.push(case("slow loris: one byte of a body at a time", crowd(), slow_bodies));
-    cases.push(case("slow loris: one byte of a frame at a time", crowd(), slow_frames));
-    cases.push(case("slow loris: upgrades that stand still", crowd(), slow_upgrades));
-    cases.push(case("a session's sid: WebSockets that it has no use for", crowd(), surplus_websockets));
+    cases.push(case("slow loris: one byte of a head at a time", CROWD, slow_heads));
+    cases.push(case("slow loris: connections that never speak", CROWD, never_speaks));
+    cases.push(case("slow loris: one byte of a body at a time", CROWD, slow_bodies));
+    cases.push(case("slow loris: one byte of a frame at a time", CROWD, slow_frames));
+    cases.push(case("slow loris: upgrades that stand still", CROWD, slow_upgrades));
+    cases.push(case("a session's sid: WebSockets that it has no use for", CROWD, surplus_websockets));
     cases.push(case(
         "CVE-2026-48802: more sessions than allowed",
         MAX_SESSIONS as usize / 3,
         too_many_sessions,
     ));
-}
-
-/// Four times as many are thousands, where descriptors allow; other cases need some at the same time.
-fn crowd() -> usize {
-    (descriptor_limit() / 32).clamp(20, 500)
 }
 
 /// Runs one attacker per connection, and wants each to have been closed within `limit`.
@@ -164,13 +161,19 @@ async fn surplus_websockets(target: Target, size: usize) -> io::Result<()> {
             }
         }
     });
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&opened);
     let attacked = all_closed(size, LINGER + LATE, move |_| {
-        let (address, request) = (target.address, format!("EIO=4&transport=websocket&sid={sid}"));
+        let (address, counted) = (target.address, Arc::clone(&counted));
+        let request = format!("EIO=4&transport=websocket&sid={sid}");
         async move {
             let mut surplus = Connection::open(address).await?;
             let asked = surplus.send(upgrade_request(&request).as_bytes()).await;
             match asked.and(surplus.response().await) {
-                Ok(answer) => assert!(matches!(answer.status, 101 | 400), "{answer:?}"),
+                Ok(answer) => {
+                    assert!(matches!(answer.status, 101 | 400), "{answer:?}");
+                    counted.fetch_add(usize::from(answer.status == 101), Ordering::Relaxed);
+                }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
                 // On a slow machine it asks when the server has stopped waiting.
                 Err(_) => return Ok(Duration::ZERO),
@@ -181,7 +184,9 @@ async fn surplus_websockets(target: Target, size: usize) -> io::Result<()> {
     .await;
     assert!(!alive.is_finished(), "the session has ended");
     alive.abort();
-    attacked
+    attacked?;
+    assert!(opened.load(Ordering::Relaxed) > 0, "not one WebSocket was opened");
+    Ok(())
 }
 
 /// The limit holds for newcomers; who is there stays.

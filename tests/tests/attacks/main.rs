@@ -33,10 +33,14 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// The attackers' work and the servers' fill the processors: more at a time would measure the waiting.
 const AT_ONCE: usize = 3;
 
+/// Three attacks at a time have up to 4,000 connections each.
+const DESCRIPTORS: u64 = 16_000;
+
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(server::ARGUMENT) {
         return server::serve();
     }
+    eio_tests::interop::need_descriptors(DESCRIPTORS);
     let mut cases = Vec::new();
     heads::cases(&mut cases);
     payloads::cases(&mut cases);

@@ -24,13 +24,6 @@ pub(crate) fn usage(id: u32) -> Usage {
     Usage { resident: kib * 1024, processor: Duration::from_millis(ticks * 10) }
 }
 
-/// How many descriptors this process may have open.
-pub(crate) fn descriptor_limit() -> usize {
-    let limits = read(std::process::id(), "limits");
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default();
-    line.split_whitespace().nth(3).and_then(|soft| soft.parse().ok()).unwrap_or(1024)
-}
-
 fn read(id: u32, file: &str) -> String {
     std::fs::read_to_string(format!("/proc/{id}/{file}"))
         .unwrap_or_else(|error| panic!("/proc/{id}/{file}: {error}"))

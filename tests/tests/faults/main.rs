@@ -18,10 +18,14 @@ mod witness;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+/// The largest fleet has 10,000 connections, and some more are beside it.
+const DESCRIPTORS: u64 = 12_000;
+
 fn main() -> ExitCode {
     if roles::play() {
         return ExitCode::SUCCESS;
     }
+    eio_tests::interop::need_descriptors(DESCRIPTORS);
     let mut alone = single::cases();
     alone.extend(stalled_runtime::cases());
     alone.extend(idle::cases());

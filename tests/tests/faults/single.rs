@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::process::Process;
 use crate::roles::{READS_NOTHING, listen};
-use crate::witness::{I, T, Witness};
+use crate::witness::{I, LATE, T, Witness};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -46,7 +46,8 @@ impl Bystanders {
 
     /// They are the ones that are left, and live for so long that one that has stopped to answer would have ended.
     async fn live_on(mut self, witness: &mut Witness) {
-        tokio::time::sleep(I + T + I / 2).await;
+        let [interval, timeout] = witness.periods();
+        tokio::time::sleep(interval + timeout + interval / 2).await;
         witness.assert_no_end();
         assert_eq!(witness.server.len(), self.0.len() * Self::EACH);
         self.0.iter_mut().for_each(Process::assert_quiet);
@@ -72,9 +73,10 @@ async fn stopped(transport: &str) {
     bystanders.live_on(&mut witness).await;
 }
 
-/// With the default heartbeat, of which none comes in the time of this test.
+/// With an interval so long that the end is noticed before the first ping.
 async fn killed(transport: &str) {
-    let mut witness = Witness::start_with("127.0.0.1", Server::builder(listen), Heartbeat::DEFAULT).await;
+    let heartbeat = Heartbeat::new(LATE + T, T).unwrap();
+    let mut witness = Witness::start_with("127.0.0.1", Server::builder(listen), heartbeat).await;
     let bystanders = Bystanders::join(&witness).await;
     let mut process = Process::start(&format!("{transport} {} 1", witness.address), &[]);
     process.must_say("open").await;

@@ -14,13 +14,14 @@ use tokio::time::Instant;
 pub(crate) const I: Duration = Duration::from_millis(700);
 pub(crate) const T: Duration = Duration::from_millis(500);
 
-/// How late a machine that has other things to do may be. It is far below the default interval.
-const LATE: Duration = Duration::from_secs(3);
+/// How late a machine that has other things to do may be.
+pub(crate) const LATE: Duration = Duration::from_secs(3);
 
 /// A server of which every ping and every end is known.
 pub(crate) struct Witness {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
+    heartbeat: Heartbeat,
     shared: Arc<Shared>,
     ends: mpsc::UnboundedReceiver<End>,
 }
@@ -67,7 +68,12 @@ impl Witness {
         let address = listener.local_addr().unwrap();
         let serving = server.clone();
         tokio::spawn(async move { serving.serve(listener).await });
-        Self { server, address, shared, ends }
+        Self { server, address, heartbeat, shared, ends }
+    }
+
+    /// The ping interval and the ping timeout.
+    pub(crate) const fn periods(&self) -> [Duration; 2] {
+        [self.heartbeat.ping_interval(), self.heartbeat.ping_timeout()]
     }
 
     /// The next end of a session.
