@@ -2,6 +2,8 @@
 
 #[path = "documents/assurance.rs"]
 mod assurance;
+#[path = "documents/diagnoses.rs"]
+mod diagnoses;
 #[path = "documents/rules.rs"]
 mod rules;
 #[path = "documents/unsafe_code.rs"]
@@ -103,37 +105,6 @@ fn every_failure_was_tried_on_the_newest_version_of_its_peer_and_on_eio_with_all
         let row = today[&failure].rsplit(" | ").next().unwrap_or_default();
         assert_eq!(names(row), names(&cell), "{failure}: {missing}");
     }
-}
-
-#[test]
-fn every_diagnosis_of_eio_connect_names_tests_that_exist() {
-    let page = read("docs/diagnoses.md");
-    let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")).collect();
-    assert!(rows.len() >= 60, "the tables are not found: {rows:?}");
-    let mut real = 0;
-    for row in rows {
-        let name = row.split('`').next().unwrap_or_default();
-        let tests = row.rsplit(" | ").next().unwrap_or_default();
-        let (mut source, mut named) = (String::new(), 0);
-        for word in code(tests) {
-            if word.contains('/') {
-                source = read(word);
-                continue;
-            }
-            // A case is a function that a list names.
-            let is_case = source.contains(&format!("\nasync fn {word}(log: Log)"))
-                && source.contains(&format!("        {word},\n"));
-            let is_test = source.contains(&format!("]\n    fn {word}("))
-                || source.contains(&format!("]\n    async fn {word}("))
-                || source.contains(&format!("]\nfn {word}("));
-            assert!(is_case || is_test, "{name}: no test {word}");
-            assert!(source.contains(&format!("\"{name}\"")) || !is_case, "{word} does not expect {name}");
-            named += 1;
-            real += usize::from(is_case);
-        }
-        assert!(named > 0, "{name} names no test");
-    }
-    assert!(real >= 60, "{real} of the tests have a real peer");
 }
 
 #[test]
