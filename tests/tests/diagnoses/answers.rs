@@ -145,9 +145,9 @@ async fn headers_that_nginx_removes_block_the_websocket(log: Log) {
     let proxy =
         Proxy::nginx(&upstream(&[server.address]), "location / { proxy_pass http://engine; }", &log).await;
     tool::ends(&[&proxy.url("ws", "/")], "websocket-blocked", 4, &log).await;
-    let mut tool = Tool::start(&["--for", "1s", &proxy.url("http", "/")], &log);
+    let mut tool = Tool::start(&[&proxy.url("http", "/")], &log);
     assert_eq!(tool.event("failed").await["diagnosis"], "websocket-blocked");
-    let close = tool.ends("websocket-blocked", 0).await;
+    let close = tool.leaves("websocket-blocked").await;
     assert_eq!(close["transport"], "polling");
     let mut tool = Tool::start(&["--try-all-transports", "--for", "300ms", &proxy.url("ws", "/")], &log);
     assert_eq!(tool.event("open").await["transport"], "polling");
@@ -160,16 +160,16 @@ async fn a_websocket_without_a_route_leaves_the_session_on_polling(log: Log) {
         backend(&[server.address], "")
     );
     let proxy = Proxy::haproxy("", &rules, &log).await;
-    let mut tool = Tool::start(&["--for", "1s", &proxy.url("http", "/")], &log);
+    let mut tool = Tool::start(&[&proxy.url("http", "/")], &log);
     assert_eq!(tool.event("failed").await["diagnosis"], "websocket-refused");
-    tool.ends("websocket-refused", 0).await;
+    tool.leaves("websocket-refused").await;
 }
 
 async fn a_websocket_that_gets_no_answer_leaves_the_session_on_polling(log: Log) {
     let server = StockServer::start(ServerKind::Engine6, &json!({ "muteUpgrades": true }), &log).await;
-    let mut tool = Tool::start(&["--for", "7s", &server.url()], &log);
+    let mut tool = Tool::start(&[&server.url()], &log);
     assert_eq!(tool.event("upgrade").await["diagnosis"], "upgrade-stuck");
-    tool.ends("upgrade-stuck", 0).await;
+    tool.leaves("upgrade-stuck").await;
 }
 
 async fn answers_that_a_proxy_compresses_are_named(log: Log) {

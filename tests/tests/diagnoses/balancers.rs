@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
 
 use eio_tests::interop::{Case, Log, ServerKind, StockServer};
@@ -50,9 +51,9 @@ async fn nginx_in_turn_loses_a_session_on_polling(log: Log) {
     // With the setting that the advice names, the session lives.
     let sticky = upstream.replace("{ server", "{ ip_hash; server");
     let proxy = Proxy::nginx(&sticky, PASS_ON, &log).await;
-    let mut tool = Tool::start(&["--for", "500ms", &proxy.url("http", "/")], &log);
+    let mut tool = Tool::start(&[&proxy.url("http", "/")], &log);
     assert_eq!(tool.event("upgrade").await["outcome"], "websocket");
-    tool.ends("closed", 0).await;
+    tool.leaves("closed").await;
 }
 
 async fn in_turn_a_session_on_websocket_lives(log: Log) {
@@ -82,12 +83,15 @@ async fn finds_each_session(who: &'static str, (from, to): (&str, &str), log: &L
     for transport in [&["--transport", "polling"][..], &["--transport", "websocket"], &[]] {
         for _ in 0..4 {
             let url = proxy.url("http", "/");
-            let arguments = [transport, &["--for", "500ms", &url]].concat();
-            let mut tool = Tool::start(&arguments, log);
+            let mut tool = Tool::start(&[transport, &[&url]].concat(), log);
             if transport.is_empty() {
                 assert_eq!(tool.event("upgrade").await["outcome"], "websocket");
+            } else {
+                tool.event("open").await;
+                // Time for polls that would lead elsewhere.
+                tool::pause(Duration::from_millis(500)).await;
             }
-            tool.ends("closed", 0).await;
+            tool.leaves("closed").await;
         }
     }
     let opened = nodes.map(|(opened, _)| opened.load(Ordering::Relaxed));
@@ -128,13 +132,13 @@ async fn a_websocket_that_reaches_another_server_leaves_the_session_on_polling(l
         two.address
     );
     let proxy = Proxy::haproxy("", &rules, &log).await;
-    let mut tool = Tool::start(&["--for", "1s", &proxy.url("http", "/")], &log);
+    let mut tool = Tool::start(&[&proxy.url("http", "/")], &log);
     let failed = tool.event("failed").await;
     assert_eq!(
         (&failed["what"], &failed["diagnosis"]),
         (&"upgrade".into(), &"not-sticky".into()),
         "{failed}"
     );
-    let close = tool.ends("not-sticky", 0).await;
+    let close = tool.leaves("not-sticky").await;
     assert_eq!(close["transport"], "polling");
 }

@@ -82,12 +82,12 @@ async fn a_server_blocked_past_its_own_ping_timeout_is_named_when_it_closes_the_
 
 async fn a_server_that_is_blocked_for_a_while_sends_late_pings(log: Log) {
     let server = engine(json!({ "pingInterval": 1_000, "pingTimeout": 15_000 }), &log).await;
-    let mut tool = Tool::start(&["--for", "6s", &server.url()], &log);
+    let mut tool = Tool::start(&[&server.url()], &log);
     tool.event("pong").await;
     block(&server, 3_000);
     let late_ms = tool.event("ping").await["late_ms"].as_f64().expect("a number");
     assert!(late_ms > 1_000.0, "{late_ms}");
-    tool.ends("late-pings", 0).await;
+    tool.leaves("late-pings").await;
 }
 
 async fn a_server_that_was_blocked_too_long_and_answers_again_has_dropped_the_connection(log: Log) {
@@ -286,7 +286,7 @@ async fn a_server_that_breaks_the_protocol_is_named(log: Log) {
 
 async fn a_long_ping_interval_is_warned_of(log: Log) {
     let server = engine(json!({ "pingInterval": 60_000 }), &log).await;
-    let mut tool = Tool::start(&["--for", "300ms", &server.url()], &log);
+    let mut tool = Tool::start(&[&server.url()], &log);
     assert!(tool.event("open").await["warning"].is_string());
-    tool.ends("long-ping-interval", 0).await;
+    tool.leaves("long-ping-interval").await;
 }

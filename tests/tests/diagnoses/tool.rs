@@ -70,6 +70,12 @@ impl Tool {
         send_signal(signal, self.child.id().expect("the tool runs"));
     }
 
+    /// Ends it as Ctrl-C does. Nothing ended the session before, which has the diagnosis `name`.
+    pub(crate) async fn leaves(self, name: &str) -> Value {
+        self.signal("INT");
+        self.ends(name, 0).await
+    }
+
     /// Waits for the end, and checks it: its diagnosis and its exit code, which are on the page in these words.
     pub(crate) async fn ends(self, name: &str, code: i64) -> Value {
         self.ends_with(name, &[code]).await
@@ -103,8 +109,7 @@ pub(crate) async fn ends(arguments: &[&str], name: &str, code: i64, log: &Log) -
 pub(crate) async fn joins(arguments: &[&str], log: &Log) {
     let mut tool = Tool::start(arguments, log);
     tool.event("joined").await;
-    tool.signal("INT");
-    tool.ends("closed", 0).await;
+    tool.leaves("closed").await;
 }
 
 /// Waits, where nothing but time ends what a test waits for.
