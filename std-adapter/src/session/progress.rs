@@ -94,7 +94,57 @@ pub(super) fn is_reached(number: u32, count: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use eio_core::handshake::Transport;
+    use eio_core::{Heartbeat, Liveness, Revision, ServerSession};
+
     use super::*;
+    use crate::session::limits::Limits;
+    use crate::session::mailbox::Mailbox;
+    use crate::wire::clock::Clock;
+    use crate::wire::message::Message;
+
+    /// A session without a task.
+    struct Alone;
+
+    impl Kind for Alone {
+        type Session = ServerSession;
+        type Context = (Clock, Limits);
+        type Slots = ();
+
+        fn clock((clock, _): &(Clock, Limits)) -> Clock {
+            *clock
+        }
+
+        fn limits((_, limits): &(Clock, Limits)) -> &Limits {
+            limits
+        }
+
+        fn revision(_: &(Clock, Limits)) -> Revision {
+            Revision::V4
+        }
+
+        fn carries_now(_: &(Clock, Limits), (): &(), _: &Mailbox, _: Transport) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_messages_are_written_and_when_they_are_flushed_later() {
+        let clock = Clock::start();
+        let session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), clock.now());
+        let shared = Shared::<Alone>::new((clock, Limits::DEFAULT), session, Transport::WebSocket, ());
+        let mut inner = shared.lock();
+        inner.mail.post(Outgoing::Message(Message::text("x")));
+        let mut wakes = |written| {
+            inner.mail.await_progress();
+            inner.note_written(written);
+            (inner.mail.take_woken_waiters(), inner.view.passed)
+        };
+        // TLS keeps it in its buffer.
+        assert_eq!(wakes(Written { messages: 1, bytes: 1, ..Written::default() }), (true, 0));
+        assert_eq!(wakes(Written::default()), (false, 0));
+        assert_eq!(wakes(Written { flushed: Some(0), ..Written::default() }), (true, 1));
+    }
 
     #[test]
     fn a_number_is_reached_by_its_count_and_later_ones_also_where_numbers_wrap_around() {
