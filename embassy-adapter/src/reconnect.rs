@@ -162,7 +162,7 @@ impl<'a> Reconnect<'a> {
     ) -> B {
         loop {
             let was_offline = Cell::new(false);
-            let report = Report { backoff: &mut self.backoff, watch: &self.watch, was_offline };
+            let report = Report { backoff: Timed(&mut self.backoff), watch: &self.watch, was_offline };
             let loss = match attempt(&mut Attempt { rng: &mut *self.rng, report }).await {
                 ControlFlow::Continue(loss) => loss,
                 ControlFlow::Break(value) => return value,
@@ -196,21 +196,23 @@ impl<'r, 'a> Attempt<'r, 'a> {
     /// switch have it back in the same second, so the time is random.
     pub(crate) fn spread_until(&mut self) -> Option<Instant> {
         let Self { rng, report } = self;
-        report.was_offline.take().then(|| clock::after(report.backoff.spread_delay(rng())))
+        report.was_offline.take().then(|| clock::after(report.backoff.0.spread_delay(rng())))
     }
 }
 
 /// Reports the steps of an attempt to the watch.
 pub struct Report<'r, 'a> {
-    backoff: &'r mut Backoff,
+    backoff: Timed<'r>,
     watch: &'r DynSender<'a, State>,
     was_offline: Cell<bool>,
 }
 
-/// The attempt is over, also if its future is dropped.
-impl Drop for Report<'_, '_> {
+/// The delays during an attempt, whose session ends with it at the latest, also if its future is dropped.
+struct Timed<'r>(&'r mut Backoff);
+
+impl Drop for Timed<'_> {
     fn drop(&mut self) {
-        self.backoff.handle_disconnected(clock::now());
+        self.0.handle_disconnected(clock::now());
     }
 }
 
@@ -230,7 +232,7 @@ impl Report<'_, '_> {
     /// short again; see [`Backoff`]. Does nothing if the session has not opened.
     pub fn opened<R: Read, W: Write>(&mut self, client: &Client<'_, R, W>) {
         let Some(heartbeat) = client.heartbeat() else { return };
-        self.backoff.handle_connected(clock::now());
+        self.backoff.0.handle_connected(clock::now());
         let since = Instant::now();
         let max_payload = client.max_payload();
         self.watch.send(State::Open { heartbeat, max_payload, since });
