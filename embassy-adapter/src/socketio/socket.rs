@@ -116,12 +116,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
             }
             loop {
                 let ready = socket.client.ready().await;
-                let verdict = match socket.judge(ready, false) {
-                    // It may be an event, which is handled as a shorter one.
-                    Err(SocketError::TooLong) => Verdict::Deliver,
-                    verdict => verdict?,
-                };
-                match (verdict, socket.state.recovery.recovery()) {
+                match (socket.judge(ready, false)?, socket.state.recovery.recovery()) {
                     (Verdict::Skip, _) | (Verdict::Deliver, None) => {}
                     (Verdict::Joined, None) => return Ok(()),
                     (_, Some(_)) => {
@@ -187,7 +182,12 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
     fn decode(&mut self, delivers: bool) -> Result<Verdict, SocketError> {
         let Alone { receiving, ours, gate, recovery, .. } = &mut self.state;
         let recovery = recovery.recovery().filter(|_| delivers);
-        let packet = match receiving.decoder.decode(frame(self.client.last_event())?) {
+        let message = match frame(self.client.last_event()) {
+            // It may be an event, which is handled as a shorter one.
+            Err(_) if !delivers => return Ok(Verdict::Deliver),
+            message => message?,
+        };
+        let packet = match receiving.decoder.decode(message) {
             Err(error) => {
                 self.client.give_up();
                 return Err(error.into());
