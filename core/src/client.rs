@@ -244,7 +244,8 @@ impl ClientSession {
 
     /// Reports that the caller stops reading, because the application does not take its messages. The server's silence
     /// does not count until [`handle_reading_resumed`](Self::handle_reading_resumed). After `stall_timeout` the session
-    /// ends with [`DisconnectReason::ApplicationStalled`]. Repeating the call changes nothing.
+    /// ends with [`DisconnectReason::ApplicationStalled`]. Repeating the call changes nothing. If the application takes a
+    /// message and there is still no room, report that reading has resumed and pauses again: the timeout then counts anew.
     pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
         self.lifecycle.machine.handle_reading_paused(now, stall_timeout);
     }

@@ -361,7 +361,8 @@ impl Machine {
 
     /// Reports that the caller stops reading, because its application does not take its messages. The peer's silence
     /// does not count until [`handle_reading_resumed`](Self::handle_reading_resumed). After `stall_timeout` the machine
-    /// ends with [`Due::ApplicationStalled`]. Repeating the call changes nothing.
+    /// ends with [`Due::ApplicationStalled`]. Repeating the call changes nothing. If the application takes a message and there
+    /// is still no room, report that reading has resumed and pauses again: the timeout then counts anew.
     pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
         let now = self.clock.advance(now);
         // Rule 14: from here on, `expire` reports the application and not the peer.
