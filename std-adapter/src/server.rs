@@ -198,6 +198,14 @@ impl Server {
         self.shared.sessions.find(SessionId::parse(sid)?).map(Sender::new)
     }
 
+    /// Answers the poll of the session with this sid that waits, if one does, also if there is nothing to say: its client sends
+    /// the next one at once. This is for what passes requests on and goes away, because a poll that is cut off ends its session.
+    pub fn release_poll(&self, sid: &str) {
+        if let Some(session) = SessionId::parse(sid).and_then(|id| self.shared.sessions.find(id)) {
+            session.release_poll();
+        }
+    }
+
     /// Returns the [name of this node](crate::ServerBuilder::node), with which the identifiers of its sessions begin.
     #[must_use]
     pub fn node(&self) -> Option<&str> {

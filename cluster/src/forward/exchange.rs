@@ -9,13 +9,13 @@ use bytes::Bytes;
 use eio_tokio::{PeerAddr, UpgradedStream};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::forward::address::Address;
 use crate::forward::body::NodeBody;
@@ -34,6 +34,9 @@ pub(super) type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
 
 /// How much longer than a session may be silent a node may be: its own end of a silent session is on its way then.
 const MARGIN: Duration = Duration::from_secs(1);
+
+/// How long a poll may wait at a node that leaves. It may be sent there again, so it is not at once.
+const LAST_WAIT: Duration = Duration::from_millis(200);
 
 /// How long the client's connection may take to become a WebSocket behind the answer.
 const SWITCHING: Duration = Duration::from_secs(10);
@@ -87,6 +90,7 @@ impl Exchange {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let shared = &self.shared;
+        let is_poll = asks == Asks::Nothing && head.method == Method::GET;
         let tunnel = match asks {
             Asks::Nothing => None,
             _ => Some(shared.tunnels.begin().ok_or(ForwardError::Leaving)?),
@@ -100,6 +104,7 @@ impl Exchange {
         };
         let asking = self.ask(Request::from_parts(head, body), &progress, &question);
         let mut answer = match &tunnel {
+            None if is_poll => self.release_at_the_end(asking, &question).await?,
             None => asking.await?,
             Some(tunnel) => tokio::select! {
                 biased;
@@ -127,6 +132,23 @@ impl Exchange {
             drop(tunnel);
         });
         Ok(answer.map(|_| NodeBody::own(Full::default())))
+    }
+
+    /// Waits for the answer to a poll. When this node leaves, it has the other one answer: otherwise the session would end with
+    /// the connections of this node.
+    async fn release_at_the_end<T>(&self, asking: impl Future<Output = T>, question: &Question) -> T {
+        let mut asking = core::pin::pin!(asking);
+        let leaving = async {
+            self.shared.tunnels.leaving().await;
+            sleep(LAST_WAIT).await;
+            question.release().await
+        };
+        tokio::select! {
+            biased;
+            answer = asking.as_mut() => return answer,
+            _ = leaving => {}
+        }
+        asking.await
     }
 
     /// Addresses the request to the node, names the client, and seals both. Returns the code.

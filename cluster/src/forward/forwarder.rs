@@ -94,8 +94,9 @@ impl Forwarder {
 
     /// Closes the WebSockets that this node forwards, with status 1001 (going away) to the clients and to their nodes, and
     /// waits until both have answered. So the nodes know the ends of these sessions at once, and the clients open new
-    /// sessions elsewhere. From now on, no WebSocket is forwarded; requests of polling still are. Polls that wait go on to wait,
-    /// for up to the ping interval: if this node ends its connections before, their sessions end.
+    /// sessions elsewhere. From now on, no WebSocket is forwarded. Requests of polling still are, but a poll that waits is
+    /// answered by its node within a moment: so its client sends the next one, which a balancer sends to another node, and the
+    /// session lives on.
     ///
     /// Takes at most `limit`. Returns how many it had to drop then. A WebSocket that waits for the answer of its node is refused
     /// at once, and its session stays on polling.

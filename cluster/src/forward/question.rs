@@ -1,4 +1,4 @@
-//! Asks a node whether a session lives, before its silence counts as its end.
+//! Asks a node whether a session lives, before its silence counts as its end, and to answer a poll, before this node goes away.
 //!
 //! A session may live and say nothing for long: while its application does not read, silence is not judged, and under
 //! [`AnyPacket`](eio_tokio::Liveness::AnyPacket) a client that sends messages need not answer pings. Only its node knows.
@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use eio_tokio::PeerAddr;
-use http::{HeaderValue, Method, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Empty};
 use tokio::time::timeout;
 
@@ -19,6 +19,9 @@ use crate::forward::head::Asks;
 
 /// The method of a question. Requests of clients with this method are not forwarded.
 pub(super) const METHOD: Method = Method::HEAD;
+
+/// In a question, asks the node to answer the poll of the session that waits.
+pub(super) const RELEASE: HeaderName = HeaderName::from_static("eio-forwarding-leaves");
 
 /// How long a node may take to answer once it is connected. One that is busy needs a while, and a session that lives must not
 /// end because of that.
@@ -50,7 +53,16 @@ impl Question {
 
     /// Asks. A node that cannot be asked now, because all connections to it are taken, counts as one that says yes.
     pub(super) fn ask(&self) -> Asking {
-        let asked = self.request();
+        self.send(false)
+    }
+
+    /// Asks the node to answer the poll that waits, also if there is nothing to say.
+    pub(super) fn release(&self) -> Asking {
+        self.send(true)
+    }
+
+    fn send(&self, releases: bool) -> Asking {
+        let asked = self.request(releases);
         let shared = self.exchange.shared.clone();
         Box::pin(async move {
             let Ok((request, code)) = asked else { return false };
@@ -69,12 +81,15 @@ impl Question {
     }
 
     /// Returns the request to the node, and its code.
-    fn request(&self) -> Result<(Request<Outgoing>, String), ForwardError> {
+    fn request(&self, releases: bool) -> Result<(Request<Outgoing>, String), ForwardError> {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = METHOD;
         head.uri = self.uri.clone();
         if let Some(host) = &self.host {
             head.headers.insert(header::HOST, host.clone());
+        }
+        if releases {
+            head.headers.insert(RELEASE, HeaderValue::from_static("1"));
         }
         if let Some(client) = self.client {
             head.extensions.insert(client);

@@ -20,7 +20,7 @@ use crate::forward::body::NodeBody;
 use crate::forward::exchange::{Exchange, now};
 use crate::forward::forwarder::{Forwarder, Shared};
 use crate::forward::limited::BoxError;
-use crate::forward::question::METHOD;
+use crate::forward::question::{METHOD, RELEASE};
 use crate::forward::seal::{ANSWER, Checked, REQUEST};
 use crate::forward::target::{of_another_node, sid_of};
 
@@ -83,6 +83,11 @@ where
             let sid = sid_of(request.uri());
             match shared.take(&mut request) {
                 Some(Checked { code, .. }) if *request.method() == METHOD => {
+                    if request.headers().contains_key(RELEASE)
+                        && let Some(sid) = &sid
+                    {
+                        shared.server.release_poll(sid);
+                    }
                     let mut answer = answered(StatusCode::NO_CONTENT, "");
                     shared.seal_answer(&code, sid.as_deref(), &mut answer);
                     State::Node { answer: Box::pin(ready(answer)) }

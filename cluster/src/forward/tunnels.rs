@@ -45,6 +45,11 @@ impl Tunnels {
         Some(Tunnel { open: self.open.clone(), phase })
     }
 
+    /// Waits until the node leaves.
+    pub(super) async fn leaving(&self) {
+        let _ = self.phase.subscribe().wait_for(|now| *now >= Phase::Leaving).await;
+    }
+
     pub(super) fn open(&self) -> usize {
         *self.open.borrow()
     }

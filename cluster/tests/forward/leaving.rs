@@ -148,8 +148,28 @@ async fn polling_goes_on_and_an_upgrade_fails_without_an_end() {
     let sid = open(&link).await;
     assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 0);
     let query = format!("polling&sid={sid}");
-    assert_eq!(ask(&link, &get(&query)).await.2, "2");
+    assert_eq!(ask(&link, &get(&query)).await.2, "6");
     assert_eq!(ask(&link, &probe(&sid)).await.0, 400);
+    assert_eq!(world.a.server.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_is_answered_and_neither_holds_the_node_nor_ends_its_session() {
+    let world = World::new();
+    let link = world.link();
+    let sid = open(&link).await;
+    let poll = get(&format!("polling&sid={sid}"));
+    let waiting = tokio::spawn({
+        let poll = poll.clone();
+        async move { ask(&link, &poll).await.2 }
+    });
+    tokio::time::sleep(ms(1_000)).await;
+    let left = Instant::now();
+    let limit = ms(5_000);
+    let (dropped, cut) = tokio::join!(world.b.forwarder.shutdown(limit), world.b.server.shutdown(limit));
+    assert_eq!((dropped, cut.is_empty(), left.elapsed()), (0, true, ms(200)));
+    assert_eq!(waiting.await.unwrap(), "6");
+    assert_eq!(ask(&world.a.link, &poll).await.2, "2");
     assert_eq!(world.a.server.len(), 1);
 }
 

@@ -97,6 +97,16 @@ impl Shared<ServerKind> {
         Some(PendingPoll { shared: self, is_answered: false })
     }
 
+    /// Has the poll that waits answered, if there is one, also if there is nothing to say.
+    pub(crate) fn release_poll(&self) {
+        let mut inner = self.lock();
+        let requests = inner.slots.requests();
+        if matches!(requests.poll, PollSlot::Arrived { .. } | PollSlot::Waiting) {
+            requests.is_release_due = true;
+            inner.mail.wake_task();
+        }
+    }
+
     /// Begins a POST. Returns `None` and ends the session if another POST is in flight.
     pub(crate) fn begin_post(&self) -> Option<PostInFlight<'_>> {
         let mut inner = self.lock();

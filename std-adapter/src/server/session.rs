@@ -294,9 +294,10 @@ fn take_back_answer(engine: &mut Engine<ServerKind>) {
 /// Handles the payloads and failures of HTTP requests. A payload may still arrive after the session has moved to a
 /// WebSocket. Returns whether a client has left a request, which ends a session that stays on polling.
 fn read_requests(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now: Instant) -> bool {
-    let (failure, payload, is_poll_over, poll) = {
+    let (failure, payload, is_poll_over, poll, is_released) = {
         let slots = &mut engine.shared.lock().slots;
-        (slots.take_failure(), slots.take_payload(), slots.is_poll_over(), slots.take_poll())
+        let poll = (slots.is_poll_over(), slots.take_poll(), slots.take_release());
+        (slots.take_failure(), slots.take_payload(), poll.0, poll.1, poll.2)
     };
     if is_poll_over {
         polling.handle_poll_answered();
@@ -319,6 +320,9 @@ fn read_requests(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, n
     if let Some(jsonp) = poll {
         // A session that has ended or moved answers the poll without its task.
         let _ = polling.handle_poll(now, &mut engine.session, jsonp);
+    }
+    if is_released {
+        polling.release_poll();
     }
     failure == Some(Failure::Aborted)
 }

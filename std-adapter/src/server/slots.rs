@@ -96,6 +96,8 @@ pub(super) struct Requests {
     pub(super) poll: PollSlot,
     pub(super) poll_waker: Option<Waker>,
     pub(super) is_poll_woken: bool,
+    /// The poll is to be answered, also if there is nothing to say.
+    pub(super) is_release_due: bool,
     /// The connection of the latest poll, if that is known.
     polled_on: Option<Weak<Activity>>,
     /// The ping or pong of an answer that no poll has taken. It goes over the WebSocket if the session moves there.
@@ -157,6 +159,12 @@ impl Slots {
         let PollSlot::Arrived { jsonp } = requests.poll else { return None };
         requests.poll = PollSlot::Waiting;
         Some(jsonp)
+    }
+
+    /// Takes note that a poll is to be answered, also if there is nothing to say.
+    pub(crate) fn take_release(&mut self) -> bool {
+        let requests = self.requests.as_deref_mut();
+        requests.is_some_and(|requests| core::mem::take(&mut requests.is_release_due))
     }
 
     /// Returns whether the last poll is over, so that the task may forget it.

@@ -45,6 +45,29 @@ async fn another_limit_is_kept_and_none_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_is_released_with_what_there_is_and_the_next_one_waits() {
+    for revision in [3, 4] {
+        let (mut harness, mut polling, socket) = sent(0, revision, None).await;
+        let (server, sid) = (socket.server(), polling.sid.clone());
+        for (message, expected) in [(None, "6"), (Some("0"), "40")] {
+            polling.begin_poll().await;
+            if let Some(message) = message {
+                socket.try_send(message).unwrap();
+            }
+            server.release_poll(&sid);
+            assert_eq!(polling.poll_answer().await, [expected]);
+        }
+        // No poll waits.
+        server.release_poll(&sid);
+        server.release_poll("no sid");
+        polling.begin_poll().await;
+        socket.try_send("1").unwrap();
+        assert_eq!(polling.poll_answer().await, ["41"], "it was not released");
+        harness.assert_alive();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_heartbeat_counts_and_goes_first() {
     let (harness, mut polling, socket) = sent(0, 4, None).await;
     harness.at(301).await;
