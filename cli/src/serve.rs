@@ -79,6 +79,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
         Interrupts::new().map_err(|error| Failure::unusable(format!("cannot receive signals: {error}")))?;
     let sessions = Sessions::new(&server, node.as_ref());
     let pages = Pages::new(sessions, Arc::clone(&dashboard), clock, settings, access, log.clone());
+    let closing = pages.clone();
 
     log.put(Event::Listening {
         address,
@@ -101,6 +102,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
         // Nobody reads standard output any more. Errors do not end this log.
         _ = log.closed() => {}
     }
+    closing.begin_close();
     log.put(Event::Closing { sessions: server.len() });
     let shutdown = async {
         match &node {

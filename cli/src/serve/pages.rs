@@ -7,6 +7,7 @@ use core::convert::Infallible;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use eio_cluster::forward::NodeBody;
@@ -31,7 +32,7 @@ use crate::style::cut;
 /// How many pages can be open at once.
 const MAX_FEEDS: usize = 64;
 
-/// How long a page that finds all feeds taken should wait before it tries again, in seconds.
+/// How long a page that finds all feeds taken, or a server that shuts down, should wait before it tries again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// The body of an answer.
@@ -54,6 +55,7 @@ struct Shared {
     feeds: Arc<Semaphore>,
     access: Access,
     log: Log<Event>,
+    is_closing: AtomicBool,
 }
 
 impl Pages {
@@ -68,8 +70,15 @@ impl Pages {
         let feeds = Arc::new(Semaphore::new(MAX_FEEDS));
         let path = sessions.path().to_owned();
         let (about, speaks_socketio) = (settings.about(&path).to_string(), settings.speaks_socketio());
-        let shared = Shared { dashboard, clock, about, path, speaks_socketio, feeds, access, log };
+        let is_closing = AtomicBool::new(false);
+        let shared =
+            Shared { dashboard, clock, about, path, speaks_socketio, feeds, access, log, is_closing };
         Self { sessions, shared: Arc::new(shared) }
+    }
+
+    /// From now on, answers that the server shuts down in place of the page: a balancer that asks for it finds other nodes.
+    pub(crate) fn begin_close(&self) {
+        self.shared.is_closing.store(true, Ordering::Relaxed);
     }
 }
 
@@ -173,6 +182,9 @@ impl Shared {
 
     fn answer(&self, route: Route) -> Response<Body> {
         match route {
+            Route::Page if self.is_closing.load(Ordering::Relaxed) => {
+                unavailable("eio serve shuts down\n".to_owned())
+            }
             Route::Page => html::page(),
             Route::Events => self.events(),
             Route::WrongMethod => {
@@ -195,13 +207,17 @@ impl Shared {
     fn events(&self) -> Response<Body> {
         let Ok(permit) = Arc::clone(&self.feeds).try_acquire_owned() else {
             let sentence = format!("{MAX_FEEDS} pages are open already: try again later\n");
-            let mut response = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-            return response;
+            return unavailable(sentence);
         };
         let feed = Feed::new(Arc::clone(&self.dashboard), self.clock, &self.about, permit);
         guarded(Response::new(Either::Right(feed)), "text/event-stream")
     }
+}
+
+fn unavailable(sentence: String) -> Response<Body> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    response
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {

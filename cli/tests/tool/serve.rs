@@ -178,14 +178,29 @@ fn a_polling_client_that_has_vanished_does_not_delay_the_end() {
     assert_eq!(server.exit_code(), 0);
 }
 
-#[test]
-fn a_second_ctrl_c_leaves_at_once() {
+/// Starts a server that does not end by itself for some seconds: a client never polls for the echo of its message.
+fn serve_an_unread_message() -> (Eio, String) {
     let (mut server, address) = serve(&["--echo"]);
-    // This client never polls for the echo of its message.
     let sid = open_polling(&address);
     let target = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
     assert!(post(&address, &target, "4hello").starts_with("HTTP/1.1 200"));
     server.event("message");
+    (server, address)
+}
+
+#[test]
+fn a_server_that_shuts_down_says_so_to_a_balancer() {
+    let (mut server, address) = serve_an_unread_message();
+    assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
+    server.interrupt();
+    server.event("closing");
+    let page = get(&address, "/");
+    assert!(page.starts_with("HTTP/1.1 503") && page.contains("\r\nretry-after: 5\r\n"), "{page}");
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let (mut server, _) = serve_an_unread_message();
     server.interrupt();
     server.event("closing");
     let interrupted = std::time::Duration::from_secs(2);
