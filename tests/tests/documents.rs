@@ -47,6 +47,22 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
+fn the_unit_of_systemd_keeps_passwords_from_other_users() {
+    let unit = read("docs/several-nodes/eio@.service");
+    for file in ["%i.toml", "secret"] {
+        let loads =
+            |line: &str| line.starts_with("LoadCredential=") && line.ends_with(&format!("/etc/eio/{file}"));
+        assert!(unit.lines().any(loads), "{file} is a credential");
+    }
+    let installs = |line: &&str| line.contains("/etc/eio");
+    for line in unit.lines().filter(|line| line.starts_with('#')).filter(installs) {
+        assert!(line.contains("install -m 600") || line.contains("umask 077"), "{line}");
+    }
+    let starts = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+    assert!(!starts.contains("/etc/eio"), "{starts}");
+}
+
+#[test]
 fn every_failure_of_a_peer_names_tests_that_exist() {
     let document = read("docs/peers.md");
     let failures = table(&document, "\n## Failures\n");

@@ -40,6 +40,10 @@ async fn act_as_one(kind: Kind, log: Log) {
     // Requests went to all nodes in turn, and no session has ended.
     assert!(clients.look().await.iter().all(|client| client.connects == 1), "{:?}", clients.look().await);
 
+    // Whatever the name by which clients come.
+    let answer = nodes.open_by_name("chat.example").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
     let died = Instant::now();
     nodes.each[1].kill().await;
     clients

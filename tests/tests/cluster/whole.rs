@@ -3,13 +3,15 @@
 use core::ops::RangeInclusive;
 use core::pin::Pin;
 use core::time::Duration;
+use std::path::Path;
 use std::process::Stdio;
 
 use eio_tests::built;
 use eio_tests::interop::{Child, Daemon, Events, Folder, LATE, Log, free_port, soon};
 use eio_tests::signal::send_signal;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
@@ -21,6 +23,10 @@ pub(crate) const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// The configuration of HAProxy that users copy.
 const HAPROXY: &str = include_str!("../../../docs/several-nodes/haproxy.cfg");
+
+/// The configuration of a node that users copy, and its file beside that of the secret.
+const CONFIG: &str = include_str!("../../../docs/several-nodes/a.toml");
+const CONFIG_FILE: &str = "node.toml";
 
 /// When a node that falls silent is gone for the others: 10 s after its last sign of life, which may be 4 s old by then, and
 /// another second on a busy machine.
@@ -45,10 +51,12 @@ impl Node {
     ) -> Self {
         let eio = built::eio();
         let eio = eio.to_str().expect("a path in UTF-8");
+        let config = Path::new(secret).with_file_name(CONFIG_FILE);
         let arguments = [
             "serve",
+            "--config",
+            config.to_str().expect("a path in UTF-8"),
             "--json",
-            "--socketio",
             "--node",
             name,
             "--bus",
@@ -163,6 +171,9 @@ impl Nodes {
         let folder = Folder::new();
         let secret = folder.write("secret", "only for the tests of this folder");
         let secret = secret.to_str().expect("a path in UTF-8").to_owned();
+        // The clients count what they get, and an echo would be more.
+        assert!(CONFIG.contains("\necho = true\n") && CONFIG.contains("\nsocketio = true\n"));
+        let _ = folder.write(CONFIG_FILE, &CONFIG.replace("\necho = true\n", "\n"));
         let addresses = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
         let balancer = free_port();
         let urls = [bus.url_with(""), bus.url_with(""), last];
@@ -219,6 +230,17 @@ impl Nodes {
     /// The URL of the balancer.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.balancer)
+    }
+
+    /// Opens a session on polling by this host name. Returns the answer of the balancer.
+    pub(crate) async fn open_by_name(&self, host: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.balancer)).await.expect("the balancer runs");
+        let head = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1";
+        let request = format!("{head}\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it takes requests");
+        let mut answer = String::new();
+        soon("an answer", stream.read_to_string(&mut answer)).await.expect("it answers");
+        answer
     }
 
     /// The URL of a node.
