@@ -1,6 +1,6 @@
 //! What may be wrong: each diagnosis with its name for scripts, what it means, and what to do.
 //!
-//! `docs/diagnoses.md` lists them all, each with its test: for all but three, on the real thing.
+//! `docs/diagnoses.md` lists them all, each with its test: for all but five, on the real thing.
 
 mod answers;
 mod ends;
