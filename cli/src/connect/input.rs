@@ -78,7 +78,8 @@ async fn send(
     while !gone {
         tokio::select! {
             biased;
-            _ = gate.changed() => gone = true,
+            // A server may let the client in twice.
+            changed = gate.changed() => gone = changed.is_err(),
             line = lines.recv() => match line {
                 Some(line) => send_one(line, &sender, namespace.as_ref(), &log).await,
                 None => return 0,

@@ -260,6 +260,22 @@ fn lines_wait_until_the_namespace_is_joined() {
 }
 
 #[test]
+fn a_namespace_that_is_joined_twice_keeps_no_line_back() {
+    let (heard, notes) = std::sync::mpsc::channel();
+    let server = SilentServer::start(25_000, 20_000).doing(move |client| {
+        client.hear().expect("a packet");
+        client.say("40{\"sid\":\"abcdefgh\"}");
+        client.say("40{\"sid\":\"abcdefgh\"}");
+        heard.send(client.hear().expect("a packet")).unwrap();
+    });
+    let mut client = Eio::start(&["connect", "--json", "--socketio", &server.url()]);
+    client.event("joined");
+    client.event("joined");
+    client.say("late");
+    assert_eq!(notes.iter().collect::<Vec<_>>(), ["42[\"message\",\"late\"]"]);
+}
+
+#[test]
 fn lines_that_the_session_leaves_behind_are_reported() {
     let server = SilentServer::start(25_000, 20_000);
     let mut client = Eio::start(&["connect", "--json", "--socketio", "--for", "2s", &server.url()]);

@@ -141,12 +141,15 @@ impl Exchange {
         let leaving = async {
             self.shared.tunnels.leaving().await;
             sleep(LAST_WAIT).await;
-            question.release().await
+            // Its connection may be one too many.
+            while !question.release().await {
+                sleep(LAST_WAIT).await;
+            }
         };
         tokio::select! {
             biased;
             answer = asking.as_mut() => return answer,
-            _ = leaving => {}
+            () = leaving => {}
         }
         asking.await
     }

@@ -48,7 +48,7 @@ pub(crate) async fn talk<R: Read, W: Write, S: Sensor, M: RawMutex>(
         // The reading comes first, as over Engine.IO.
         let (request, ack) = match select(application.reading(), socket.recv()).await {
             Either::Second(Ok(incoming)) => interpret(incoming),
-            // An event that is too long for the board: it is passed over.
+            // An event that is too long for the board is passed over, unless it has attachments.
             Either::Second(Err(SocketError::TooLong)) => continue,
             Either::Second(Err(_)) => return AGAIN,
             Either::First(reading) => {

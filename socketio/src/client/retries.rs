@@ -197,16 +197,22 @@ impl Shared {
 
     /// Asks once, as soon as the namespace is connected.
     async fn try_once(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Result<Answer, EmitError> {
-        // Also one that is out may be joined again.
-        let is_connected = self.until(|state| match state.get(key) {
-            Some(namespace) if matches!(namespace.phase, Phase::Connected) => Some(true),
-            Some(namespace) if !namespace.has_given_up() => None,
-            _ => Some(false),
-        });
-        if !is_connected.await {
-            return Err(EmitError::Disconnected);
-        }
-        let (id, answer) = self.ask_when_room(key, &parcel.name, parcel.args.clone()).await?;
+        let (id, answer) = loop {
+            // Also one that is out may be joined again.
+            let is_connected = self.until(|state| match state.get(key) {
+                Some(namespace) if matches!(namespace.phase, Phase::Connected) => Some(true),
+                Some(namespace) if !namespace.has_given_up() => None,
+                _ => Some(false),
+            });
+            if !is_connected.await {
+                return Err(EmitError::Disconnected);
+            }
+            match self.ask_when_room(key, &parcel.name, parcel.args.clone()).await {
+                // It went out before there was room.
+                Err(EmitError::Disconnected) => {}
+                asked => break asked?,
+            }
+        };
         Ok(match timeout(retries.timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AckError::Disconnected),

@@ -147,6 +147,7 @@ async fn a_rolling_restart_loses_nobody(log: Log) {
         clients.until("all clients are back", back).await;
         nodes.restart(at).await;
         nodes.each[(at + 1) % 3].sees(name, "joined").await;
+        nodes.takes_part(at).await;
     }
     let all = clients.look().await;
     // A client knows of each end, and comes back once for each.

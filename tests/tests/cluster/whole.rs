@@ -243,6 +243,17 @@ impl Nodes {
         answer
     }
 
+    /// Waits until the balancer sends new sessions to a node again. Their identifiers begin with its name.
+    pub(crate) async fn takes_part(&self, at: usize) {
+        let sid = format!("\"sid\":\"{}", NAMES[at]);
+        let opening = async {
+            while !self.open_by_name("localhost").await.contains(&sid) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        soon("a session on the node", opening).await;
+    }
+
     /// The URL of a node.
     pub(crate) fn url_of(&self, at: usize) -> String {
         format!("http://{}", self.addresses[at])

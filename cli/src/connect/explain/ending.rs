@@ -58,8 +58,8 @@ impl History {
 
     /// Returns the diagnosis of a ping timeout.
     fn of_silence(&self, end: &Ended<'_>, look: Option<Look>) -> Diagnosis {
-        // A packet of the latter half of the wait: had the heartbeat been sent when it was due, it would have come first.
-        if end.silent_for < self.heartbeat.unwrap_or_default().ping_timeout() / 2 {
+        // A whole packet of the latter half of the wait: had the heartbeat been sent when it was due, it would have come first.
+        if end.silent_for.max(end.since_packet) < self.heartbeat.unwrap_or_default().ping_timeout() / 2 {
             return Diagnosis::HEARTBEAT_STUCK;
         }
         match look {
@@ -213,6 +213,9 @@ pub(super) mod tests {
             let since_heartbeat = Duration::from_secs(45);
             let end = Ended { since_heartbeat, ..ended(DisconnectReason::PingTimeout, 9) };
             assert_eq!(history(Revision::V4, 3).diagnosis(&end, look).name, "heartbeat-stuck", "{look:?}");
+            // Parts of a message that holds the heartbeat up.
+            let end = Ended { since_heartbeat, since_packet: since_heartbeat, ..ended(end.reason, 0) };
+            assert_ne!(history(Revision::V4, 3).diagnosis(&end, look).name, "heartbeat-stuck", "{look:?}");
         }
     }
 

@@ -107,7 +107,7 @@ impl FarAnswers {
 
     /// Notes that no node says anything more.
     fn end_all(&mut self) {
-        self.nodes.retain(|_, node| !node.awaited.is_empty());
+        self.nodes.retain(|_, node| !(node.is_complete && node.awaited.is_empty()));
         for node in self.nodes.keys().cloned().collect::<Vec<_>>() {
             self.end(&node, NoAnswer::Incomplete);
         }
@@ -263,6 +263,15 @@ mod tests {
         assert_eq!(responder.id().as_str(), "1");
         assert_eq!(answer, Err(AckError::Node { node: "b".to_owned(), reason }));
         assert!(far.next().await.is_none());
+        assert_eq!(far.missing(), [MissingNode { node: "b".to_owned(), reason }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_ends_before_it_has_named_its_sockets_is_missing() {
+        let Asked { mut far, reply, _nodes } = Asked::that_says(&[]).await;
+        drop(reply);
+        assert!(far.next().await.is_none());
+        let reason = NoAnswer::Incomplete;
         assert_eq!(far.missing(), [MissingNode { node: "b".to_owned(), reason }]);
     }
 }
