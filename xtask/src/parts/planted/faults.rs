@@ -131,7 +131,7 @@ pub(super) const FAULTS: &[(Suite, &[Fault])] = &[
             Fault {
                 place: "embassy-adapter/src/reconnect.rs",
                 effect: "the delays go on growing after a session that has lasted",
-                sound: "        self.backoff.handle_connected(clock::now());\n",
+                sound: "        self.backoff.0.handle_connected(clock::now());\n",
                 faulty: "",
             },
         ],
