@@ -383,8 +383,10 @@ impl Model {
             ) => {
                 return state.end(now, Cause::Unexpected);
             }
-            (Role::Client4, Input::Packet(PacketType::Ping))
-            | (Role::Server4 | Role::Server3 | Role::Client3, Input::Packet(_)) => {
+            // To a server, an `open` is a packet like any other.
+            (Role::Server4 | Role::Server3, _)
+            | (Role::Client4, Input::Packet(PacketType::Ping))
+            | (Role::Client3, Input::Packet(_)) => {
                 state.listen_for(now, state.interval + state.timeout);
             }
             _ => {}
