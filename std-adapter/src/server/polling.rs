@@ -55,9 +55,6 @@ where
         }
         carries(came_on.as_ref(), &session);
         let (is_get, is_post) = (head.method == Method::GET, head.method == Method::POST);
-        if is_get {
-            session.lock().slots.note_poll(came_on.as_ref());
-        }
         let wanted = Wanted::read(head, query.jsonp);
         if is_get && !session.catch_up().await {
             return Err(unknown(server, sid));
@@ -65,7 +62,7 @@ where
         if is_get {
             drop_head(head);
             // An error, which should be impossible, is in the log. It is not told as a refused request: its head is gone.
-            let got = get(server, &session, wanted).await;
+            let got = get(server, &session, wanted, came_on.as_ref()).await;
             got.unwrap_or_else(|error| error.response(Transport::Polling))
         } else if is_post {
             post(server, &session, &wanted, head, body).await?
@@ -153,9 +150,14 @@ fn carries(came_on: Option<&CameOn>, session: &Session) {
 }
 
 /// Answers a poll as soon as there is something to send.
-async fn get(server: &ServerShared, session: &Session, wanted: Wanted) -> Result<Response<Body>, Refusal> {
+async fn get(
+    server: &ServerShared,
+    session: &Session,
+    wanted: Wanted,
+    came_on: Option<&CameOn>,
+) -> Result<Response<Body>, Refusal> {
     let jsonp = wanted.jsonp.as_deref();
-    let Some(mut pending) = session.begin_poll(jsonp.is_some()) else {
+    let Some(mut pending) = session.begin_poll(jsonp.is_some(), came_on) else {
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
     let response = match poll_fn(|cx| pending.poll_answer(cx)).await {

@@ -1,6 +1,7 @@
 //! How an HTTP request of a session waits for the session's task.
 
 use core::task::{Context, Poll};
+use std::sync::Arc;
 
 use eio_core::DisconnectReason;
 use eio_core::handshake::Transport;
@@ -12,6 +13,7 @@ use crate::server::sessions::ServerKind;
 use crate::server::slots::{Failure, Payload, PollAnswer, PollSlot, PostSlot};
 use crate::session::shared::{Inner, Shared};
 use crate::session::waiting::remember;
+use crate::web::activity::CameOn;
 
 impl Inner<ServerKind> {
     /// Reports a failed request to the task. Does nothing for a session on a WebSocket, whose remaining requests do not
@@ -86,18 +88,20 @@ impl Shared<ServerKind> {
     }
 
     /// Begins a poll. Returns `None` and ends the session if another poll is in flight.
-    pub(crate) fn begin_poll(&self, jsonp: bool) -> Option<PendingPoll<'_>> {
+    pub(crate) fn begin_poll(&self, jsonp: bool, came_on: Option<&CameOn>) -> Option<PendingPoll<'_>> {
         let mut inner = self.lock();
-        if !matches!(inner.slots.requests().poll, PollSlot::Free) {
+        let requests = inner.slots.requests();
+        if !matches!(requests.poll, PollSlot::Free) {
             inner.fail(Failure::Overlap);
             return None;
         }
-        inner.slots.requests().poll = PollSlot::Arrived { jsonp };
+        requests.poll = PollSlot::Arrived { jsonp };
+        requests.polled_on = came_on.map(|CameOn(activity)| Arc::downgrade(activity));
         inner.mail.wake_task();
         Some(PendingPoll { shared: self, is_answered: false })
     }
 
-    /// Has the poll that waits answered, if there is one, also if there is nothing to say.
+    /// Has the task answer the poll that waits, if there is one, even if there is nothing to say.
     pub(crate) fn release_poll(&self) {
         let mut inner = self.lock();
         let requests = inner.slots.requests();

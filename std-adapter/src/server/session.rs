@@ -294,11 +294,11 @@ fn take_back_answer(engine: &mut Engine<ServerKind>) {
 /// Handles the payloads and failures of HTTP requests. A payload may still arrive after the session has moved to a
 /// WebSocket. Returns whether a client has left a request, which ends a session that stays on polling.
 fn read_requests(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now: Instant) -> bool {
-    let (failure, payload, is_poll_over, poll, is_released) = {
-        let slots = &mut engine.shared.lock().slots;
-        let poll = (slots.is_poll_over(), slots.take_poll(), slots.take_release());
-        (slots.take_failure(), slots.take_payload(), poll.0, poll.1, poll.2)
-    };
+    let mut inner = engine.shared.lock();
+    let slots = &mut inner.slots;
+    let (failure, payload) = (slots.take_failure(), slots.take_payload());
+    let (is_poll_over, poll, is_released) = (slots.is_poll_over(), slots.take_poll(), slots.take_release());
+    drop(inner);
     if is_poll_over {
         polling.handle_poll_answered();
     }

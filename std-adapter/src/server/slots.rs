@@ -15,7 +15,7 @@ use eio_core::session::Control;
 use hyper::upgrade::OnUpgrade;
 
 use crate::session::queue::Queue;
-use crate::web::activity::{Activity, CameOn};
+use crate::web::activity::Activity;
 use crate::wire::outgoing::Outgoing;
 
 /// The answer to a poll.
@@ -96,10 +96,10 @@ pub(super) struct Requests {
     pub(super) poll: PollSlot,
     pub(super) poll_waker: Option<Waker>,
     pub(super) is_poll_woken: bool,
-    /// The poll is to be answered, also if there is nothing to say.
+    /// The poll is to be answered, even if there is nothing to say.
     pub(super) is_release_due: bool,
     /// The connection of the latest poll, if that is known.
-    polled_on: Option<Weak<Activity>>,
+    pub(super) polled_on: Option<Weak<Activity>>,
     /// The ping or pong of an answer that no poll has taken. It goes over the WebSocket if the session moves there.
     pub(super) owed: Option<Control>,
     pub(super) post: PostSlot,
@@ -143,11 +143,6 @@ impl Slots {
         }
     }
 
-    /// Notes the connection of a poll.
-    pub(crate) fn note_poll(&mut self, came_on: Option<&CameOn>) {
-        self.requests().polled_on = came_on.map(|CameOn(activity)| Arc::downgrade(activity));
-    }
-
     /// Returns the connection of the latest poll, if it is known and not gone.
     pub(crate) fn polled_on(&self) -> Option<Arc<Activity>> {
         self.requests.as_deref()?.polled_on.as_ref()?.upgrade()
@@ -161,7 +156,7 @@ impl Slots {
         Some(jsonp)
     }
 
-    /// Takes note that a poll is to be answered, also if there is nothing to say.
+    /// Tells the task once that the poll is to be answered, even if there is nothing to say.
     pub(crate) fn take_release(&mut self) -> bool {
         let requests = self.requests.as_deref_mut();
         requests.is_some_and(|requests| core::mem::take(&mut requests.is_release_due))

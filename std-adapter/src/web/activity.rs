@@ -297,9 +297,8 @@ impl Doing {
     fn progresses(&mut self, number: u64, clock: Clock, count: impl FnOnce(usize) -> usize) {
         let now = self.now(clock);
         self.last_progress = now;
-        if let Some(at) = self.answers.iter().position(|answer| answer.number == number)
-            && let Some(answer) = self.answers.get_mut(at)
-        {
+        let mut answers = self.answers.iter_mut().enumerate();
+        if let Some((at, answer)) = answers.find(|(_, answer)| answer.number == number) {
             answer.last_progress = now;
             answer.holders = count(answer.holders);
             if answer.holders == 0 {

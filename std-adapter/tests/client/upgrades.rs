@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use eio_core::DisconnectReason;
-use eio_core::packet::WebSocketMessage;
 use eio_core::upgrade::{UpgradeFailure, UpgradeOutcome};
 use eio_tokio::{Client, ClientEvent, Server};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use crate::bad_frames::frame;
 use crate::support::{Events, Raw, echo, open_packet, scripted, serve};
 
 #[tokio::test(start_paused = true)]
@@ -45,15 +45,6 @@ async fn an_upgrade_that_ends_with_a_silent_server_is_told_before_the_end() {
     assert!(upgrade.is_some() && upgrade < end, "{events:?}");
 }
 
-/// A client's text frame.
-fn frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0; text.len() + 14];
-    let message = WebSocketMessage::Text(text);
-    let len = eio_core::ws::encode_message(message, Some([1, 2, 3, 4]), &mut frame).unwrap();
-    frame.truncate(len);
-    frame
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_last_packet_of_an_upgrade_counts_if_the_runtime_has_not_seen_it_when_its_time_is_over() {
     let (server, address) = serve(Server::builder(echo)).await;
@@ -72,13 +63,14 @@ async fn the_last_packet_of_an_upgrade_counts_if_the_runtime_has_not_seen_it_whe
     );
     websocket.write(request).await;
     websocket.head().await;
-    websocket.write(frame("2probe")).await;
+    websocket.write(frame(true, 0x81, b"2probe")).await;
     let mut answer = [0; 8];
     websocket.0.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"\x81\x063probe");
 
     // As when another task holds the runtime up: the session's task is due to run, and nobody has looked at its socket since.
-    assert_eq!(websocket.0.try_write(&frame("5")).unwrap(), frame("5").len());
+    let last = frame(true, 0x81, b"5");
+    assert_eq!(websocket.0.try_write(&last).unwrap(), last.len());
     server.sessions()[0].try_send("hello").unwrap();
     tokio::time::advance(Duration::from_secs(10)).await;
     let mut answer = [0; 8];

@@ -275,14 +275,14 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let Open { stream, longest_record } = ready!(self.get_mut().poll_open(cx))?;
-        let Some(longest) = *longest_record else { return Pin::new(stream).poll_write_vectored(cx, bufs) };
-        let buf = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
-        Pin::new(stream).poll_write(cx, buf.get(..longest).unwrap_or(buf))
+        if let Open { stream, longest_record: None } = ready!(self.poll_open(cx))? {
+            return Pin::new(stream).poll_write_vectored(cx, bufs);
+        }
+        self.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf))
     }
 
     fn is_write_vectored(&self) -> bool {
