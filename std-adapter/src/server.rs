@@ -198,8 +198,11 @@ impl Server {
         self.shared.sessions.find(SessionId::parse(sid)?).map(Sender::new)
     }
 
-    /// Answers the poll of the session with this sid that waits, if one does, also if there is nothing to say: its client sends
-    /// the next one at once. This is for what passes requests on and goes away, because a poll that is cut off ends its session.
+    /// Answers the poll that waits in the session with this sid, even if there is nothing to say; its client then sends the next
+    /// one at once. Does nothing if no poll waits.
+    ///
+    /// A proxy that is about to go away calls this for the polls that it passes on, because a poll that is cut off ends its
+    /// session.
     pub fn release_poll(&self, sid: &str) {
         if let Some(session) = SessionId::parse(sid).and_then(|id| self.shared.sessions.find(id)) {
             session.release_poll();

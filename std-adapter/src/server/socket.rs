@@ -58,8 +58,8 @@ impl Socket {
     ///
     /// This method is cancel safe: dropping the future loses no message.
     ///
-    /// If the application does not call this method, the server stops reading once the inbox is full. If it then takes no message
-    /// for the stall timeout, the session ends with
+    /// If the application does not call this method, the server stops reading once the inbox is full. If it then takes no
+    /// message for the stall timeout, the session ends with
     /// [`DisconnectReason::ApplicationStalled`](crate::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors

@@ -40,7 +40,7 @@ const MAX_HANDSHAKES: usize = 1_000;
 /// the socket beneath TLS, and it resets the connection of a silent client.
 ///
 /// A client with little memory, such as a board, can ask for short records: `max_fragment_length` of RFC 6066, section 4.
-/// Once its handshake is complete, it gets them, at any configuration. The records of the handshake are not shortened,
+/// Once its handshake is complete, it gets them, whatever the configuration says. The records of the handshake are not shortened,
 /// because such a client may be unable to join their messages again, and the answer does not confirm the request.
 ///
 /// ```no_run

@@ -35,7 +35,7 @@ pub(crate) trait Reacts: Kind {
 
     fn close_timeout(context: &Self::Context) -> Duration;
 
-    /// Returns how long an application may leave its messages unread.
+    /// Returns how long an application may take no message from its full inbox.
     fn stall_timeout(context: &Self::Context, heartbeat: Heartbeat) -> Duration;
 
     /// Returns the session's name for the log, without secrets.

@@ -18,7 +18,7 @@
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: the requested one |
 //! | `eio_unknown_sessions_total` | counter, requests that were refused with code 1 | `cause`: ended, of another node, or no trace |
 //! | `eio_panics_total` | counter | `callback`: the code that panicked, such as application, observer or <code>allow_request</code> |
-//! | `eio_accept_failures_total` | counter, ten a second while no connection can be accepted | `why`: error, or <code>max_connections</code> |
+//! | `eio_accept_failures_total` | counter, checks that found that no connection can be accepted: ten a second while it lasts | `why`: error, or <code>max_connections</code> |
 //! | `eio_connections_refused_total` | counter, connections that were closed unanswered: above the limit of their address, or in <code>serve_connection</code> above <code>max_connections</code> | |
 //!
 //! `describe` tells the recorder what each of them is, and `BUCKETS` are buckets for the histograms. [The

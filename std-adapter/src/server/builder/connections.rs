@@ -81,11 +81,14 @@ impl ServerBuilder {
     }
 
     /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included, also those of
-    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. While there are as many
-    /// as there may be, and for five seconds after, whether or not others wait, the server closes a connection after 1 s,
-    /// instead of the [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers outside of a session then announce 1 s instead of the [idle
-    /// timeout](Self::idle_timeout), but earlier announcements still hold. At least 1. Default: no limit but the process's
-    /// descriptors; the same short times apply when it runs out of them.
+    /// ended sessions that the client has not closed yet. Further ones wait until a connection ends. At least 1. Default: no
+    /// limit but the process's descriptors.
+    ///
+    /// While there are as many as there may be, and for five seconds after, short times apply, whether or not others wait: the
+    /// server closes a connection that has not sent the head of a request after 1 s, instead of the [request
+    /// timeout](Self::request_timeout). Answers outside of a session announce 1 s instead of the [idle
+    /// timeout](Self::idle_timeout), but earlier announcements still hold. The same times apply when the process runs out of
+    /// descriptors.
     ///
     /// A listener that waits for a connection takes it, even if another one has taken the last place meanwhile. So there
     /// may be one more connection for each further listener, or for one listener beside

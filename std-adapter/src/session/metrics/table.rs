@@ -73,7 +73,7 @@ table! {
         "Requests for a session that this server does not have, by cause.";
     PANICS: Counter, "eio_panics_total", Count, "Panics that were caught, by the callback that panicked.";
     ACCEPT_FAILURES: Counter, "eio_accept_failures_total", Count,
-        "Ten a second while no connection can be accepted, by cause.";
+        "Checks that found that no connection can be accepted, ten a second while it lasts, by cause.";
     CONNECTIONS_REFUSED: Counter, "eio_connections_refused_total", Count,
         "Connections that were closed unanswered, above the limit of their address or of all.";
 }
