@@ -55,11 +55,22 @@ pub(super) struct Inbox {
 impl Inbox {
     /// Puts an item into the inbox. Returns whether the inbox has just become full.
     pub(super) fn push(&mut self, item: Item, limit: Limit) -> bool {
+        self.insert(self.end(), item, limit)
+    }
+
+    /// Returns the place behind all that has arrived.
+    pub(super) fn end(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Puts an item at a place that was the [`end`](Self::end), and from before which nobody has received since. Returns whether
+    /// the inbox has just become full.
+    pub(super) fn insert(&mut self, place: usize, item: Item, limit: Limit) -> bool {
         if self.is_abandoned {
             return false;
         }
         self.bytes += item.byte_len();
-        self.items.push_back(item);
+        self.items.insert(place, item);
         limit.is_reached(self.items.len(), self.bytes) && !std::mem::replace(&mut self.is_full, true)
     }
 

@@ -37,10 +37,8 @@ impl Drop for Handle {
 struct Rejoining<'a> {
     shared: &'a Shared,
     key: &'a Key,
-    /// How often the namespace had been joined before.
-    joins: u64,
-    /// Whether the application is told of the consent here, and has not been told.
-    owes_consent: bool,
+    /// Whether the application has been told of the consent.
+    is_told: bool,
 }
 
 impl Drop for Rejoining<'_> {
@@ -49,11 +47,9 @@ impl Drop for Rejoining<'_> {
         let Some(namespace) = state.get(self.key) else { return };
         namespace.is_joining = false;
         namespace.allowance = None;
-        // A later consent, or the end, is received anyway.
-        let has_joined = namespace.joins == self.joins + 1 && matches!(namespace.phase, Phase::Connected);
-        let recovered = namespace.recovered;
-        if self.owes_consent && has_joined {
-            self.shared.tell(&mut state, &self.key.name, Some(Item::Connected { recovered }));
+        if let Some((place, item)) = namespace.consent.take().filter(|_| !self.is_told) {
+            let is_full = namespace.inbox.insert(place, item, self.shared.settings.inbox);
+            state.note_delivered(&self.key.name, is_full);
         }
         // The task does not watch a request that somebody waits for.
         state.wake_task();
@@ -115,25 +111,26 @@ impl Shared {
     /// Joins a namespace again that is out.
     pub(super) async fn rejoin(self: &Arc<Self>, key: &Key) -> Result<(), JoinError> {
         let runtime = Runtime::current();
-        let mut rejoining = {
+        let (joins, mut rejoining) = {
             let mut state = self.lock();
             let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
             let namespace = state.get(key).ok_or_else(closed)?;
-            let (joins, was_out) = (namespace.joins, namespace.join_again());
+            let joins = namespace.joins;
+            namespace.join_again();
             // Who waits here cannot receive meanwhile.
             namespace.allowance = Some(namespace.inbox.and_more(self.settings.inbox));
             if matches!(namespace.phase, Phase::Waiting) {
                 self.connect(&mut state, &key.name, &runtime);
             }
             state.wake_task();
-            Rejoining { shared: self, key, joins, owes_consent: was_out }
+            (joins, Rejoining { shared: self, key, is_told: false })
         };
-        let joined = match self.joined(key, rejoining.joins).await {
+        let joined = match self.joined(key, joins).await {
             // The consent may have come just now.
-            Err(JoinError::Timeout) if self.give_up(key, rejoining.joins) => Ok(()),
+            Err(JoinError::Timeout) if self.give_up(key, joins) => Ok(()),
             joined => joined,
         };
-        rejoining.owes_consent &= joined.is_err();
+        rejoining.is_told = joined.is_ok();
         joined
     }
 
@@ -362,17 +359,7 @@ impl Shared {
     /// Puts something into a namespace's inbox.
     pub(super) fn deliver(&self, state: &mut State, name: &ByteString, item: Item) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
-        if namespace.inbox.push(item, self.settings.inbox) {
-            state.full += 1;
-            let name = name.clone();
-            state.later(move || {
-                tracing::warn!(
-                    target: targets::CLIENT,
-                    namespace = %name,
-                    "the inbox is full: the client reads nothing until the application receives"
-                );
-            });
-        }
-        state.wake_reader(name);
+        let is_full = namespace.inbox.push(item, self.settings.inbox);
+        state.note_delivered(name, is_full);
     }
 }

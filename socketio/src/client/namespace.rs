@@ -90,6 +90,8 @@ pub(super) struct Namespace {
     pub(super) farewell: Farewell,
     /// Whether the application waits for the first answer, which it is told instead of receiving it.
     pub(super) is_joining: bool,
+    /// The consent that the application was told of instead, and its place in the inbox: it goes there if nobody waits any more.
+    pub(super) consent: Option<(usize, Item)>,
     /// How much may be in the inbox while the application waits to join again, and cannot receive. Otherwise, a full inbox
     /// keeps the namespace from being joined.
     pub(super) allowance: Option<Limit>,
@@ -124,6 +126,7 @@ impl Namespace {
             asked_in: None,
             farewell,
             is_joining: true,
+            consent: None,
             allowance: None,
             joins: 0,
             ends: 0,
@@ -148,15 +151,14 @@ impl Namespace {
         self.is_out() && self.has_given_up
     }
 
-    /// Begins to join again, if the namespace is out. Returns whether it was.
-    pub(super) fn join_again(&mut self) -> bool {
-        let was_out = self.is_out();
-        if was_out {
+    /// Begins to join again, if the namespace is out.
+    pub(super) fn join_again(&mut self) {
+        self.consent = None;
+        if self.is_out() {
             self.phase = Phase::Waiting;
             self.is_joining = true;
             self.has_given_up = false;
         }
-        was_out
     }
 
     /// Returns whether the client reads nothing until the application has received from this namespace.
@@ -187,7 +189,11 @@ impl Namespace {
         self.id = Some(id);
         self.recovered = self.recovery.connected(pid);
         let item = Item::Connected { recovered: self.recovered };
-        (!std::mem::take(&mut self.is_joining)).then_some(item)
+        if std::mem::take(&mut self.is_joining) {
+            self.consent = Some((self.inbox.end(), item));
+            return None;
+        }
+        Some(item)
     }
 
     /// Waits for the next connection. Keeps what was emitted and has not been sent, as far as there is room, and returns

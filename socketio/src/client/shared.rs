@@ -309,6 +309,22 @@ impl State {
         Some(Mark { sender, count: self.outbox.mark(), unanswered: Unanswered::default() })
     }
 
+    /// Notes that something was put into a namespace's inbox, and whether the inbox has just become full.
+    pub(super) fn note_delivered(&mut self, name: &ByteString, is_full: bool) {
+        if is_full {
+            self.full += 1;
+            let name = name.clone();
+            self.later(move || {
+                tracing::warn!(
+                    target: targets::CLIENT,
+                    namespace = %name,
+                    "the inbox is full: the client reads nothing until the application receives"
+                );
+            });
+        }
+        self.wake_reader(name);
+    }
+
     /// Notes that a full inbox has room again, or is gone.
     pub(super) fn note_room(&mut self) {
         self.full = self.full.saturating_sub(1);

@@ -6,6 +6,7 @@ use core::time::Duration;
 use eio_socketio::client::{Client, Incoming, JoinError, RecvError};
 use eio_socketio::engine::{self, Backoff, Message};
 use eio_socketio::{AckError, EmitError};
+use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -201,6 +202,36 @@ async fn a_rejoin_reads_the_consent_behind_events_that_have_filled_the_inbox() {
     assert_eq!(args(&mut socket, "missed").await, [1.into()]);
     assert_eq!(args(&mut socket, "missed").await, [2.into()]);
     assert!(matches!(next(&mut socket).await, Incoming::Connected { .. }));
+}
+
+#[tokio::test]
+async fn a_consent_to_a_rejoin_that_nobody_waits_for_any_more_is_received_in_its_place() {
+    let url = serve(false, |mut socket| async move {
+        expect(&mut socket, "0/other,").await;
+        say(&socket, r#"0/other,{"sid":"other"}"#).await;
+        expect(&mut socket, "0").await;
+        say(&socket, r#"0{"sid":"one"}"#).await;
+        say(&socket, "1").await;
+        expect(&mut socket, "0").await;
+        for text in [r#"2["before"]"#, r#"0{"sid":"two"}"#, r#"2["behind"]"#, "1", r#"2/other,["all"]"#] {
+            say(&socket, text).await;
+        }
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let client = Client::builder(url).build().unwrap();
+    let mut other = soon(client.join("/other")).await.unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let mut rejoin = Box::pin(socket.rejoin());
+    assert!((&mut rejoin).now_or_never().is_none());
+    assert!(args(&mut other, "all").await.is_empty());
+    drop(rejoin);
+    assert!(args(&mut socket, "before").await.is_empty());
+    assert!(matches!(next(&mut socket).await, Incoming::Connected { recovered: false }));
+    assert!(args(&mut socket, "behind").await.is_empty());
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    assert!(matches!(soon(socket.recv()).await, Err(RecvError::Disconnected(_))));
 }
 
 #[tokio::test]
