@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::scripted::{expect, quick, say};
-use crate::support::{args, next, soon};
+use crate::support::{args, event, next, soon};
 
 /// A client, and a server in memory that serves its sessions by a script.
 fn client_of<F, R>(script: F) -> ClientBuilder
@@ -243,6 +243,52 @@ async fn a_question_for_which_no_event_has_room_is_asked_once_one_before_it_is_g
     let start = Instant::now();
     assert_eq!(soon(socket.emit_with_ack::<String>("third", ())).await.as_deref(), Ok("answer"));
     assert_eq!(start.elapsed(), Duration::from_millis(900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_has_found_no_room_before_its_namespace_was_lost_is_sent_after_a_rejoin() {
+    // Together more than the connection and both of its ends hold, and less than keeps the client from reading.
+    const ANSWERS: usize = 48;
+    let goes_on = Arc::new(Notify::new());
+    let told = Arc::clone(&goes_on);
+    let client = client_of(move |mut socket| {
+        let goes_on = Arc::clone(&told);
+        async move {
+            expect(&mut socket, "0/other,").await;
+            say(&socket, r#"0/other,{"sid":"other"}"#).await;
+            for number in 0..ANSWERS {
+                say(&socket, &format!(r#"2/other,{number}["question"]"#)).await;
+            }
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"one"}"#).await;
+            goes_on.notified().await;
+            say(&socket, "1").await;
+            goes_on.notified().await;
+            while socket.recv().await.unwrap().as_text() != Some("0") {}
+            say(&socket, r#"0{"sid":"two"}"#).await;
+            let question = socket.recv().await.unwrap();
+            let number =
+                question.as_text().and_then(|text| text.strip_prefix('2')?.strip_suffix(r#"["waits"]"#));
+            say(&socket, &format!(r#"3{}["answer"]"#, number.expect("the event"))).await;
+            while socket.recv().await.is_ok() {}
+        }
+    });
+    let client = client.retries(0, Duration::from_secs(5)).build().unwrap();
+    let mut other = soon(client.join("/other")).await.unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    for _ in 0..ANSWERS {
+        let (_, _, ack) = event(&mut other).await;
+        ack.expect("a question").send("x".repeat(64 * 1024)).unwrap();
+    }
+    let answer = socket.emit_with_ack::<String>("waits", ());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    goes_on.notify_one();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    // The event finds its namespace lost, and not on the way back.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    goes_on.notify_one();
+    soon(socket.rejoin()).await.unwrap();
+    assert_eq!(soon(answer).await.as_deref(), Ok("answer"));
 }
 
 /// Otherwise the answers to the first of them, and the server's pings behind these, would wait until the last one has left.
