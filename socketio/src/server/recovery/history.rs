@@ -122,7 +122,7 @@ impl<K, P: Clone> History<K, P> {
     ) -> Option<Restored<K, P>> {
         self.expire(now);
         let away = self.sessions.take(Pid::parse(pid)?)?;
-        let Some(missed) = self.missed(&away, offset) else {
+        let Some(missed) = self.missed(&away, offset).map(Iterator::collect::<Vec<_>>) else {
             self.sessions.give_up(away.kept);
             return None;
         };
@@ -158,7 +158,7 @@ impl<K, P: Clone> History<K, P> {
     }
 
     /// Returns the packets that a client has missed, with their numbers, unless some of them may be gone.
-    fn missed(&self, away: &Away<K>, offset: Option<&str>) -> Option<Vec<(u64, P)>> {
+    fn missed(&self, away: &Away<K>, offset: Option<&str>) -> Option<impl Iterator<Item = (u64, P)>> {
         let audience = away.trail.audience();
         let last_seen = match offset {
             Some(text) => Some(self.offsets.parse(text)?),
@@ -185,10 +185,10 @@ impl<K, P: Clone> History<K, P> {
         if away.trail.first_refused() < start {
             return None;
         }
-        let is_missed = |(position, entry): (u64, &super::log::Entry<P>)| {
+        let is_missed = move |(position, entry): (u64, &super::log::Entry<P>)| {
             audience.includes(position, &entry.recipients).then(|| (entry.number, entry.packet.clone()))
         };
-        Some(self.log.since(start)?.filter_map(is_missed).collect())
+        Some(self.log.since(start)?.filter_map(is_missed))
     }
 
     #[cfg(test)]
