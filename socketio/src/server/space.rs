@@ -168,7 +168,7 @@ impl Space {
         let server = socket.engine().server();
         let mut inner = self.lock();
         // One that ends from now on is removed after it was added, because that takes the lock.
-        if !socket.note_joined(false) {
+        if !socket.note_joined() {
             return false;
         }
         // Clients of Socket.IO 2 do not come back. Without random bytes, the socket cannot be recovered. That is all.
@@ -210,21 +210,20 @@ impl Space {
         // The socket has the same values, so dropping this drops none.
         let Some(Restored { trail, kept, rooms, missed }) = restored else { return false };
         inner.listening.release(&kept.rooms);
-        let has_joined = socket.note_joined(true);
-        if has_joined {
-            socket.set_trail(Some(trail));
-            inner.rooms.insert(socket.clone());
-            for room in &rooms {
-                // The socket was in as many before.
-                let _ = inner.rooms.join(socket, room);
-            }
+        if !socket.note_joined() {
+            inner.note(&rooms);
+            return false;
+        }
+        socket.set_trail(Some(trail));
+        inner.rooms.insert(socket.clone());
+        for room in &rooms {
+            // The socket was in as many before.
+            let _ = inner.rooms.join(socket, room);
         }
         inner.note(&rooms);
-        if has_joined {
-            accept();
-            socket.link().send_missed(missed);
-        }
-        has_joined
+        accept();
+        socket.link().send_missed(missed);
+        true
     }
 
     /// Returns the time until the handlers of an end have started, if a client with this session wants to come back before.

@@ -45,13 +45,12 @@ impl Socket {
     }
 
     /// Notes that the middlewares let the socket join. Returns `false` if it has ended meanwhile.
-    pub(crate) fn note_joined(&self, recovered: bool) -> bool {
+    pub(crate) fn note_joined(&self) -> bool {
         let mut inner = self.lock();
         if !matches!(inner.phase, Phase::Joining { .. }) {
             return false;
         }
         inner.phase = Phase::Joined;
-        inner.recovered = recovered;
         true
     }
 

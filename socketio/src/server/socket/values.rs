@@ -36,13 +36,9 @@ impl Values {
 impl Drop for Values {
     fn drop(&mut self) {
         let values = core::mem::take(&mut *self.lock());
-        report(guarded(|| drop(values)));
-    }
-}
-
-fn report(dropped: Result<(), String>) {
-    if let Err(panic) = dropped {
-        tracing::error!(target: targets::SOCKET, %panic, "a value that was stored with a socket panicked when it was dropped");
+        if let Err(panic) = guarded(|| drop(values)) {
+            tracing::error!(target: targets::SOCKET, %panic, "a value that was stored with a socket panicked when it was dropped");
+        }
     }
 }
 
