@@ -109,8 +109,9 @@ pub(super) struct Namespace {
     pub(super) acks: Acks<Answer>,
     /// Events that were emitted while the client was away. They wait until it has joined again, also if it is out meanwhile.
     pub(super) away: Packets,
-    /// Whether what waits to be sent is given up: the application has closed the client, or cannot join again.
-    has_given_up: bool,
+    /// Whether what waits to be sent is given up: the namespace is out, and the application has closed the client, or cannot join
+    /// again.
+    pub(super) has_given_up: bool,
     /// Events that are sent until they are answered.
     pub(super) parcels: Parcels,
 }
@@ -144,11 +145,6 @@ impl Namespace {
 
     pub(super) fn is_out(&self) -> bool {
         matches!(self.phase, Phase::Out(_))
-    }
-
-    /// Returns whether nothing that waits will be sent.
-    pub(super) fn has_given_up(&self) -> bool {
-        self.is_out() && self.has_given_up
     }
 
     /// Begins to join again, if the namespace is out.

@@ -201,7 +201,7 @@ impl Shared {
             // Also one that is out may be joined again.
             let is_connected = self.until(|state| match state.get(key) {
                 Some(namespace) if matches!(namespace.phase, Phase::Connected) => Some(true),
-                Some(namespace) if !namespace.has_given_up() => None,
+                Some(namespace) if !namespace.has_given_up => None,
                 _ => Some(false),
             });
             if !is_connected.await {
