@@ -153,7 +153,7 @@ impl Client {
     /// Leaves all namespaces, and waits until the connection has closed. What was sent before is still delivered, for which
     /// the connection takes at most a minute; [`tokio::time::timeout`] shortens the wait. With
     /// [retries](ClientBuilder::retries), the client first waits until every event has been answered or given up, for 30
-    /// seconds at the most, also if it is away. It does not wait for namespaces that are out. What waits then is given up:
+    /// seconds at the most, also if it is away. It does not wait for namespaces that are out. What has not been sent then is given up:
     /// [`Disconnect::dropped`] counts it, or a warning in the log.
     ///
     /// Joined namespaces receive [`Incoming::Disconnected`] with the reason `io client disconnect`. The client can join

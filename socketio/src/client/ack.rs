@@ -151,8 +151,8 @@ impl<T> AckFuture<T> {
 
     /// Sets how long to wait for the answer, from now on. Default: [`ClientBuilder::ack_timeout`].
     ///
-    /// If the event has not been sent by then, because the client is away or there was no room for it, it will not be. Only with
-    /// [retries](crate::client::ClientBuilder::retries), one that there was room for is sent all the same.
+    /// If the event has not been sent by then, because the client is away or there was no room for it, it will not be. With
+    /// [retries](crate::client::ClientBuilder::retries), an event that there was room for is sent all the same.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, or if its timer is not enabled.

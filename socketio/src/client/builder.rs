@@ -183,9 +183,9 @@ impl ClientBuilder {
     /// events are exempt.
     ///
     /// [`flush`](crate::client::Emitter::flush), [`leave`](crate::client::Socket::leave) and
-    /// [`close`](crate::client::Client::close) wait for those that were emitted before. While the namespace is out, they wait for
-    /// [`rejoin`](crate::client::Socket::rejoin), and nobody waits for them. To drop its socket then gives them up, and so does to drop
-    /// its socket and emitters at any time.
+    /// [`close`](crate::client::Client::close) wait for those that were emitted before. While the namespace is out, the events stay until
+    /// [`rejoin`](crate::client::Socket::rejoin) has succeeded, and these three do not wait for them. Dropping the socket then gives
+    /// them up, and so does dropping the socket and all emitters at any time.
     pub fn retries(mut self, count: u32, timeout: Duration) -> Self {
         self.retries = Some(Retries { count, timeout });
         self
