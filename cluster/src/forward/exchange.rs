@@ -35,7 +35,7 @@ pub(super) type Outgoing = UnsyncBoxBody<Bytes, BoxError>;
 /// How much longer than a session may be silent a node may be: its own end of a silent session is on its way then.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// How long a poll may wait at a node that leaves. It may be sent there again, so it is not at once.
+/// How long a poll may wait at a node that leaves. It is not zero, because the client may send its next poll there, too.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 
 /// How long the client's connection may take to become a WebSocket behind the answer.
@@ -138,20 +138,19 @@ impl Exchange {
     /// the connections of this node.
     async fn release_at_the_end<T>(&self, asking: impl Future<Output = T>, question: &Question) -> T {
         let mut asking = core::pin::pin!(asking);
-        let leaving = async {
-            self.shared.tunnels.leaving().await;
-            sleep(LAST_WAIT).await;
-            // Its connection may be one too many.
-            while !question.release().await {
+        loop {
+            let released = async {
+                self.shared.tunnels.leaving().await;
                 sleep(LAST_WAIT).await;
+                question.release().await
+            };
+            tokio::select! {
+                biased;
+                answer = asking.as_mut() => return answer,
+                // All connections to the node may have been taken, or the poll was not there yet. So this goes on until its answer.
+                _ = released => {}
             }
-        };
-        tokio::select! {
-            biased;
-            answer = asking.as_mut() => return answer,
-            () = leaving => {}
         }
-        asking.await
     }
 
     /// Addresses the request to the node, names the client, and seals both. Returns the code.

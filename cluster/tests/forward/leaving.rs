@@ -173,6 +173,26 @@ async fn a_poll_that_waits_is_answered_and_neither_holds_the_node_nor_ends_its_s
     assert_eq!(world.a.server.len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_poll_is_asked_for_again_once_a_connection_to_its_node_is_free() {
+    let world = World::with(|builder| builder, |builder| builder.max_connections(2));
+    let mut polls = Vec::new();
+    for _ in 0..2 {
+        let link = world.link();
+        let poll = get(&format!("polling&sid={}", open(&link).await));
+        polls.push(tokio::spawn(async move { ask(&link, &poll).await.2 }));
+        tokio::time::sleep(ms(10_000)).await;
+    }
+    let (left, limit) = (Instant::now(), ms(20_000));
+    let (dropped, cut) = tokio::join!(world.b.forwarder.shutdown(limit), world.b.server.shutdown(limit));
+    // The first poll has the ping of its session, and leaves its connection to the question for the second one.
+    assert_eq!((dropped, cut.is_empty(), left.elapsed()), (0, true, ms(5_000)));
+    for (poll, answer) in polls.into_iter().zip(["2", "6"]) {
+        assert_eq!(poll.await.unwrap(), answer);
+    }
+    assert_eq!(world.a.server.len(), 2);
+}
+
 /// A request that moves a session to a WebSocket.
 fn probe(sid: &str) -> String {
     get(&format!("websocket&sid={sid}")).replace(
