@@ -3,11 +3,12 @@
 use core::cell::Cell;
 
 use eio_cluster::forward::{Forwarder, Secret};
+use eio_tokio::test_util::{Link, NetworkStream};
 use eio_tokio::{Server, ServerBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use crate::support::{World, ask, get, ms, open, upgrade};
+use crate::support::{World, ask, begin, get, ms, open, upgrade};
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 
@@ -126,6 +127,14 @@ async fn something_else_at_the_address_of_a_node_does_not_answer_for_it() {
     assert_eq!((status, body.as_str()), (400, UNKNOWN));
 }
 
+/// Sends a post without the rest of its body.
+async fn half_a_post(link: &Link, sid: &str) -> NetworkStream {
+    let post = format!(
+        "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\ncontent-length: 100\r\n\r\n4half"
+    );
+    begin(link, &post).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_ends_by_a_deadline() {
     // The forwarder's limit for a body is 10 s.
@@ -138,11 +147,7 @@ async fn a_body_that_stalls_ends_by_a_deadline() {
         let world = World::with(configure, |builder| builder);
         let link = world.link();
         let sid = open(&link).await;
-        let mut stream = link.connect().await.unwrap();
-        let head = format!(
-            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\ncontent-length: 100\r\n\r\n4half"
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut stream = half_a_post(&link, &sid).await;
         let begun = Instant::now();
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer).await;
@@ -158,11 +163,7 @@ async fn a_client_that_breaks_off_its_request_is_no_failure_between_the_nodes() 
     let world = World::new();
     let link = world.link();
     let sid = open(&link).await;
-    let mut stream = link.connect().await.unwrap();
-    let head = format!(
-        "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\ncontent-length: 100\r\n\r\n4half"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut stream = half_a_post(&link, &sid).await;
     tokio::time::sleep(ms(100)).await;
     assert_eq!(world.a.forwarder.counts().taken, 1, "it is under way");
     stream.shutdown().await.unwrap();
@@ -182,12 +183,11 @@ async fn a_body_that_keeps_coming_is_passed_on_however_long_it_takes() {
     );
     let link = world.link();
     let sid = open(&link).await;
-    let mut stream = link.connect().await.unwrap();
     let head = format!(
         "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: close\r\n\
          content-length: 8\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut stream = begin(&link, &head).await;
     for byte in "4slowly!".bytes() {
         tokio::time::sleep(ms(2_000)).await;
         stream.write_all(&[byte]).await.unwrap();

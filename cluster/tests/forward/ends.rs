@@ -6,7 +6,7 @@ use eio_tokio::DisconnectReason as Reason;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use crate::support::{I, T, Way, World, ask, get, ms, open, send, upgrade};
+use crate::support::{I, T, Way, World, ask, begin, get, ms, open, send, upgrade};
 
 /// How much later than a session may be silent its node is asked whether the session lives.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -55,8 +55,7 @@ async fn a_poll_whose_client_goes_away_is_aborted_on_its_node_at_once() {
     let world = World::new();
     let link = world.link();
     let sid = open(&link).await;
-    let mut stream = link.connect().await.unwrap();
-    stream.write_all(get(&format!("polling&sid={sid}")).as_bytes()).await.unwrap();
+    let stream = begin(&link, &get(&format!("polling&sid={sid}"))).await;
     tokio::time::sleep(ms(1_000)).await;
     let ended = Instant::now();
     drop(stream);

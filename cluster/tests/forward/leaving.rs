@@ -10,7 +10,7 @@ use eio_tokio::test_util::{Network, NetworkStream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
-use crate::support::{Way, World, ask, get, ms, open, receive, secret, send, upgrade};
+use crate::support::{Way, World, ask, begin, get, ms, open, receive, secret, send, upgrade};
 
 #[tokio::test(start_paused = true)]
 async fn both_sides_are_told_that_the_node_goes_away() {
@@ -83,8 +83,7 @@ async fn a_client_that_does_not_take_the_answer_to_its_upgrade_is_dropped_after_
     let link = world.link();
     let sid = open(&link).await;
     link.set_buffer(16);
-    let mut stream = link.connect().await.unwrap();
-    stream.write_all(probe(&sid).as_bytes()).await.unwrap();
+    let stream = begin(&link, &probe(&sid)).await;
     tokio::time::sleep(ms(100)).await;
     let left = Instant::now();
     assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 1);

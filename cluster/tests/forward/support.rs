@@ -226,6 +226,13 @@ pub(crate) async fn ask(link: &Link, request: &str) -> (u16, String, String) {
     (status, head.to_owned(), body.to_owned())
 }
 
+/// Sends a request, or the first part of one, over a connection of its own.
+pub(crate) async fn begin(link: &Link, request: &str) -> NetworkStream {
+    let mut stream = link.connect().await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
 /// A request with this query, which is the last one on its connection.
 pub(crate) fn get(query: &str) -> String {
     format!(
@@ -242,13 +249,12 @@ pub(crate) async fn open(link: &Link) -> String {
 
 /// Moves a session to a WebSocket by hand.
 pub(crate) async fn upgrade(link: &Link, sid: &str) -> NetworkStream {
-    let mut stream = link.connect().await.unwrap();
     let head = format!(
         "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: Upgrade\r\n\
          upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
          sec-websocket-protocol: chat\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut stream = begin(link, &head).await;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(stream.read_u8().await.unwrap());
