@@ -38,11 +38,27 @@ fn exchange(server: &mut Server<Nowhere>, id: usize, now: Instant, bytes: &str) 
     }
 }
 
-/// Opens a session on a connection, and returns its identifier.
-fn open(server: &mut Server<Nowhere>, id: usize) -> String {
+/// A server with a session on polling, the connection that has opened it, and its identifier.
+fn opened() -> (Server<Nowhere>, usize, String) {
+    let mut server = Server::new(Heartbeat::DEFAULT);
+    let id = server.accept(at(0), |_| Nowhere).unwrap();
     let request = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
-    let open = exchange(server, id, at(0), request);
-    open.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    let open = exchange(&mut server, id, at(0), request);
+    let sid = open.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
+    (server, id, sid.to_owned())
+}
+
+/// The head of a post with these headers.
+fn post(sid: &str, headers: &str) -> String {
+    format!("POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")
+}
+
+/// A request for a WebSocket, with more behind its query.
+fn websocket(query: &str) -> String {
+    format!(
+        "GET /engine.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
 }
 
 /// A client that never polls sends one post behind the other on one connection: the end of each and the head of the next one
@@ -53,12 +69,8 @@ fn a_client_that_only_posts_is_given_up() {
     for post_takes in [200, 7_000, 20_000] {
         // The first post behind the end is refused.
         let noticed = at(post_takes + 1).saturating_add(longest);
-        let mut server = Server::new(Heartbeat::DEFAULT);
-        let id = server.accept(at(0), |_| Nowhere).unwrap();
-        let sid = open(&mut server, id);
-        let head = format!(
-            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
-        );
+        let (mut server, id, sid) = opened();
+        let head = post(&sid, "Content-Length: 1\r\n");
         let mut bytes = head.clone();
         for now in (1..).map(|post| at(post * post_takes)) {
             assert!(now < noticed, "open after {now:?} with posts of {post_takes} ms");
@@ -96,11 +108,9 @@ fn a_request_whose_client_has_closed_behind_it_is_handled() {
         server.written(id, at(4));
         assert_eq!(server.wants_read(id), None, "the connection is not forgotten");
         let other = server.accept(at(5), |_| Nowhere).unwrap();
-        let post = format!(
-            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n3"
-        );
+        let pong = post(sid, "Content-Length: 1\r\n") + "3";
         let status = if is_still_there { "HTTP/1.1 200" } else { "HTTP/1.1 400" };
-        let answer = exchange(&mut server, other, at(5), &post);
+        let answer = exchange(&mut server, other, at(5), &pong);
         assert!(answer.starts_with(status), "{answer}");
     }
 }
@@ -108,15 +118,12 @@ fn a_request_whose_client_has_closed_behind_it_is_handled() {
 /// A client that sends one request closes its writing side behind it, and the server reads both before it writes.
 #[test]
 fn a_client_that_has_closed_its_side_gets_the_answer() {
-    let mut server = Server::new(Heartbeat::DEFAULT);
-    let id = server.accept(at(0), |_| Nowhere).unwrap();
-    let sid = open(&mut server, id);
-    let post = format!("POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n");
+    let (mut server, id, sid) = opened();
     for (request, status) in [
-        (format!("{post}Content-Length: 6\r\n\r\n4hello"), 200),
-        (format!("{post}Connection: close\r\nContent-Length: 6\r\n\r\n4world"), 200),
-        (format!("{post}\r\n"), 411),
-        (format!("{post}Content-Length: 1000001\r\n\r\n"), 413),
+        (post(&sid, "Content-Length: 6\r\n") + "4hello", 200),
+        (post(&sid, "Connection: close\r\nContent-Length: 6\r\n") + "4world", 200),
+        (post(&sid, ""), 411),
+        (post(&sid, "Content-Length: 1000001\r\n"), 413),
         ("GET /other HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 404),
         ("GET  /\r\n\r\n".to_owned(), 400),
     ] {
@@ -135,13 +142,8 @@ fn a_client_that_has_closed_its_side_gets_the_answer() {
 
 #[test]
 fn a_refusal_that_cannot_be_written_leaves_the_session_alone() {
-    let mut server = Server::new(Heartbeat::DEFAULT);
-    let id = server.accept(at(0), |_| Nowhere).unwrap();
-    let sid = open(&mut server, id);
-    let upgrade = format!(
-        "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
-         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
+    let (mut server, id, sid) = opened();
+    let upgrade = websocket(&format!("&sid={sid}"));
     for status in [101, 400] {
         let candidate = server.accept(at(1), |_| Nowhere).unwrap();
         server.receive(candidate, at(1), upgrade.as_bytes());
@@ -151,10 +153,8 @@ fn a_refusal_that_cannot_be_written_leaves_the_session_alone() {
             server.end(candidate, at(1), SocketEnd::Failed);
         }
     }
-    let post = format!(
-        "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n3"
-    );
-    let answer = exchange(&mut server, id, at(2), &post);
+    let pong = post(&sid, "Content-Length: 1\r\n") + "3";
+    let answer = exchange(&mut server, id, at(2), &pong);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
@@ -163,9 +163,7 @@ fn a_refusal_that_cannot_be_written_leaves_the_session_alone() {
 fn a_ping_that_waited_for_room_on_the_websocket_has_its_whole_timeout() {
     let mut server = Server::new(Heartbeat::DEFAULT);
     let id = server.accept(at(0), |_| Nowhere).unwrap();
-    let request = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
-        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    let open = exchange(&mut server, id, at(0), request);
+    let open = exchange(&mut server, id, at(0), &websocket(""));
     assert!(open.starts_with("HTTP/1.1 101"), "{open}");
     server.handle_timeout(at(25_000));
     assert_eq!(server.poll_timeout(), Some(at(45_000)));

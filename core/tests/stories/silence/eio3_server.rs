@@ -4,7 +4,7 @@ use eio_core::packet::Packet;
 use eio_core::{DisconnectReason, Liveness};
 use eio_tests::world::ms;
 
-use super::{MESSAGE, POLICIES, eio3_server};
+use super::{MESSAGE, POLICIES, assert_closing_server_ends, eio3_server};
 
 #[test]
 fn without_a_ping_it_gives_up_an_interval_and_a_timeout_after_the_handshake() {
@@ -59,16 +59,7 @@ fn a_pong_from_a_client_is_the_wrong_direction() {
 fn while_it_closes_every_packet_counts() {
     for liveness in POLICIES {
         for packet in [Packet::PING, MESSAGE] {
-            let mut world = eio3_server(liveness);
-            world.run_until(ms(10_000));
-            world.server.jam();
-            world.server.close_within(ms(100_000));
-            world.run_until(ms(40_000));
-            world.client.say(packet);
-            world.run_until(ms(84_999));
-            world.server.assert_not_ended();
-            world.run_until(ms(85_000));
-            world.server.assert_ended_at(85_000, DisconnectReason::PingTimeout);
+            assert_closing_server_ends(eio3_server(liveness), 10_000, (40_000, packet), 85_000);
         }
     }
 }

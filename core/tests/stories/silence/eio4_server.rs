@@ -4,7 +4,7 @@ use eio_core::packet::Packet;
 use eio_core::{DisconnectReason, Heartbeat, Liveness};
 use eio_tests::world::{Happened, World, ms};
 
-use super::{MESSAGE, POLICIES, eio3_server, server};
+use super::{MESSAGE, POLICIES, assert_closing_server_ends, eio3_server, server};
 
 #[test]
 fn when_pongs_stop_the_server_gives_up_45_s_after_the_handshake() {
@@ -248,17 +248,8 @@ fn a_closing_server_takes_no_messages_and_counts_a_due_ping_as_sent() {
 fn each_packet_keeps_a_closing_server_from_giving_up_its_client() {
     for liveness in POLICIES {
         for packet in [Packet::PONG, MESSAGE] {
-            let mut world = server(liveness);
-            world.run_until(ms(26_000)); // a ping awaits its pong
-            world.server.jam();
-            world.server.close_within(ms(100_000));
-            world.run_until(ms(27_000));
-            world.client.say(packet);
-            world.run_until(ms(71_999));
-            world.server.assert_not_ended();
-            assert!(world.server.messages().is_empty());
-            world.run_until(ms(72_000));
-            world.server.assert_ended_at(72_000, DisconnectReason::PingTimeout);
+            // A ping awaits its pong.
+            assert_closing_server_ends(server(liveness), 26_000, (27_000, packet), 72_000);
         }
     }
 }
