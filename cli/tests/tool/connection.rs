@@ -1,12 +1,12 @@
 //! How `eio connect` reaches a server: redirects and proxies. Nothing that it prints shows the secrets of a URL.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use crate::peer::redirecting;
+use crate::peer::{read_head, redirecting};
 use crate::program::Eio;
 
 /// A directory for one test, which removes it at its end.
@@ -68,22 +68,21 @@ fn proxy_to(port: u16) -> (String, mpsc::Receiver<String>) {
     let (sender, heads) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in proxy.incoming() {
-            let mut client = stream.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                client.read_exact(&mut byte).unwrap();
-                head.push(byte[0]);
-            }
-            sender.send(String::from_utf8(head).unwrap()).unwrap();
-            let mut server = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-            std::thread::spawn(move || std::io::copy(&mut client, &mut server));
+            let client = stream.unwrap();
+            sender.send(read_head(&mut BufReader::new(&client))).unwrap();
+            open_tunnel(client, port);
         }
     });
     (address, heads)
+}
+
+/// Grants a request for a tunnel, which leads to `port` of this machine.
+fn open_tunnel(mut client: TcpStream, port: u16) {
+    let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+    let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+    std::thread::spawn(move || std::io::copy(&mut client, &mut server));
 }
 
 #[test]
@@ -162,20 +161,16 @@ fn a_session_through_a_proxy_that_no_longer_reaches_the_server_is_told_from_one_
         let url = format!("http://{}", proxy.local_addr().unwrap());
         let (end, ended) = mpsc::channel();
         std::thread::spawn(move || {
-            let (mut client, _) = proxy.accept().unwrap();
-            let _ = client.read(&mut [0; 4096]).unwrap();
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            let mut server = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            let closing = client.try_clone().unwrap();
-            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-            std::thread::spawn(move || std::io::copy(&mut client, &mut server));
-            let proxy = refusal.map(|_| proxy);
+            let (client, _) = proxy.accept().unwrap();
+            read_head(&mut BufReader::new(&client));
+            open_tunnel(client.try_clone().unwrap(), port);
+            // A proxy that does not refuse is gone before the session ends.
+            let refusing = refusal.map(|status| (proxy, status));
             let () = ended.recv().unwrap();
-            closing.shutdown(std::net::Shutdown::Both).unwrap();
-            if let (Some(proxy), Some(status)) = (proxy, refusal) {
+            client.shutdown(Shutdown::Both).unwrap();
+            if let Some((proxy, status)) = refusing {
                 let (mut client, _) = proxy.accept().unwrap();
-                let _ = client.read(&mut [0; 4096]).unwrap();
+                read_head(&mut BufReader::new(&client));
                 write!(client, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
             }
         });

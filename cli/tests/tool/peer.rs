@@ -1,6 +1,6 @@
 //! Minimal clients and servers on plain sockets.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -46,10 +46,11 @@ pub(crate) fn head(address: &str, target: &str) -> String {
     read_head(&mut BufReader::new(stream))
 }
 
-fn read_head(stream: &mut BufReader<TcpStream>) -> String {
+/// Reads up to the empty line.
+pub(crate) fn read_head(stream: &mut impl BufRead) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
-        assert_ne!(stream.read_line(&mut head).expect("the server answers"), 0, "{head}");
+        assert_ne!(stream.read_line(&mut head).expect("a head"), 0, "{head}");
     }
     head
 }

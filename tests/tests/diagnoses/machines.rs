@@ -68,8 +68,7 @@ async fn a_session_that_survives_a_stop_does_not_blame_the_server(log: Log) {
     let late_ms = tool.event("ping").await["late_ms"].as_f64().expect("a number");
     assert!(late_ms > 1_000.0, "{late_ms}");
     tool.event("ping").await;
-    tool.signal("INT");
-    tool.ends("eio-was-stopped", 0).await;
+    tool.leaves("eio-was-stopped").await;
 }
 
 async fn a_close_that_a_stopped_server_does_not_confirm_is_not_waited_for(log: Log) {
