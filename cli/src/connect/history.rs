@@ -308,6 +308,7 @@ mod tests {
     use eio_tokio::Message;
 
     use super::*;
+    use crate::connect::naps::tests::between_looks;
 
     const INTERVAL: Duration = Duration::from_secs(25);
 
@@ -334,8 +335,7 @@ mod tests {
             (10, 12, Some(Diagnosis::LATE_PINGS)),
         ] {
             let mut history = open();
-            history.naps.observe(Duration::ZERO, Duration::ZERO);
-            history.naps.observe(Duration::from_secs(nap_s), Duration::from_secs(nap_s));
+            history.naps = between_looks(Duration::from_secs(nap_s));
             let late = Duration::from_secs(late_s);
             for late in [late, Duration::ZERO] {
                 history.record(&ping(late));

@@ -14,7 +14,7 @@ pub(crate) struct Naps {
 }
 
 impl Naps {
-    /// Compares the clocks. Call this once in a [`TICK`], and when the session has ended.
+    /// Compares the clocks. Call this at least once in a [`TICK`], and when the session has ended.
     pub(crate) fn observe(&mut self, monotonic: Duration, wall: Duration) {
         if let Some(last) = self.last {
             let passed = [monotonic, wall].into_iter().zip(last).map(|(now, last)| now.saturating_sub(last));
@@ -36,8 +36,16 @@ impl Naps {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// What two looks at the clocks show that are this long apart.
+    pub(in crate::connect) fn between_looks(time: Duration) -> Naps {
+        let mut naps = Naps::default();
+        naps.observe(Duration::ZERO, Duration::ZERO);
+        naps.observe(time, time);
+        naps
+    }
 
     #[test]
     fn a_suspended_process_and_a_machine_that_slept_are_noticed() {

@@ -58,7 +58,8 @@ impl History {
 
     /// Returns the diagnosis of a ping timeout.
     fn of_silence(&self, end: &Ended<'_>, look: Option<Look>) -> Diagnosis {
-        // A whole packet of the latter half of the wait: had the heartbeat been sent when it was due, it would have come first.
+        // A whole packet has arrived in the second half of the wait for the heartbeat. If that had been sent when it was due, it
+        // would have come first.
         if end.silent_for.max(end.since_packet) < self.heartbeat.unwrap_or_default().ping_timeout() / 2 {
             return Diagnosis::HEARTBEAT_STUCK;
         }
@@ -124,6 +125,7 @@ fn of_code(frame: &CloseFrame) -> Option<Diagnosis> {
 
 /// A ping that is less late may only be delayed by the network.
 const CLEARLY_LATE: Duration = Duration::from_millis(100);
+
 #[cfg(test)]
 pub(super) mod tests {
     use eio_core::Heartbeat;
@@ -133,6 +135,7 @@ pub(super) mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::connect::history::Membership;
+    use crate::connect::naps::tests::between_looks;
 
     /// A session with the default periods whose opening and whose heartbeats happened when the clock started.
     pub(in crate::connect::explain) fn history(revision: Revision, heartbeats: u64) -> History {
@@ -292,8 +295,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn the_code_of_a_close_frame_says_more_than_anything_else() {
         let mut history = history(Revision::V4, 3);
-        history.naps.observe(Duration::ZERO, Duration::ZERO);
-        history.naps.observe(Duration::from_mins(1), Duration::from_mins(1));
+        history.naps = between_looks(Duration::from_mins(1));
         for (code, expected) in [
             (1001, "server-restarting"),
             (1012, "server-restarting"),
@@ -337,8 +339,7 @@ pub(super) mod tests {
     async fn a_process_that_did_not_run_explains_every_end_but_its_own() {
         let mut history = history(Revision::V4, 3);
         let answers = Some(Look::Answers);
-        history.naps.observe(Duration::ZERO, Duration::ZERO);
-        history.naps.observe(Duration::from_secs(21), Duration::from_secs(21));
+        history.naps = between_looks(Duration::from_secs(21));
         for reason in CUTS.into_iter().chain([DisconnectReason::PingTimeout, DisconnectReason::PeerClose]) {
             assert_eq!(diagnosed(&history, reason, 20, answers), "eio-was-stopped");
         }
@@ -353,8 +354,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn a_pong_shows_that_a_session_has_survived_a_nap_if_its_ping_came_after_it() {
         let mut history = history(Revision::V3, 3);
-        history.naps.observe(Duration::ZERO, Duration::ZERO);
-        history.naps.observe(Duration::from_millis(21_500), Duration::from_millis(21_500));
+        history.naps = between_looks(Duration::from_millis(21_500));
         for (rtt, expected) in [
             (None, "eio-was-stopped"),
             (Some(Duration::from_secs(21)), "eio-was-stopped"),
