@@ -32,7 +32,7 @@ use crate::style::cut;
 /// How many pages can be open at once.
 const MAX_FEEDS: usize = 64;
 
-/// How long a page that finds all feeds taken, or a server that shuts down, should wait before it tries again, in seconds.
+/// After how many seconds to try again where all feeds are taken or the server shuts down.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// The body of an answer.
@@ -76,7 +76,8 @@ impl Pages {
         Self { sessions, shared: Arc::new(shared) }
     }
 
-    /// From now on, answers that the server shuts down in place of the page: a balancer that asks for it finds other nodes.
+    /// Says from now on that the server shuts down, instead of showing the page: a balancer that asks for the page then sends new
+    /// sessions to other nodes.
     pub(crate) fn begin_close(&self) {
         self.shared.is_closing.store(true, Ordering::Relaxed);
     }
