@@ -10,6 +10,7 @@ use eio_tokio::Server;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
+use crate::logs::Log;
 use crate::support::{settle, sleep, start};
 
 thread_local! {
@@ -66,6 +67,7 @@ impl Subscriber for Using {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_and_a_handler_may_use_the_cluster() {
+    Log::listen();
     let _logging = tracing::subscriber::set_default(Using);
     let bus = Memory::new();
     let a = start(&bus, "a");

@@ -8,6 +8,7 @@ use eio_cluster::bus::{Memory, NotPublished};
 use eio_cluster::{Incoming, To};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::support::{nodes, settle, start};
@@ -18,10 +19,10 @@ thread_local! {
 
 /// Keeps the warnings and errors of each thread. It is the subscriber of all of them: what a thread without one learns about a
 /// line counts for all threads.
-struct Log;
+pub(crate) struct Log;
 
 impl Log {
-    fn listen() {
+    pub(crate) fn listen() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
         Self::take();
@@ -45,6 +46,11 @@ impl Visit for Line {
 }
 
 impl Subscriber for Log {
+    /// Another subscriber may want what this one does not.
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= Level::WARN && metadata.target().starts_with("eio_cluster")
     }

@@ -1,5 +1,6 @@
 //! The certificate files of our server: loaded again when they change, and refused for every mistake with a sentence.
 
+use core::cell::RefCell;
 use core::time::Duration;
 use std::fs;
 use std::net::SocketAddr;
@@ -102,14 +103,18 @@ impl Reports {
     }
 }
 
-/// Keeps the messages of errors in the log.
-#[derive(Clone, Default)]
-struct Errors(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    static ERRORS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the messages of each thread's errors in the log. It is the subscriber of all threads: what one without a subscriber
+/// learns about an error counts for the others.
+struct Errors;
 
 impl Visit for Errors {
     fn record_debug(&mut self, field: &Field, value: &dyn core::fmt::Debug) {
         if field.name() == "message" {
-            self.0.lock().unwrap().push(format!("{value:?}"));
+            ERRORS.with_borrow_mut(|errors| errors.push(format!("{value:?}")));
         }
     }
 }
@@ -128,7 +133,7 @@ impl Subscriber for Errors {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
+        event.record(&mut Self);
     }
 
     fn enter(&self, _: &Id) {}
@@ -194,8 +199,7 @@ async fn new_connections_get_a_new_certificate_and_open_sessions_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_new_files_leave_the_old_certificate_in_use_and_are_reported_once() {
-    let errors = Errors::default();
-    let _logging = tracing::subscriber::set_default(errors.clone());
+    tracing::subscriber::set_global_default(Errors).unwrap();
     let (stage, first) = Box::pin(Stage::new()).await;
     let second = Pair::new(&stage.authority);
     // As while a tool writes one file after the other, but for longer.
@@ -219,7 +223,7 @@ async fn wrong_new_files_leave_the_old_certificate_in_use_and_are_reported_once(
     assert_eq!(stage.reports.take(), [None]);
     assert_eq!(shown(stage.address, &stage.client).await, second.der);
     let logged = "the changed certificate cannot be used: the old one remains in use";
-    assert_eq!(*errors.0.lock().unwrap(), [logged, logged]);
+    assert_eq!(ERRORS.take(), [logged, logged]);
 }
 
 #[tokio::test(start_paused = true)]
