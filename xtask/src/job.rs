@@ -32,7 +32,14 @@ impl Stop {
 
 /// Variables of the environment that change what tests do. Only parts set them: what somebody has set for other tests would
 /// make a part do less than it says.
-pub(crate) const HIDDEN: [&str; 3] = ["EIO_TRANSCRIPTS", "EIO_VECTORS", "PROPTEST_CASES"];
+pub(crate) const HIDDEN: [&str; 6] = [
+    "EIO_AUTOBAHN_GROUPS",
+    "EIO_SCHEDULE_BATCH",
+    "EIO_STEPS",
+    "EIO_TRANSCRIPTS",
+    "EIO_VECTORS",
+    "PROPTEST_CASES",
+];
 
 /// Tests that take this many times as long with a fault as without it do not end.
 pub(crate) const PATIENCE: u32 = 6;

@@ -16,7 +16,7 @@ pub(crate) const MESSAGE: &str = "{\"reason\":";
 pub(crate) struct Programs(Vec<(String, PathBuf)>);
 
 impl Programs {
-    /// Runs a `cargo build` at the root.
+    /// Runs a `cargo build`, or a `cargo test --no-run`, at the root.
     pub(crate) fn build(job: &mut Job<'_>, command: &mut Command) -> Result<Self, Stop> {
         command.arg("--message-format=json-render-diagnostics");
         job.run(command).map(|printed| Self::read(&printed))

@@ -8,15 +8,13 @@ use crate::parts::host::{run_tests, workspace_test};
 
 /// Plays the cases about correctness, in both roles.
 pub(crate) fn correctness(job: &mut Job<'_>) -> Result<(), Stop> {
-    play(job, suite().env_remove(GROUPS))
+    play(job, &mut suite())
 }
 
 /// Plays the cases about size and speed.
 pub(crate) fn limits(job: &mut Job<'_>) -> Result<(), Stop> {
-    play(job, suite().env(GROUPS, "9"))
+    play(job, suite().env("EIO_AUTOBAHN_GROUPS", "9"))
 }
-
-const GROUPS: &str = "EIO_AUTOBAHN_GROUPS";
 
 fn suite() -> Command {
     workspace_test("--features eio-tests/interop --test autobahn")

@@ -9,9 +9,6 @@ use crate::job::{Job, Stop, command, failed};
 const SCHEDULES: &str = "2000";
 const VARIABLE: &str = "EIO_SCHEDULES";
 
-/// The variable that names one batch of schedules, for those who play a failure again.
-const BATCH_VARIABLE: &str = "EIO_SCHEDULE_BATCH";
-
 /// What a test prints of a scenario before the number of schedules.
 const PRINTED: &str = "[schedules] ";
 
@@ -61,7 +58,7 @@ pub(crate) fn many(job: &mut Job<'_>) -> Result<(), Stop> {
 fn tests(job: &Job<'_>) -> Command {
     let mut tests =
         command("cargo --config tests/schedules/shuttle.toml test --package eio-schedules --target-dir");
-    tests.arg(job.workspace.target.join("shuttle")).env_remove("RUSTFLAGS").env_remove(BATCH_VARIABLE);
+    tests.arg(job.workspace.target.join("shuttle")).env_remove("RUSTFLAGS");
     tests
 }
 
