@@ -54,8 +54,10 @@ fn the_unit_of_systemd_keeps_passwords_from_other_users() {
             |line: &str| line.starts_with("LoadCredential=") && line.ends_with(&format!("/etc/eio/{file}"));
         assert!(unit.lines().any(loads), "{file} is a credential");
     }
-    let installs = |line: &&str| line.contains("/etc/eio");
-    for line in unit.lines().filter(|line| line.starts_with('#')).filter(installs) {
+    let installs: Vec<_> =
+        unit.lines().filter(|line| line.starts_with('#') && line.contains("/etc/eio")).collect();
+    assert_eq!(installs.len(), 2, "of the configuration and of the secret: {installs:?}");
+    for line in installs {
         assert!(line.contains("install -m 600") || line.contains("umask 077"), "{line}");
     }
     let starts = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();

@@ -114,7 +114,7 @@ PACKETS = [
     Property(
         "closing hears",
         13,
-        "While a server or a client of revision 3 closes, each packet allows a whole interval and timeout from then.",
+        "While a server, or a client of revision 3, closes, each packet allows a whole interval and timeout from then.",
         lambda step: step.after.timer == step.time + whole_silence(step.before),
         calls=("handle_packet",),
         given=lambda step: both(step.before.phase == model.CLOSING, step.before.role != model.CLIENT4),

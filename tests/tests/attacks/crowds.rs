@@ -14,7 +14,7 @@ use crate::attack::{Target, case};
 use crate::connection::Connection;
 use crate::server::{MAX_SESSIONS, PING_INTERVAL, PING_TIMEOUT, REQUEST_TIMEOUT};
 
-/// How many connections a small crowd has. A large one has four times as many.
+/// How many attackers a small crowd has, each with one connection or two. A large crowd has four times as many.
 const CROWD: usize = 500;
 
 /// A byte this often.

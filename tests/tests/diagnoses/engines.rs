@@ -266,7 +266,7 @@ async fn a_connection_that_is_cut_while_the_server_lives_is_told_from_one_that_i
 }
 
 async fn a_silence_that_the_connection_has_survived_is_no_idle_limit(log: Log) {
-    let mut server = engine(json!({ "pingInterval": 3_000 }), &log).await;
+    let mut server = engine(json!({ "pingInterval": 6_000 }), &log).await;
     let mut tool = Tool::start(&["--transport", "websocket", &server.url()], &log);
     let session = server.accept().await;
     tool.event("pong").await;

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::{ROOT, code, files, read, rows, section};
 
-/// The pages that programs write, and parts that have no section in `docs/proofs.md`.
-const RECORDED: [&str; 4] =
-    ["docs/conformance.md", "docs/peers-today.md", "docs/dependencies.md", "docs/mutants.md"];
+/// The pages that programs write which are not parts. A row links to its page.
+const RECORDED: [&str; 2] = ["docs/conformance.md", "docs/dependencies.md"];
 
-/// The pages that only one part writes, which has no section in `docs/proofs.md`, then.
+/// The parts that write a page of their own, and so have no section in `docs/proofs.md`.
 const PAGE_OF: [(&str, &str); 2] = [("mutants", "docs/mutants.md"), ("peers-table", "docs/peers-today.md")];
 
 /// Figures of the page that are no results: the words with which they stand there, and where they stand in the code instead.
@@ -76,6 +75,9 @@ fn every_figure_of_a_row_of_the_page_of_proof_was_recorded_by_what_the_row_names
     assert!(found.len() > 15, "the tables are not found: {found:?}");
     for (words, source, text) in ELSEWHERE {
         assert!(page.contains(words) && read(source).contains(text), "{words}: {source}");
+    }
+    for words in KNOWN {
+        assert!(page.contains(words), "{words:?} is not on the page");
     }
 }
 

@@ -46,7 +46,8 @@ impl Bystanders {
 
     /// They are the ones that are left, and live for so long that one that has stopped to answer would have ended.
     async fn live_on(mut self, witness: &mut Witness) {
-        let [interval, timeout] = witness.periods();
+        let heartbeat = witness.server.heartbeat();
+        let (interval, timeout) = (heartbeat.ping_interval(), heartbeat.ping_timeout());
         tokio::time::sleep(interval + timeout + interval / 2).await;
         witness.assert_no_end();
         assert_eq!(witness.server.len(), self.0.len() * Self::EACH);

@@ -21,7 +21,6 @@ pub(crate) const LATE: Duration = Duration::from_secs(3);
 pub(crate) struct Witness {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
-    heartbeat: Heartbeat,
     shared: Arc<Shared>,
     ends: mpsc::UnboundedReceiver<End>,
 }
@@ -68,12 +67,7 @@ impl Witness {
         let address = listener.local_addr().unwrap();
         let serving = server.clone();
         tokio::spawn(async move { serving.serve(listener).await });
-        Self { server, address, heartbeat, shared, ends }
-    }
-
-    /// The ping interval and the ping timeout.
-    pub(crate) const fn periods(&self) -> [Duration; 2] {
-        [self.heartbeat.ping_interval(), self.heartbeat.ping_timeout()]
+        Self { server, address, shared, ends }
     }
 
     /// The next end of a session.
