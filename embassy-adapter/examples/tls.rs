@@ -16,7 +16,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | buffer for received records | 1,285 bytes if the server's certificates fit, and if it honours `max_fragment_length`, as `eio serve`, OpenSSL and Node.js do. Otherwise, the longest record that the server sends: its certificates, or everything that it writes at once, up to 16,640 bytes |
+//! | buffer for received records | 1,285 bytes if the server honours `max_fragment_length`, as `eio serve`, OpenSSL and Node.js do, and if its certificates fit. Otherwise, the longest record that the server sends: its certificates, or everything that it writes at once, up to 16,640 bytes |
 //! | buffer for sent records | 1,024 bytes |
 //! | clock | none: a pinned key has no dates |
 //! | randomness | cryptographic: the connection's keys come from it, so a seeded generator is not enough |

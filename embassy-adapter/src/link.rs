@@ -25,7 +25,8 @@ use crate::outbox::{Outbox, SavedPing};
 use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, LongMessages, clock, subprotocol};
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
-/// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers. In microseconds.
+/// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers. In microseconds. An alarm
+/// rings at a tick, so it is up to one tick late on a board that has nothing else to do.
 const LATE_WAKE: u64 = 10_000 + clock::BEHIND;
 const CATCH_UP: u64 = 5_000 + clock::BEHIND;
 

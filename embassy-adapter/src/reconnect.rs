@@ -153,9 +153,9 @@ impl<'a> Reconnect<'a> {
     /// Begins the first attempt at once, and another after every [`Loss`], until an attempt returns
     /// [`ControlFlow::Break`].
     ///
-    /// The future may be dropped and `run` called again: the delays continue to grow from where they were. A session that
-    /// is open then ends for the delays when the future is dropped. Each call
-    /// makes its first attempt without a delay, so call it once and leave it running.
+    /// The future may be dropped and `run` called again: the delays continue to grow from where they were. If a session is
+    /// open, it counts as ended when the future is dropped. Each call makes its first attempt without a delay, so call it
+    /// once and leave it running.
     pub async fn run<B>(
         &mut self,
         mut attempt: impl AsyncFnMut(&mut Attempt<'_, 'a>) -> ControlFlow<B, Loss>,
@@ -207,7 +207,7 @@ pub struct Report<'r, 'a> {
     was_offline: Cell<bool>,
 }
 
-/// The delays during an attempt, whose session ends with it at the latest, also if its future is dropped.
+/// The delays during an attempt. When this is dropped, the attempt is over, and with it the session, if there was one.
 struct Timed<'r>(&'r mut Backoff);
 
 impl Drop for Timed<'_> {

@@ -135,8 +135,8 @@ pub struct RecordBuffers<'b> {
     ///
     /// A [`TlsConnector`] asks the server for records that fit (`max_fragment_length` of RFC 6066, section 4): with 1,285
     /// bytes, for instance, for a content of at most 1,024. Servers on OpenSSL do as they are asked, such as Node.js and
-    /// nginx, and so do those on the `TlsListener` of `eio-tokio` once the connection is open. A server that does not puts
-    /// everything that it writes at once into one record, up to 16 KiB, also several short messages.
+    /// nginx, and so do those on the `TlsListener` of `eio-tokio` once the connection is open. Other servers
+    /// put everything that they write at once into one record, up to 16 KiB, also several short messages.
     ///
     /// In any case, the server's certificates must fit into one record.
     pub received: &'b mut [u8],

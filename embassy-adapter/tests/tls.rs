@@ -103,7 +103,7 @@ struct Files {
 }
 
 impl Files {
-    /// A self-signed certificate for so many names of 16 bytes.
+    /// A self-signed certificate for so many names of 15 bytes.
     fn with_names(names: usize) -> Self {
         static COUNT: Mutex<u32> = Mutex::new(0);
         let count = {
@@ -210,7 +210,7 @@ impl Drop for OpenSsl {
     }
 }
 
-/// The line between the board and OpenSSL.
+/// The line between the board and the server.
 #[derive(Default)]
 struct Line {
     /// How many more bytes pass, if there is a limit.

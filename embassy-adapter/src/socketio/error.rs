@@ -1,6 +1,5 @@
 //! The errors of Socket.IO on a board.
 
-use eio_core::DisconnectReason;
 use eio_core::session::SessionEnd;
 use eio_core::socketio::PacketError;
 
@@ -17,7 +16,8 @@ pub enum SocketError {
     /// The server refused the namespace. [`refusal`](super::refusal) returns the server's explanation.
     #[error("the server refused the namespace")]
     Refused,
-    /// The server did not answer the request to join in time.
+    /// The server did not answer the request to join in time, or its answer is longer than the receive buffer and came in
+    /// pieces.
     #[error("the server did not answer the request to join the namespace in time")]
     Timeout,
     /// The server did not answer an event in time.
@@ -56,17 +56,6 @@ pub enum SocketError {
     /// Sending failed. [`SendError::Unfinished`] also means that a binary event has been sent only in part.
     #[error(transparent)]
     Send(#[from] SendError),
-}
-
-impl SocketError {
-    /// Returns whether this error of receiving comes again when the server sends the same message again.
-    pub(super) fn is_stuck(self) -> bool {
-        match self {
-            Self::Session(end) => matches!(end.reason, DisconnectReason::Violation(_)),
-            Self::Packet(_) | Self::TooLong => true,
-            _ => false,
-        }
-    }
 }
 
 impl From<SessionEnd> for SocketError {

@@ -261,7 +261,7 @@ impl<'c, 'b, R: Read, W: Write, const N: usize, M: Recover> Namespaces<'c, 'b, R
         if let Err(error) = judged {
             for place in self.places.iter_mut().flatten() {
                 if let Some(recovery) = place.recovery.recovery() {
-                    recovery.is_stuck |= error.is_stuck();
+                    recovery.handle_error(error);
                 }
             }
         }

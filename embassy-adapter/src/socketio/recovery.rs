@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use eio_core::BufferTooSmall;
 use eio_core::socketio::{Args, Body, Packet, member};
+use eio_core::{BufferTooSmall, DisconnectReason};
 
+use super::SocketError;
 use super::spliced::encode_before;
 use crate::outbox::fill;
 
@@ -57,11 +58,10 @@ use crate::outbox::fill;
 /// # Events that the board cannot take
 ///
 /// An event is lost if it is longer than the receive buffer or breaks a rule. A server that recovers the socket would send
-/// it first in each session, and so no session would last. So the next session is not recovered, and says so, if the
-/// last error of `recv` or of the request to join was [`SocketError::TooLong`](super::SocketError::TooLong),
-/// [`SocketError::Packet`](super::SocketError::Packet) or an end of the session by a
-/// [`Violation`](eio_core::DisconnectReason::Violation), and no later event has brought its position. Call `recv` until the
-/// session ends, also when sending fails: other methods do not tell the `Recovery`.
+/// it first in each session, and so no session would last. So the next session is not recovered, and says so, if `recv` or
+/// the request to join has returned [`SocketError::TooLong`], [`SocketError::Packet`] or an end of the session by a
+/// [`Violation`](DisconnectReason::Violation), and no later event has brought its position. Call `recv` until the session
+/// ends, also when sending fails: other methods do not tell the `Recovery`.
 ///
 /// The position is the last argument of an event, if it is a string of letters, digits and `-_.:/+=` and the event does
 /// not ask for an answer. The server adds it to such events only, so a text of the application in the same place could be
@@ -75,7 +75,7 @@ pub struct Recovery {
     next: u8,
     was_too_long: bool,
     /// Whether the event after the last position cannot be taken.
-    pub(super) is_stuck: bool,
+    is_stuck: bool,
     /// Whether the last answer of a server said that the socket was recovered.
     pub(super) recovered: bool,
 }
@@ -210,6 +210,15 @@ impl Recovery {
             }
         }
         (self.offset, self.next, self.is_stuck) = (self.next, 0, false);
+    }
+
+    /// Takes note of an error of receiving that comes again when the server sends the same message again.
+    pub(super) fn handle_error(&mut self, error: SocketError) {
+        self.is_stuck |= match error {
+            SocketError::Session(end) => matches!(end.reason, DisconnectReason::Violation(_)),
+            SocketError::Packet(_) | SocketError::TooLong => true,
+            _ => false,
+        };
     }
 }
 

@@ -37,7 +37,6 @@ impl<R: Read, W: Write, S> fmt::Debug for Socket<'_, '_, R, W, S> {
 }
 
 /// How a socket handles a message.
-#[derive(Clone, Copy)]
 enum Verdict {
     /// The message is for the application.
     Deliver,
@@ -57,7 +56,8 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
     /// In revision 3 the server joins every client to `/` without a request, so `auth` is not sent for `/`.
     ///
     /// Events that the server sends before it accepts the client are ignored: only a middleware sends some, and a server
-    /// that recovers the socket.
+    /// that recovers the socket. A message in pieces counts as such an event, even if it is the answer: then the error is
+    /// [`SocketError::Timeout`].
     ///
     /// # Errors
     /// A [`SocketError`].
@@ -172,7 +172,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
         if let Some(recovery) = self.state.recovery.recovery()
             && let Err(error) = verdict
         {
-            recovery.is_stuck |= error.is_stuck();
+            recovery.handle_error(error);
         }
         verdict
     }
@@ -183,7 +183,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
         let Alone { receiving, ours, gate, recovery, .. } = &mut self.state;
         let recovery = recovery.recovery().filter(|_| delivers);
         let message = match frame(self.client.last_event()) {
-            // It may be an event, which is handled as a shorter one.
+            // It is too long to be read. It may be an event, and before the answer an event needs no reading.
             Err(_) if !delivers => return Ok(Verdict::Deliver),
             message => message?,
         };

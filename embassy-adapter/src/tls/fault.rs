@@ -28,7 +28,7 @@ pub enum Fault {
     Aborted,
     /// A record does not fit into the buffer for received records. Every record fits into 16,640 bytes.
     ///
-    /// In an open connection, the server does not send records as short as the board asks for
+    /// In an open connection, the server sends longer records than the board asks for
     /// ([`RecordBuffers::received`](super::RecordBuffers::received)). Some can be given a limit: servers on rustls by its
     /// `max_fragment_size`. In the handshake, it can also be the record with the server's certificates.
     #[error(

@@ -9,7 +9,8 @@ use embassy_time::TICK_HZ;
 use crate::clock;
 use crate::session::{Session, assert_on_time, phases};
 
-/// A wake-up is late if it is more than 10 ms and a tick late. With the tick of the alarm, these two are not and are.
+/// A wake-up is late if it is more than 10 ms and a tick after its deadline. These two are counted from the alarm, which
+/// rings up to a tick after the deadline: the first is never late, and the second always.
 const HARDLY_LATE: Duration = Duration::from_millis(9);
 const LATE: Duration = Duration::from_millis(if TICK_HZ < 1_000 { 2_000 / TICK_HZ } else { 12 });
 /// What the network gets after a late one, and a moment within that time.
