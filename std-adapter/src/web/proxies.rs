@@ -116,7 +116,7 @@ fn x_forwarded_for(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
 /// Returns the hops of `Forwarded`, the nearest one last. An entry that is not an address becomes `None`.
 fn forwarded(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
     let values = headers.get_all(header::FORWARDED).iter().map(|value| value.to_str().unwrap_or_default());
-    values.flat_map(|value| split_unquoted(value, ',')).map(forwarded_for).collect()
+    values.flat_map(elements).map(forwarded_for).collect()
 }
 
 /// Returns the `for` of one element such as `for="[2001:db8::17]:4711";proto=https`.
@@ -137,18 +137,39 @@ fn parse_node(node: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
+/// Splits a line of `Forwarded` into its elements. If a client has sent the beginning of the line and left a quotation mark
+/// open, what its proxy has appended behind a comma is an element all the same.
+fn elements(line: &str) -> Vec<&str> {
+    let mut quotes = Quotes::default();
+    for character in line.chars() {
+        quotes.pass(character);
+    }
+    if quotes.are_open { line.split(',').collect() } else { split_unquoted(line, ',').collect() }
+}
+
 /// Splits at every `separator` outside of quotes (RFC 9110 section 5.6.4).
 fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    text.split(move |character| {
+    let mut quotes = Quotes::default();
+    text.split(move |character| quotes.pass(character) && character == separator)
+}
+
+#[derive(Default)]
+struct Quotes {
+    are_open: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    /// Takes the next character. Returns whether it stands outside of quotes.
+    fn pass(&mut self, character: char) -> bool {
         match character {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => return character == separator && !quoted,
+            _ if self.is_escaped => self.is_escaped = false,
+            '\\' if self.are_open => self.is_escaped = true,
+            '"' => self.are_open = !self.are_open,
+            _ => return !self.are_open,
         }
         false
-    })
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +239,8 @@ mod tests {
             (&["for=192.0.2.43, for=_hidden"], PEER),
             (&["for=\"a, for=192.0.2.43\""], PEER),
             (&["for=\"\\\"\", for=192.0.2.43"], "192.0.2.43:0"),
+            (&["for=\"x, for=192.0.2.43"], "192.0.2.43:0"),
+            (&["for=\"x\\, for=\"192.0.2.43:80\";proto=http"], "192.0.2.43:80"),
             (&["host=example.org"], PEER),
         ] {
             assert_eq!(sender(Forwarding::Forwarded, PEER, values), expected, "{values:?}");
