@@ -45,3 +45,4 @@ pub(crate) mod upgraded;
 pub(crate) mod upgraded_stream;
 #[cfg(feature = "server")]
 pub(crate) mod watched;
+pub(crate) mod whole_body;

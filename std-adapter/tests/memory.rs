@@ -47,15 +47,19 @@ fn open(server: SocketAddr) -> TcpStream {
 
 /// Opens a session on polling, whose poll waits on the same connection.
 fn poll(server: SocketAddr) -> TcpStream {
+    let (mut client, target) = open_polling(server);
+    client.write_all(format!("GET {target} HTTP/1.1\r\nHost: example.org\r\n\r\n").as_bytes()).unwrap();
+    client
+}
+
+/// Opens a session on polling. Returns its connection and the target of its requests.
+fn open_polling(server: SocketAddr) -> (TcpStream, String) {
     let mut client = TcpStream::connect(server).unwrap();
     let target = "/engine.io/?EIO=4&transport=polling";
     client.write_all(format!("GET {target} HTTP/1.1\r\nHost: example.org\r\n\r\n").as_bytes()).unwrap();
     let open = receive_open(&mut client);
     let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-    client
-        .write_all(format!("GET {target}&sid={sid} HTTP/1.1\r\nHost: example.org\r\n\r\n").as_bytes())
-        .unwrap();
-    client
+    (client, format!("{target}&sid={sid}"))
 }
 
 /// Receives what opens a session.
@@ -127,4 +131,27 @@ fn a_poll_that_waits_keeps_within_its_budget_and_not_the_head_of_its_request() {
     assert!(each <= BUDGET, "{each} bytes");
     assert!(each >= 12_000, "a poll of {each} bytes does not wait");
     drop(waiting);
+}
+
+/// Kept apart, the pieces would take 32 bytes each.
+#[test]
+fn a_post_in_pieces_of_one_byte_takes_no_more_than_a_few_times_its_length() {
+    const COUNT: usize = 200_000;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (server, address) = start();
+    let (mut client, target) = open_polling(address);
+    let before = settled(&server, 1);
+    HEAP.reset_peak_usage();
+    let head = format!("POST {target} HTTP/1.1\r\nHost: example.org\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.write_all(head.as_bytes()).unwrap();
+    for _ in 0..COUNT / 1_000 {
+        client.write_all(&b"1\r\n4\r\n".repeat(1_000)).unwrap();
+    }
+    client.write_all(b"0\r\n\r\n").unwrap();
+    let mut answer = [0; 15];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let taken = HEAP.peak_usage().saturating_sub(before);
+    // It is read, decoded, and echoed.
+    assert!((COUNT..8 * COUNT).contains(&taken), "{taken} bytes");
 }

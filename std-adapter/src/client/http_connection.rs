@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use eio_core::Instant;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -17,6 +17,7 @@ use crate::carrier::dialed::Dialed;
 use crate::client::error::ConnectError;
 use crate::client::refusal::Refused;
 use crate::client::secrets::Secrets;
+use crate::web::whole_body::read_whole;
 use crate::wire::clock::Clock;
 
 /// The body of a request.
@@ -79,8 +80,8 @@ impl HttpConnection {
 
     /// Reads a body of at most `limit` bytes.
     pub(crate) async fn read(&mut self, body: Incoming, limit: usize) -> Result<Bytes, ReadError> {
-        match self.drive(Limited::new(body, limit).collect()).await {
-            Ok(body) => Ok(body.to_bytes()),
+        match self.drive(read_whole(body, limit)).await {
+            Ok(body) => Ok(body),
             Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
             Err(error) => match error.downcast::<hyper::Error>() {
                 Ok(error) => Err(ReadError::Http(*error)),

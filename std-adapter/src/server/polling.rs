@@ -13,7 +13,7 @@ use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{Format, jsonp};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::LengthLimitError;
 
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport, unknown};
 use crate::server::session::{run_polling, span};
@@ -24,6 +24,7 @@ use crate::web::activity::CameOn;
 use crate::web::compression::{Encoding, compress_large};
 use crate::web::request::{Query, is_internet_explorer, take};
 use crate::web::respond::{BadRequest, Body, Refusal, append_all, empty, respond};
+use crate::web::whole_body::read_whole;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::sync;
 use crate::wire::targets;
@@ -264,7 +265,7 @@ where
     // thus cannot fill the memory.
     poll_fn(|cx| in_flight.poll_room_to_receive(cx)).await;
     let limit = usize::try_from(max_payload).unwrap_or(usize::MAX);
-    let bytes = match receive(server, session, Limited::new(body, limit)).await {
+    let bytes = match receive(server, session, read_whole(body, limit)).await {
         Ok(bytes) => bytes,
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {
             in_flight.is_received = true;
@@ -290,21 +291,21 @@ fn form_payload(form: &[u8]) -> Bytes {
 }
 
 /// Reads the body of a request. Returns the status to refuse it with if it is too large or too slow.
-async fn receive<B>(server: &ServerShared, session: &Session, body: Limited<B>) -> Result<Bytes, StatusCode>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
-{
+async fn receive(
+    server: &ServerShared,
+    session: &Session,
+    body: impl Future<Output = Result<Bytes, Box<dyn core::error::Error + Send + Sync>>>,
+) -> Result<Bytes, StatusCode> {
     let mut late = pin!(tokio::time::sleep(server.http.request_timeout));
     let received = tokio::select! {
         biased;
-        received = body.collect() => received,
+        received = body => received,
         // The session has ended, so the rest is not needed.
         _ = session.closed() => return Err(StatusCode::BAD_REQUEST),
         () = &mut late => return Err(StatusCode::REQUEST_TIMEOUT),
     };
     match received {
-        Ok(body) => Ok(body.to_bytes()),
+        Ok(body) => Ok(body),
         Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         // In `serve_with`, the body itself may say first that it is late.
         Err(_) if late.is_elapsed() => Err(StatusCode::REQUEST_TIMEOUT),
