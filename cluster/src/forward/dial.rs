@@ -49,7 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
 pub(super) type DialWith =
     Arc<dyn Fn(Address) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>> + Send + Sync>;
 
-/// How many nodes may be known before those without connections are forgotten: clients choose the names that they ask for.
+/// At how many known nodes those without connections are first forgotten: clients choose the names that they ask for.
 const MANY: usize = 256;
 
 /// Opens connections to other nodes, at most so many to each.
@@ -66,11 +66,18 @@ pub(super) struct Settings {
 
 struct Inner {
     settings: Settings,
-    nodes: Mutex<HashMap<String, Node>>,
+    nodes: Mutex<Nodes>,
     lookups: Lookups,
 }
 
-/// What is known of a node, by its address.
+struct Nodes {
+    /// By their addresses.
+    known: HashMap<String, Node>,
+    /// At how many known nodes those without connections are forgotten.
+    forget_at: usize,
+}
+
+/// What is known of a node.
 #[derive(Clone)]
 struct Node {
     places: Arc<Semaphore>,
@@ -80,7 +87,7 @@ struct Node {
 
 impl Dialler {
     pub(super) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Inner { settings, nodes: Mutex::default(), lookups: Lookups::new() }))
+        Self(Arc::new(Inner { settings, nodes: Mutex::new(Nodes::new()), lookups: Lookups::new() }))
     }
 
     /// Opens a connection, within the limit of time.
@@ -98,16 +105,29 @@ impl Dialler {
     }
 }
 
+impl Nodes {
+    fn new() -> Self {
+        Self { known: HashMap::new(), forget_at: MANY }
+    }
+
+    /// Forgets the nodes without connections, if many are known. The work for each dial is constant on average, also while
+    /// many dials are under way.
+    fn forget_unused(&mut self) {
+        if self.known.len() >= self.forget_at {
+            self.known.retain(|_, node| Arc::strong_count(&node.places) > 1);
+            self.forget_at = MANY.max(self.known.len().saturating_mul(2));
+        }
+    }
+}
+
 impl Inner {
     /// Returns what is known of the node at this address.
     fn node(&self, address: &Address) -> Node {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        if nodes.len() >= MANY {
-            nodes.retain(|_, node| Arc::strong_count(&node.places) > 1);
-        }
+        nodes.forget_unused();
         let max = self.settings.max_connections.min(Semaphore::MAX_PERMITS);
         let new = || Node { places: Arc::new(Semaphore::new(max)), was_reached: Arc::default() };
-        nodes.entry(address.to_string()).or_insert_with(new).clone()
+        nodes.known.entry(address.to_string()).or_insert_with(new).clone()
     }
 
     async fn connect(&self, address: &Address, was_reached: bool) -> Result<Carrier, DialError> {
@@ -194,5 +214,32 @@ impl AsyncWrite for Link {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.carrier).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_in_use_are_not_looked_at_again_for_each_dial_and_others_are_forgotten() {
+        let node = || Node { places: Arc::new(Semaphore::new(1)), was_reached: Arc::default() };
+        let mut nodes = Nodes::new();
+        let mut in_use = Vec::new();
+        let mut looks = 0;
+        for number in 0..16 * MANY {
+            let before = nodes.forget_at;
+            nodes.forget_unused();
+            looks += usize::from(nodes.forget_at != before);
+            in_use.push(node());
+            nodes.known.insert(number.to_string(), in_use[number].clone());
+        }
+        assert_eq!((looks, nodes.known.len()), (4, 16 * MANY));
+        in_use.truncate(1);
+        for number in 0..=16 * MANY {
+            nodes.forget_unused();
+            nodes.known.insert(format!("made up {number}"), node());
+        }
+        assert!(nodes.known.len() < 4 * MANY && nodes.known.contains_key("0"), "{}", nodes.known.len());
     }
 }
