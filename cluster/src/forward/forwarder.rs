@@ -17,10 +17,9 @@ use crate::forward::seal::{Checker, Sealer};
 use crate::forward::secret::Secret;
 use crate::forward::tunnels::Tunnels;
 
-/// The number of idle connections that are kept to each node.
-const MAX_IDLE: usize = 64;
-
-/// How long an idle connection is kept: shorter than nodes keep it by default, so that no request meets its end.
+/// How long an idle connection is kept: shorter than nodes keep it by default, so that no request meets its end. Any number is
+/// kept. After a broadcast, all waiting polls are answered at once and their connections are idle until the clients poll
+/// again; closing some each time would use up the ports of this node.
 const IDLE: Duration = Duration::from_secs(15);
 
 /// The longest limit of time. Longer ones count as this one: the clock has no instants beyond.
@@ -205,7 +204,6 @@ impl ForwarderBuilder {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
             .set_host(false)
             .build(dialler);
         Ok(Forwarder {

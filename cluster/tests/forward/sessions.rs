@@ -1,5 +1,7 @@
 //! Sessions whose requests come to another node live as if they came to their own.
 
+use std::sync::atomic::Ordering;
+
 use eio_tokio::{Forwarding, Message, TrustedProxies};
 use tokio::time::Instant;
 
@@ -103,6 +105,32 @@ async fn a_thousand_sessions_go_through_one_node() {
     drop(streams);
     tokio::time::sleep(ms(10)).await;
     assert_eq!((world.a.server.len(), world.b.forwarder.counts().websockets), (500, 0));
+}
+
+/// A node that closed what is idle would use up its ports: each stays taken for a minute.
+#[tokio::test(start_paused = true)]
+async fn polls_that_a_broadcast_answers_at_once_find_their_connections_again() {
+    const POLLS: usize = 200;
+    let world = World::new();
+    let mut sids = Vec::new();
+    for _ in 0..POLLS {
+        sids.push(open(&world.link()).await);
+    }
+    for _ in 0..3 {
+        let polls: Vec<_> = sids
+            .iter()
+            .map(|sid| {
+                let (link, poll) = (world.link(), get(&format!("polling&sid={sid}")));
+                tokio::spawn(async move { ask(&link, &poll).await })
+            })
+            .collect();
+        tokio::time::sleep(ms(100)).await;
+        world.a.server.broadcast("news");
+        for poll in polls {
+            assert_eq!(poll.await.unwrap().2, "4news");
+        }
+    }
+    assert_eq!(world.dials.load(Ordering::Relaxed), POLLS);
 }
 
 #[tokio::test(start_paused = true)]

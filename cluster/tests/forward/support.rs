@@ -6,6 +6,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use eio_cluster::forward::{AddressPattern, Directory, ForwardService, Forwarder, ForwarderBuilder, Secret};
@@ -109,6 +110,8 @@ impl Node {
 pub(crate) struct World {
     pub(crate) a: Node,
     pub(crate) b: Node,
+    /// How many connections the nodes have opened to each other.
+    pub(crate) dials: Arc<AtomicUsize>,
     front: Network,
 }
 
@@ -132,13 +135,16 @@ impl World {
     ) -> Self {
         let networks = [Network::new(), Network::new()];
         let links = [networks[0].link(), networks[1].link()];
+        let dials = Arc::new(AtomicUsize::new(0));
         let [a, b] = [("a7", 0), ("b2", 1)].map(|(name, place)| {
             let ends = Ends::new();
             let builder = Server::builder(echo).node(name).observer(ends.clone()).max_connections(100_000);
             let server = server(builder).build().unwrap();
             let ways = HashMap::from([("a7", links[0].clone()), ("b2", links[1].clone())]);
             let builder = Forwarder::builder(&server, directory(&server, name), secret());
+            let dials = Arc::clone(&dials);
             let builder = builder.dial_with(move |address| {
+                dials.fetch_add(1, Ordering::Relaxed);
                 let link = ways.get(address.host()).cloned();
                 async move { link.ok_or(io::ErrorKind::NotFound)?.connect().await }
             });
@@ -152,7 +158,7 @@ impl World {
         let balancer = Balancer { a: a.forwarder.service(), b: b.forwarder.service() };
         let (server, listener) = (b.server.clone(), front.listen());
         tokio::spawn(async move { server.serve_with(listener, balancer).await });
-        Self { a, b, front }
+        Self { a, b, dials, front }
     }
 
     /// A new client's way to the balancer.
