@@ -30,14 +30,18 @@ pub(super) enum Ended {
         "the node was silent, or the client took nothing, for {0:?}, and the node does not say that the session lives"
     )]
     Silent(Duration),
+    /// Both sides were reset.
+    #[error("the node has closed it, and the client has not for {0:?}")]
+    Unclosed(Duration),
     #[error("this node has closed it, because it leaves")]
     Left,
     #[error("this node has dropped it, because it leaves and one side did not close in time")]
     CutOff,
 }
 
-/// Carries the bytes until both sides have ended or one fails. If nothing comes from the node for longer than `silence`, it is
-/// [asked](Question::ask) whether the session lives. `received` came from the node behind its answer.
+/// Carries the bytes until both sides have ended or one fails. A client that does not close for `silence` after the node is
+/// reset. If nothing comes from a node that has not closed for longer than `silence`, it is [asked](Question::ask) whether the
+/// session lives. `received` came from the node behind its answer.
 pub(super) async fn relay(
     client: UpgradedStream,
     node: Link,
@@ -146,6 +150,8 @@ impl Relay {
             match self.doubt {
                 Doubt::Dead => return Poll::Ready(Ended::Silent(self.silence)),
                 _ if Instant::now() < due => timer.as_mut().reset(due),
+                // A session that has moved to another connection may live for long, but not here.
+                _ if self.down.has_ended() => return Poll::Ready(Ended::Unclosed(self.silence)),
                 _ => self.doubt = Doubt::Asked(question.ask()),
             }
         }

@@ -174,3 +174,26 @@ async fn a_client_that_takes_nothing_does_not_keep_the_end_of_its_node_alive() {
     assert!(begun.elapsed() <= I + T + MARGIN + ms(200), "{:?}", begun.elapsed());
     drop(stream);
 }
+
+/// Its session lives on another one, so the question whether it lives does not help.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_a_websocket_open_which_its_node_has_closed_is_reset() {
+    let world = World::new();
+    let (socket, _link) = world.connect(Way::Upgrade).await;
+    let sid = socket.handshake().sid();
+    let surplus = format!(
+        "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    );
+    let mut stream = begin(&world.link(), &surplus).await;
+    let mut answer = Vec::new();
+    // The answer, and the close frame behind it.
+    while !answer.ends_with(b"\x88\x00") && !answer.ends_with(b"\x88\x02\x03\xe8") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(world.b.forwarder.counts().websockets, 2);
+    tokio::time::sleep(I + T + MARGIN + ms(5_000)).await;
+    assert_eq!(world.b.forwarder.counts().websockets, 1);
+    assert_eq!(socket.end(), None, "the session goes on");
+}
