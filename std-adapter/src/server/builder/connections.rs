@@ -95,7 +95,9 @@ impl ServerBuilder {
     /// [`serve_connection`](crate::Server::serve_connection).
     ///
     /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
-    /// connections.
+    /// connections. The server keeps all on which its client has sent a request for as long as it lives, also when there are
+    /// as many as there may be. [`max_connections_per_address`](Self::max_connections_per_address) stops a client that opens
+    /// more and more.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.http.max_connections = Some(connections);
