@@ -133,7 +133,7 @@ mod tests {
     use core::time::Duration;
 
     use super::options::{FILE, MEMBERS};
-    use super::scenario::{ScenarioFile, Whole};
+    use super::scenario::{Scenario, ScenarioFile, Whole};
     use super::*;
     use crate::args;
 
@@ -177,6 +177,21 @@ mod tests {
             })
         );
         assert!(report["scenario"].is_null() && report["outcome"].is_null());
+    }
+
+    #[test]
+    fn an_interval_that_a_sweep_recommends_was_tried() {
+        let request = request("--tunnel 30s/5m --within 2h --sweep --sessions 10 --timeouts 10s,60s");
+        let (intervals, timeouts) = request.sweep.as_ref().unwrap();
+        let axes = Axes::new(intervals, timeouts, &request.scenario, request.within);
+        let sweep = all(&request, &axes);
+        let best = sweep.answer().cheapest.unwrap();
+        assert_eq!(best.timeout, Duration::from_mins(1), "after 10 s, a ping in the tunnel ends a session");
+        assert!(best.interval > Duration::from_hours(1), "{:?}", best.interval);
+        // Nothing can be late in a minute.
+        let short =
+            Request { scenario: Scenario { lasts: Duration::from_mins(1), ..request.scenario }, ..request };
+        assert_eq!(all(&short, &axes).answer().shortest, None);
     }
 
     #[test]

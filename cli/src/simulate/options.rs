@@ -15,6 +15,7 @@ use super::link::Bandwidth;
 use super::network::Setting;
 use super::role::Role;
 use super::scenario::{Fleet, Percent, Recurring, RoundTrip, Scenario, ScenarioFile, Time, Whole};
+use super::sweep::Axes;
 use crate::duration;
 use crate::settings::Timing;
 use crate::usage::Failure;
@@ -111,7 +112,8 @@ struct Network {
     #[arg(long, value_name = "NUMBER", value_parser = sessions, conflicts_with = "scenario")]
     sessions: Option<NonZeroU32>,
 
-    /// How long they are simulated [default: 1h, or six periods of the rarest tunnel or stall if that is longer]
+    /// How long they are simulated [default: 1h, or six periods of the rarest tunnel or stall, or six of the longest ping
+    /// intervals, if that is longer]
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
     lasts: Option<Duration>,
 
@@ -222,18 +224,24 @@ impl Options {
             let sentence = "the time within which a death is noticed is below 20 ms";
             return Err(from_file(sentence.to_owned()).into());
         }
+        let heartbeat = self.timing.heartbeat(otherwise)?;
+        let lasts = time(*lasts, file.lasts);
+        let seed = seed.or(file.seed.map(|Whole(seed)| seed));
+        let mut scenario = Scenario::new(lasts, seed, fleets).map_err(from_file)?;
+        if lasts.is_none() {
+            scenario.cover(if self.is_sweep() {
+                Axes::new(&intervals, &timeouts, &scenario, within).longest_interval(within)
+            } else {
+                heartbeat.ping_interval()
+            });
+        }
         Ok(Request {
-            heartbeat: self.timing.heartbeat(otherwise)?,
+            heartbeat,
             liveness: self.timing.liveness(file.liveness.unwrap_or_default()),
             revision: self.eio.or(file.eio).unwrap_or(Revision::V4),
             bandwidth: self.bandwidth,
-            scenario: Scenario::new(
-                time(*lasts, file.lasts),
-                seed.or(file.seed.map(|Whole(seed)| seed)),
-                fleets,
-            )
-            .map_err(from_file)?,
-            has_network: scenario.is_some() || self.has_network(),
+            scenario,
+            has_network: self.has_network(),
             death_at: self.death_at,
             within,
             radio_tail: self.network.radio_tail,
@@ -246,6 +254,7 @@ impl Options {
         let network = &self.network;
         let spells = [&network.tunnel, &network.server_stall, &network.client_stall];
         spells.iter().any(|spells| !spells.is_empty())
+            || network.scenario.is_some()
             || network.loss.is_some()
             || network.jitter.is_some()
             || network.sessions.is_some()
@@ -295,6 +304,7 @@ fn file_heartbeat(file: &ScenarioFile) -> Result<Heartbeat, String> {
 mod tests {
     use super::*;
     use crate::args;
+    use crate::simulate::scenario::LONGEST;
 
     fn request(line: &str) -> Result<Request, String> {
         args::options::<Options>(line).request().map_err(|failure| failure.sentence)
@@ -315,11 +325,15 @@ mod tests {
     }
 
     #[test]
-    fn the_simulated_time_covers_some_periods() {
+    fn the_simulated_time_covers_some_periods_and_some_of_the_longest_intervals() {
         let lasts = |line| request(line).unwrap().scenario.lasts;
         assert_eq!(lasts("--tunnel 30s/5m"), Duration::from_hours(1));
         assert_eq!(lasts("--tunnel 30s/5m --server-stall 1m/2h"), Duration::from_hours(12));
         assert_eq!(lasts("--tunnel 30s/5m --for 10m"), Duration::from_mins(10));
+        assert_eq!(lasts("--tunnel 10m/1488h"), LONGEST, "six periods are longer");
+        assert_eq!(lasts("--ping-interval 2h"), Duration::from_hours(12));
+        assert_eq!(lasts("--tunnel 30s/5m --within 2h --sweep"), Duration::from_hours(12));
+        assert_eq!(lasts("--sweep --intervals 20m,1h,5s --within 2h"), Duration::from_hours(6));
     }
 
     #[test]

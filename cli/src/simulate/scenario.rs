@@ -29,8 +29,13 @@ const MAX_SESSIONS: u32 = 1_000_000;
 /// How long sessions are simulated, if nothing says it: long enough for a few tunnels.
 const LASTS: Duration = Duration::from_hours(1);
 
-/// How many periods of a tunnel or stall are simulated, if nothing says how long.
+/// How many ping intervals, and how many periods of a tunnel or stall, are simulated, if nothing says how long.
 const PERIODS: u32 = 6;
+
+/// Returns how long some of these periods last.
+fn some(period: Duration) -> Duration {
+    period.saturating_mul(PERIODS).min(LONGEST)
+}
 
 /// Fleets of sessions, and how long they are simulated.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +89,7 @@ impl Scenario {
         fleets: Vec<Fleet>,
     ) -> Result<Self, String> {
         let longest_period = fleets.iter().flat_map(Fleet::spells).filter_map(|spell| spell.every).max();
-        let lasts = lasts.unwrap_or_else(|| LASTS.max(longest_period.unwrap_or_default() * PERIODS));
+        let lasts = lasts.unwrap_or_else(|| LASTS.max(some(longest_period.unwrap_or_default())));
         if lasts < Duration::from_secs(1) || lasts > LONGEST {
             return Err(format!("the simulated time of {} is not from 1 s to 366 days", round(lasts)));
         }
@@ -102,6 +107,11 @@ impl Scenario {
             }
         }
         Ok(Self { lasts, seed: seed.unwrap_or(1), fleets })
+    }
+
+    /// Lasts at least for some of these ping intervals: a setting that sends no ping ends no session.
+    pub(crate) fn cover(&mut self, interval: Duration) {
+        self.lasts = self.lasts.max(some(interval));
     }
 
     /// Reads a file in TOML, YAML or JSON. Returns its fleets and its other members.

@@ -157,7 +157,7 @@ fn rows(intervals: &[Duration], axes: &Axes, simulate: &mut Simulate<'_>) -> Vec
     for row in &mut rows {
         let safe_from = row.shortest.map_or(Duration::MAX, |cell| cell.timeout);
         for cell in &mut row.cells {
-            cell.is_lucky = cell.summary.false_ends == 0 && cell.timeout < safe_from;
+            cell.is_lucky = cell.summary.false_ends == 0 && !cell.is_untried() && cell.timeout < safe_from;
         }
     }
     rows
@@ -251,7 +251,7 @@ mod tests {
             let cell = |(interval, timeout): &Pair| {
                 let seems = if effort == Effort::Check { least } else { least.saturating_sub(lucky) };
                 let false_ends = u32::from(timeout.as_millis() < u128::from(seems));
-                let summary = Summary { false_ends, ..Summary::default() };
+                let summary = Summary { false_ends, ..Summary::with_heartbeats(1) };
                 let noticed_within = *interval + *timeout;
                 Cell { interval: *interval, timeout: *timeout, summary, noticed_within, is_lucky: false }
             };
@@ -309,7 +309,7 @@ mod tests {
         let cell = |seconds, false_ends| Cell {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(seconds),
-            summary: Summary { false_ends, ..Summary::default() },
+            summary: Summary { false_ends, ..Summary::with_heartbeats(1) },
             noticed_within: Duration::ZERO,
             is_lucky: false,
         };

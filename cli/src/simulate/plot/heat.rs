@@ -99,14 +99,16 @@ fn one_cell(
     let middle = (area.x + area.width / 2.0, area.y + 19.0);
     let setting = format!("interval {}, timeout {}", round(cell.interval), round(cell.timeout));
     if !cell.is_safe() {
-        let title = if cell.is_lucky {
-            format!("{setting}: no false disconnect, by luck: a longer timeout had some")
+        let Summary { false_ends, sessions, .. } = cell.summary;
+        let (mark, reason) = if cell.is_lucky {
+            ("?", "no false disconnect, by luck: a longer timeout had some".to_owned())
+        } else if cell.is_untried() {
+            ("-", "not tried: no ping arrived in the simulated time".to_owned())
         } else {
-            let Summary { false_ends, sessions, .. } = cell.summary;
-            format!("{setting}: {false_ends} of {sessions} sessions had a false disconnect")
+            ("×", format!("{false_ends} of {sessions} sessions had a false disconnect"))
         };
-        svg.titled_area("unsafe", area, &title);
-        svg.text("cross", middle, Anchor::Middle, if cell.is_lucky { "?" } else { "×" });
+        svg.titled_area("unsafe", area, &format!("{setting}: {reason}"));
+        svg.text("cross", middle, Anchor::Middle, mark);
         return;
     }
     let shade = shade(cell.noticed_within, longest.unwrap_or_default());

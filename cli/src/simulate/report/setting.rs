@@ -120,7 +120,12 @@ fn network(request: &Request, tried: &Tried, style: Style, out: &mut dyn Write) 
             spoken(cell.noticed_within)
         )?;
     }
-    writeln!(out, "  {:<22}{}", "slowest heartbeat", spoken(summary.slowest))?;
+    let slowest = if cell.is_untried() {
+        "none: no ping arrived in the simulated time (--for)".to_owned()
+    } else {
+        spoken(summary.slowest)
+    };
+    writeln!(out, "  {:<22}{slowest}", "slowest heartbeat")?;
     writeln!(
         out,
         "  {:<22}wakes up {:.0} times an hour, and is awake for {:.1} minutes of it (--radio-tail {})",

@@ -71,12 +71,18 @@ fn table(sweep: &Sweep, unit: Unit, style: Style, out: &mut dyn Write) -> io::Re
     if sweep.cells().any(|cell| cell.is_lucky) {
         note += " ?: none, by luck: a longer timeout had some.";
     }
+    if sweep.cells().any(Cell::is_untried) {
+        note += " -: not tried: no ping arrived in the simulated time (--for).";
+    }
     writeln!(out, "  {}", style.paint(Tone::Dim, note))
 }
 
 fn shown(cell: &Cell, within: Option<Duration>, unit: Unit) -> (Tone, String) {
     if cell.is_lucky {
         return (Tone::Bad, "?".to_owned());
+    }
+    if cell.is_untried() {
+        return (Tone::Dim, "-".to_owned());
     }
     match (cell.is_safe(), cell.keeps(within)) {
         (false, _) => (Tone::Bad, "x".to_owned()),

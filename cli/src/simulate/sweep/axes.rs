@@ -56,6 +56,13 @@ impl Axes {
 }
 
 impl Axes {
+    /// Returns the longest interval that a sweep can try.
+    pub(crate) fn longest_interval(&self, within: Option<Duration>) -> Duration {
+        // Between the intervals that were chosen, it looks for the longest one that is in time.
+        let looked_for = within.filter(|_| self.interval_step.is_some());
+        self.intervals.last().copied().max(looked_for).unwrap_or_default()
+    }
+
     /// Checks that every interval and timeout is a heartbeat.
     pub(crate) fn check(&self) -> Result<(), String> {
         for interval in &self.intervals {
