@@ -87,7 +87,8 @@ fn all(request: &Request, axes: &Axes) -> Sweep {
         let tried = fleet::simulate(request, &heartbeats, times, &progress);
         tried.into_iter().map(|tried| tried.cell).collect()
     };
-    let sweep = Sweep::new(axes, request.within, request.scenario.longest_way(), &mut simulate);
+    let delay = request.scenario.longest_delay(request.within.unwrap_or_default());
+    let sweep = Sweep::new(axes, request.within, delay, &mut simulate);
     progress.clear();
     sweep
 }
@@ -192,6 +193,21 @@ mod tests {
         let short =
             Request { scenario: Scenario { lasts: Duration::from_mins(1), ..request.scenario }, ..request };
         assert_eq!(all(&short, &axes).answer().shortest, None);
+    }
+
+    #[test]
+    fn a_death_goes_unnoticed_while_the_end_that_survives_stalls() {
+        let noticed_within = |line: &str| one(&request(line)).unwrap().cell.noticed_within.as_millis();
+        let stall = "--server-stall 8s/2h --within 46s --for 1h --sessions 5";
+        assert_eq!(noticed_within(stall), 53_080, "the judgement can be late by the stall");
+        assert_eq!(noticed_within(&format!("{stall} --dead server")), 45_080);
+        let often = "--server-stall 2s/10s --client-stall 9s/1h --for 1m --sessions 5";
+        assert_eq!(
+            noticed_within(often),
+            51_080,
+            "reading the last pong, the ping and the judgement can be late"
+        );
+        assert_eq!(noticed_within("--server-stall 2s/30s --for 1m --sessions 5"), 49_080, "two of three");
     }
 
     #[test]

@@ -71,12 +71,13 @@ fn tried(request: &Request, heartbeat: Heartbeat, outcomes: &[Outcome]) -> Tried
 
 fn cell(request: &Request, heartbeat: Heartbeat, summary: &Summary) -> Cell {
     let [(_, detection), _] = detections(heartbeat, request.liveness, request.revision);
-    let by_the_rules = detection.after_death_max + request.scenario.longest_way();
+    let by_the_rules = detection.after_death_max;
+    let at_most = by_the_rules + request.scenario.longest_delay(by_the_rules);
     Cell {
         interval: heartbeat.ping_interval(),
         timeout: heartbeat.ping_timeout(),
         summary: *summary,
-        noticed_within: by_the_rules.max(summary.longest.unwrap_or_default()),
+        noticed_within: at_most.max(summary.longest.unwrap_or_default()),
         is_lucky: false,
     }
 }

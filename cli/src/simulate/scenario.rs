@@ -133,9 +133,9 @@ impl Scenario {
         self.fleets.iter().map(|fleet| fleet.sessions).sum()
     }
 
-    /// Returns the longest time that a packet takes which is neither lost nor held up.
-    pub(crate) fn longest_way(&self) -> Duration {
-        self.fleets.iter().map(|fleet| fleet.rtt.most / 2 + fleet.jitter).max().unwrap_or_default()
+    /// Returns by how much later than the rules say, `by_the_rules` after it, a death can be noticed.
+    pub(crate) fn longest_delay(&self, by_the_rules: Duration) -> Duration {
+        self.fleets.iter().map(|fleet| fleet.longest_delay(by_the_rules)).max().unwrap_or_default()
     }
 
     /// Returns the longest tunnel or stall.
@@ -171,6 +171,25 @@ impl Fleet {
             dying: table.dying.unwrap_or(default.dying),
             dead: table.dead.unwrap_or(default.dead),
         }
+    }
+
+    /// Returns how long the last packet is under way, if it is neither lost nor held up, and how long the program of the end
+    /// that survives can stall while it should act.
+    fn longest_delay(&self, by_the_rules: Duration) -> Duration {
+        /// The program reads the last packet, sends the next ping, and judges: each can be late by a stall.
+        const ACTS: u32 = 3;
+        let stalls = match self.dead {
+            Role::Client => &self.server_stalls,
+            Role::Server => &self.client_stalls,
+        };
+        let noticed = by_the_rules + stalls.iter().map(|stall| stall.length).sum::<Duration>() * ACTS;
+        let late = |stall: &Recurring| {
+            // Whether no more of these stalls can meet that time.
+            let are_all =
+                |count: &u32| stall.every.is_none_or(|every| noticed + stall.length <= every * *count);
+            stall.length * (1..ACTS).find(are_all).unwrap_or(ACTS)
+        };
+        self.rtt.most / 2 + self.jitter + stalls.iter().map(late).sum::<Duration>()
     }
 
     fn spells(&self) -> impl Iterator<Item = Recurring> {

@@ -55,11 +55,12 @@ pub(crate) type Simulate<'a> = dyn FnMut(&[Pair], Effort) -> Vec<Cell> + 'a;
 const ATTEMPTS: u32 = 3;
 
 impl Sweep {
-    /// Tries all settings of the axes, then looks between them. `way` is how long a packet can be under way.
+    /// Tries all settings of the axes, then looks between them. A death can be noticed by `delay` later than the
+    /// rules say.
     pub(crate) fn new(
         axes: &Axes,
         within: Option<Duration>,
-        way: Duration,
+        delay: Duration,
         simulate: &mut Simulate<'_>,
     ) -> Self {
         let mut sweep = Self {
@@ -69,7 +70,7 @@ impl Sweep {
             beyond: None,
         };
         if let (Some(step), Some(within)) = (axes.interval_step, within) {
-            sweep.look_between_intervals(axes, step, within.saturating_sub(way), simulate);
+            sweep.look_between_intervals(axes, step, within.saturating_sub(delay), simulate);
         }
         if axes.timeout_step.is_some() && sweep.rows.iter().all(|row| row.shortest.is_none()) {
             sweep.beyond = sweep.look_beyond(axes, simulate);
