@@ -37,12 +37,13 @@ impl FromStr for Bandwidth {
         if !(8.0..=1e15).contains(&bits) {
             return Err(EXPECTED);
         }
+        // 4.1 times a million is a little less than 4,100,000.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "within bounds, just above"
         )]
-        Ok(Self(bits as u64))
+        Ok(Self(bits.round() as u64))
     }
 }
 
@@ -69,6 +70,8 @@ mod tests {
             ("9600", 1_200, "9.6 kbit/s"),
             ("64k", 8_000, "64 kbit/s"),
             ("1.5M", 187_500, "1.5 Mbit/s"),
+            ("4.1M", 512_500, "4.1 Mbit/s"),
+            ("8.2M", 1_025_000, "8.2 Mbit/s"),
             ("10G", 1_250_000_000, "10 Gbit/s"),
         ] {
             let link: Bandwidth = text.parse().unwrap();
