@@ -158,7 +158,12 @@ pub(crate) fn largest_messages(request: &Request) -> Vec<(Bandwidth, u64)> {
 }
 
 pub(crate) fn heartbeats_per_hour(request: &Request) -> f64 {
-    let period = request.heartbeat.ping_interval() + request.rtt();
+    let (interval, rtt) = (request.heartbeat.ping_interval(), request.rtt());
+    let period = match request.revision {
+        // Rule 11: a pong that is late by more than T/2 does not put off the next ping, which only waits for it.
+        Revision::V4 => (interval + rtt.min(request.heartbeat.ping_timeout() / 2)).max(rtt),
+        Revision::V3 => interval + rtt,
+    };
     Duration::from_hours(1).as_secs_f64() / period.as_secs_f64()
 }
 
@@ -224,9 +229,12 @@ mod tests {
     use crate::args;
     use crate::simulate::options::Options;
 
+    fn request(line: &str) -> Request {
+        args::options::<Options>(line).request().unwrap()
+    }
+
     fn printed(line: &str) -> String {
-        let options: Options = args::options(line);
-        let request = options.request().unwrap();
+        let request = request(line);
         let story = Story::new(&request, request.heartbeat).unwrap();
         let mut out = Vec::new();
         print(&request, None, &Timeline::new(&story), Style::PLAIN, &mut out).unwrap();
@@ -244,6 +252,19 @@ mod tests {
             assert!(text.contains(line), "{line}\n{text}");
         }
         assert!(text.contains("ends the session: ping timeout"), "{text}");
+    }
+
+    #[test]
+    fn after_a_slow_pong_the_next_ping_of_a_server_is_not_put_off() {
+        let per_hour = |line: &str| heartbeats_per_hour(&request(line)).round();
+        for (line, server, client) in [
+            ("--ping-interval 100ms --ping-timeout 1s --rtt 900ms", 4_000.0, 3_600.0),
+            ("--ping-interval 1s --ping-timeout 4s --rtt 2500ms", 1_200.0, 1_029.0),
+            ("--ping-interval 1s --ping-timeout 4s --rtt 1s", 1_800.0, 1_800.0),
+        ] {
+            let eio3 = format!("{line} --eio 3");
+            assert_eq!((per_hour(line), per_hour(&eio3)), (server, client), "{line}");
+        }
     }
 
     #[test]
