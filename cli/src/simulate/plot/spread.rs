@@ -28,7 +28,9 @@ pub(super) fn draw(svg: &mut Svg, summary: &Summary, within: Option<Duration>, w
     for count in summary.bins {
         let to = from + step;
         let height = HEIGHT * f64::from(count) / f64::from(most);
-        let area = Area { x: x(from), y: bottom - height, width: x(to) - x(from) - 1.0, height };
+        // If the time that was asked for is far away, the bars are narrower than the gaps between them.
+        let width = (x(to) - x(from) - 1.0).max(0.5);
+        let area = Area { x: x(from), y: bottom - height, width, height };
         let title = format!("{count} from {:.1} s to {:.1} s", from.as_secs_f64(), to.as_secs_f64());
         svg.titled_area("bar3", area, &title);
         from = to;
@@ -54,4 +56,20 @@ pub(super) fn draw(svg: &mut Svg, summary: &Summary, within: Option<Duration>, w
         svg.text("small bad", (x(within), first - 6.0), Anchor::End, words);
     }
     bottom + 40.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_far_below_the_time_that_was_asked_for_are_still_drawn() {
+        let summary =
+            Summary { longest: Some(Duration::from_secs(45)), bins: [1; BINS], ..Summary::default() };
+        let mut svg = Svg::default();
+        draw(&mut svg, &summary, Some(Duration::from_hours(1)), 980.0, 0.0);
+        let text = svg.finish("bars", 980.0, 300.0);
+        assert_eq!(text.matches("class=\"bar3\"").count(), BINS, "{text}");
+        assert!(!text.contains("width=\"-") && !text.contains("width=\"0.0"), "{text}");
+    }
 }
