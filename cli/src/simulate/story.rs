@@ -14,7 +14,7 @@ use super::role::Role;
 use super::scenario::{Fleet, Recurring};
 
 /// The most heartbeats before the death, so that a story ends soon.
-const MAX_BEATS: u128 = 100_000;
+const MAX_BEATS: u32 = 100_000;
 
 /// The most tunnels, and the most stalls of an end, that are shown.
 const MAX_SPELLS: usize = 1_000;
@@ -65,7 +65,7 @@ impl Story {
         let fleet = request.shown_fleet();
         let draw = draw(&fleet, heartbeat, request.rtt());
         let death_at = request.death_at.unwrap_or_else(|| death(&draw, heartbeat));
-        if death_at.as_micros() / heartbeat.ping_interval().as_micros().max(1) > MAX_BEATS {
+        if death_at > longest(heartbeat) {
             return Err(format!(
                 "--death-at is more than {MAX_BEATS} heartbeats after the opening: choose an earlier time, the result is the same"
             ));
@@ -154,6 +154,11 @@ fn draw(fleet: &Fleet, heartbeat: Heartbeat, rtt: Duration) -> Draw {
     }
 }
 
+/// Returns the latest time of a death.
+fn longest(heartbeat: Heartbeat) -> Duration {
+    heartbeat.ping_interval() * MAX_BEATS
+}
+
 /// When one end dies: between its second and third heartbeat, and after what a tunnel held back has arrived.
 fn death(draw: &Draw, heartbeat: Heartbeat) -> Duration {
     let interval = heartbeat.ping_interval();
@@ -163,7 +168,8 @@ fn death(draw: &Draw, heartbeat: Heartbeat) -> Duration {
         // What is far away is not shown.
         .filter(|(begin, _)| *begin < interval * 1_000)
         .map(|(begin, end)| end + end.saturating_sub(begin) * 5 / 4 + interval * 3 / 2);
-    after.max().unwrap_or_default().max(interval * 5 / 2 + draw.rtt * 2)
+    // After a very long tunnel, the session has ended long before.
+    after.max().unwrap_or_default().max(interval * 5 / 2 + draw.rtt * 2).min(longest(heartbeat))
 }
 
 fn live(

@@ -228,6 +228,12 @@ mod tests {
     }
 
     #[test]
+    fn a_death_that_nothing_asks_for_is_not_too_late() {
+        let story = story("--ping-interval 100ms --ping-timeout 1s --tunnel 2h/5h");
+        assert_eq!(story.death_at, Duration::from_secs(10_000));
+    }
+
+    #[test]
     fn a_long_timeline_is_cut_in_the_middle_and_one_that_is_too_long_is_refused() {
         let beats = "--ping-interval 10ms --ping-timeout 10ms --rtt 0.1ms --death-at";
         let long = story(&format!("{beats} 100s"));

@@ -42,7 +42,9 @@ impl Axes {
         let scale = scale(reach);
         let step = scale.min(Duration::from_secs(1));
         let in_reach = |numbers: &[u32]| -> Vec<Duration> {
-            numbers.iter().map(|number| scale * *number).filter(|time| *time < reach).collect()
+            let times = numbers.iter().map(|number| scale * *number);
+            // Any interval and any timeout of these are a heartbeat.
+            times.filter(|time| *time < reach && *time <= Heartbeat::MAX_SUM / 2).collect()
         };
         let is_fine = within.is_some_and(|within| within <= scale * 75);
         let chosen = in_reach(if is_fine { &FINE_TIMEOUTS } else { &TIMEOUTS });
@@ -137,6 +139,15 @@ mod tests {
         let ferry = axes(None, "10m/1h");
         assert_eq!(ferry.timeouts.last(), Some(&Duration::from_mins(30)), "twice ten minutes, and more");
         assert_eq!(ferry.timeout_step, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn what_is_chosen_is_a_heartbeat() {
+        let fortnight = 14 * 24 * 3_600_000;
+        for axes in [axes(Some(fortnight), "30s/5m"), axes(None, "84h/100h")] {
+            assert_eq!(axes.check(), Ok(()), "{axes:?}");
+            assert!(axes.intervals.len() > 5 && axes.timeouts.len() > 5, "{axes:?}");
+        }
     }
 
     #[test]
