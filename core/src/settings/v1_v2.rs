@@ -12,7 +12,7 @@
 //! configurations of 0.9.
 //!
 //! The defaults changed with the releases. The table shows those of the last release, 2.5, which are also the current
-//! defaults. If you relied on the 60 s of 1.0 to 2.0 (or their 100 MB), or on the 5 s of 2.1 to 2.4, set the value
+//! defaults. If you relied on the 60 s of 1.0 to 2.0, on the 5 s of 2.1 to 2.4, or on the 100 MB of both, set the values
 //! explicitly.
 //!
 //! A current name, an unknown name, and a name given twice are errors. So are old settings that do not concern
