@@ -9,9 +9,9 @@ use eio_core::{BufferTooSmall, Heartbeat};
 /// The handshake, which the server sends to a client before the session: `sid:heartbeat timeout:close
 /// timeout:transports`.
 ///
-/// After the heartbeat timeout without a packet, or the close timeout without data, the server counts the client as
-/// gone, and the client gives up the server. On the wire both are *seconds*, with a fraction if necessary. The interval
-/// of the server's heartbeats (25 s by default) is not transmitted.
+/// A client gives up the server after the heartbeat timeout without a packet, or the close timeout without data. When the
+/// server counts its client as gone depends on the transport: see [`timers`](crate::timers). On the wire both timeouts are
+/// *seconds*, with a fraction if necessary. The interval of the server's heartbeats (25 s by default) is not transmitted.
 ///
 /// Browsers without cross-origin requests fetched the handshake, and everything after it, as JSONP (`?jsonp=0`,
 /// answered with `io.j[0]("…");`). This crate does not offer that transport.
