@@ -92,7 +92,7 @@
 //! | | bytes |
 //! |---|---|
 //! | `rx` | the longest message to receive whole, plus [`Buffers::RX_OVERHEAD`] (131); at least the head of the HTTP response |
-//! | `tx` | the longest frame to send, plus [`Buffers::TX_OVERHEAD`] (139); at least 264. Longer messages are sent in fragments |
+//! | `tx` | the longest frame to send, plus [`Buffers::TX_OVERHEAD`] (139); at least 264, and the request: about 180 plus the length of the endpoint's parts. Longer messages are sent in fragments |
 //! | TCP's buffers, over embassy-net | the caller's choice: 1,024 each way are plenty |
 //! | a client and all futures of connecting, receiving, sending, on a 32-bit machine | about 640 |
 //!

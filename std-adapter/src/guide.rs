@@ -11,6 +11,9 @@
 //! tokio = { version = "1", features = ["macros", "net", "rt-multi-thread", "signal"] }
 //! ```
 //!
+//! Until the crates are published, write `path = "../eio/std-adapter"`, the folder in your checkout, in place of
+//! `version = "0.1"`, here and in each chapter.
+//!
 //! [The first page](crate) lists the features and what each adds. A chapter that needs a further feature or crate begins
 //! with the line for it. Types of `bytes`, `http`, `hyper` and `eio-core` appear in this crate's API. They are at its
 //! root, so that you need not name these crates, and cannot name other versions of them by mistake.

@@ -9,9 +9,10 @@ pub const RTT_BUCKETS: [f64; 14] =
 
 /// The upper bounds of buckets for `eio_silence_seconds`, in seconds.
 ///
-/// With the default periods, silence ends a session after 45 s, or 65 s if a message followed the ping (see
-/// [`Liveness`](crate::Liveness)). The bounds above these lie one second higher, so that an end on time counts below them.
-/// With other periods, choose bounds of your own.
+/// With the default periods, silence ends a session after 45 s, or up to 65 s if a ping had to wait for the client, such as for
+/// its next poll. A client that also sends messages is ended 20 to 45 s after its last one (see [`Liveness`](crate::Liveness)).
+/// The bounds above these lie one second higher, so that an end on time counts below them. With other periods, choose bounds of
+/// your own.
 pub const SILENCE_BUCKETS: [f64; 12] = [0.1, 1.0, 5.0, 10.0, 15.0, 20.0, 26.0, 36.0, 46.0, 56.0, 66.0, 90.0];
 
 /// Each histogram with its buckets. An exporter whose buckets you set by name needs only this list, also when a later
