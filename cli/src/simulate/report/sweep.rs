@@ -152,7 +152,7 @@ pub(crate) fn answer(sweep: &Sweep) -> Vec<String> {
             lower_first(&recommended(cell))
         )),
         Some(_) => {}
-        None => lines.push("Every setting that was tried ended sessions of two living ends.".to_owned()),
+        None => lines.push("No setting that was tried is safe.".to_owned()),
     }
     if let Some(cell) = answer.best(sweep.within) {
         lines.push(format!(
@@ -177,4 +177,29 @@ fn recommended(cell: &Cell) -> String {
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::outcome::Summary;
+    use crate::simulate::sweep::Row;
+
+    fn cell(interval: u64, timeout: u64, false_ends: u32) -> Cell {
+        let [interval, timeout] = [interval, timeout].map(Duration::from_secs);
+        let summary = Summary { false_ends, ..Summary::with_heartbeats(1) };
+        Cell { interval, timeout, summary, noticed_within: interval + timeout, is_lucky: false }
+    }
+
+    fn sweep(cells: Vec<Cell>, shortest: Option<&Cell>) -> Sweep {
+        let (interval, timeouts) = (cells[0].interval, cells.iter().map(|cell| cell.timeout).collect());
+        let row = Row { interval, cells, shortest: shortest.copied() };
+        Sweep { within: None, timeouts, rows: vec![row], beyond: None }
+    }
+
+    #[test]
+    fn a_lucky_setting_is_not_safe_and_is_not_said_to_end_sessions() {
+        let lucky = Cell { is_lucky: true, ..cell(5, 20, 0) };
+        assert_eq!(answer(&sweep(vec![lucky, cell(5, 54, 1)], None)), ["No setting that was tried is safe."]);
+    }
 }
