@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::answer::Tried;
 use super::cost::rounded;
 use super::options::Request;
+use super::report::sweep::warning;
 use super::report::{WEBSOCKET_BYTES, WIRE_BYTES, detections, heartbeats_per_hour, largest_messages};
 use super::sweep::Sweep;
 use super::timeline::Timeline;
@@ -48,6 +49,7 @@ pub(super) fn sweep(request: &Request, sweep: &Sweep) -> Value {
         "eio": request.revision.number(),
         "liveness": request.liveness.as_str(),
         "within_ms": sweep.within.map(precise_millis),
+        "warning": warning(sweep),
         "scenario": request.scenario.json(),
         "settings": settings,
         "answer": answer,

@@ -47,9 +47,10 @@ What a setting did has these members, which are also the columns with --csv:
   slowest_heartbeat_ms           the longest round trip
   heartbeats_per_hour, wire_bytes_per_hour, radio_wake_ups_per_hour,
   radio_awake_minutes_per_hour   for each hour of a session
-With --sweep, the object has eio, liveness, within_ms, scenario, settings (a list of what
-each did) and answer: shortest (the shortest detection without a false disconnect) and
-cheapest (the longest interval without one that is within --within), or null.
+With --sweep, the object has eio, liveness, within_ms, warning (of the answer), scenario,
+settings (a list of what each did) and answer: shortest (the shortest detection without a
+false disconnect) and cheapest (the longest interval without one that is within --within),
+or null.
 ";
 
 /// The members of a scenario's file.

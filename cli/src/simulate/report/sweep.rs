@@ -3,8 +3,11 @@
 use core::time::Duration;
 use std::io::{self, Write};
 
+use eio_core::Heartbeat;
+
 use super::{grouped, heading, scenario};
 use crate::duration::{round, spoken};
+use crate::proxies;
 use crate::simulate::answer::Cell;
 use crate::simulate::options::Request;
 use crate::simulate::sweep::Sweep;
@@ -162,7 +165,14 @@ pub(crate) fn answer(sweep: &Sweep) -> Vec<String> {
             spoken(cell.summary.slowest)
         ));
     }
+    lines.extend(warning(sweep).map(|warning| format!("Warning: {warning}.")));
     lines
+}
+
+/// Returns a warning if common proxies cut connections within the ping interval of the answer.
+pub(crate) fn warning(sweep: &Sweep) -> Option<String> {
+    let best = sweep.answer().best(sweep.within)?;
+    proxies::interval_warning(Heartbeat::new(best.interval, best.timeout).ok()?)
 }
 
 fn recommended(cell: &Cell) -> String {
@@ -201,5 +211,15 @@ mod tests {
     fn a_lucky_setting_is_not_safe_and_is_not_said_to_end_sessions() {
         let lucky = Cell { is_lucky: true, ..cell(5, 20, 0) };
         assert_eq!(answer(&sweep(vec![lucky, cell(5, 54, 1)], None)), ["No setting that was tried is safe."]);
+    }
+
+    #[test]
+    fn an_answer_above_the_idle_limits_of_proxies_is_warned_about() {
+        for (interval, warns) in [(59, false), (60, true)] {
+            let safe = cell(interval, 20, 0);
+            let lines = answer(&sweep(vec![safe], Some(&safe)));
+            let warning = format!("Warning: the ping interval of {interval} s is not below the idle limits");
+            assert_eq!(lines.last().unwrap().starts_with(&warning), warns, "{lines:?}");
+        }
     }
 }
