@@ -8,7 +8,7 @@ use eio_tokio::{Server, ServerBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use crate::support::{World, ask, begin, get, ms, open, upgrade};
+use crate::support::{World, ask, begin, get, ms, open, upgrade, websocket};
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 
@@ -221,10 +221,8 @@ async fn a_websocket_that_announces_a_body_is_refused_and_leaves_nothing_for_the
     for body in
         ["content-length: 5\r\n\r\n4evil", "transfer-encoding: chunked\r\n\r\n5\r\n4evil\r\n0\r\n\r\n"]
     {
-        let request = format!(
-            "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: close, Upgrade\r\n\
-             upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{body}"
-        );
+        let request =
+            websocket(&sid).replace("connection: ", "connection: close, ").replace("\r\n\r\n", "\r\n") + body;
         assert_eq!(ask(&link, &request).await.0, 400, "{body}");
         assert_eq!(world.b.forwarder.counts().websockets, 0);
     }

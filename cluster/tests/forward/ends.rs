@@ -6,7 +6,7 @@ use eio_tokio::DisconnectReason as Reason;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use crate::support::{I, T, Way, World, ask, begin, get, ms, open, send, upgrade};
+use crate::support::{I, T, Way, World, ask, begin, get, ms, open, send, upgrade, websocket};
 
 /// How much later than a session may be silent its node is asked whether the session lives.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -180,12 +180,7 @@ async fn a_client_that_takes_nothing_does_not_keep_the_end_of_its_node_alive() {
 async fn a_client_that_leaves_a_websocket_open_which_its_node_has_closed_is_reset() {
     let world = World::new();
     let (socket, _link) = world.connect(Way::Upgrade).await;
-    let sid = socket.handshake().sid();
-    let surplus = format!(
-        "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: Upgrade\r\n\
-         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    );
-    let mut stream = begin(&world.link(), &surplus).await;
+    let mut stream = begin(&world.link(), &websocket(socket.handshake().sid())).await;
     let mut answer = Vec::new();
     // The answer, and the close frame behind it.
     while !answer.ends_with(b"\x88\x00") && !answer.ends_with(b"\x88\x02\x03\xe8") {

@@ -10,7 +10,7 @@ use eio_tokio::test_util::{Network, NetworkStream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
-use crate::support::{Way, World, ask, begin, get, ms, open, receive, secret, send, upgrade};
+use crate::support::{Way, World, ask, begin, get, ms, open, receive, secret, send, upgrade, websocket};
 
 #[tokio::test(start_paused = true)]
 async fn both_sides_are_told_that_the_node_goes_away() {
@@ -68,7 +68,7 @@ async fn an_upgrade_that_waits_for_its_node_is_refused_at_once() {
     let link = world.link();
     let sid = open(&link).await;
     world.a.link.cut();
-    let request = probe(&sid);
+    let request = websocket(&sid);
     let asked = tokio::spawn(async move { ask(&link, &request).await.0 });
     tokio::time::sleep(ms(100)).await;
     assert_eq!(world.b.forwarder.counts().websockets, 1);
@@ -83,7 +83,7 @@ async fn a_client_that_does_not_take_the_answer_to_its_upgrade_is_dropped_after_
     let link = world.link();
     let sid = open(&link).await;
     link.set_buffer(16);
-    let stream = begin(&link, &probe(&sid)).await;
+    let stream = begin(&link, &websocket(&sid)).await;
     tokio::time::sleep(ms(100)).await;
     let left = Instant::now();
     assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 1);
@@ -148,7 +148,7 @@ async fn polling_goes_on_and_an_upgrade_fails_without_an_end() {
     assert_eq!(world.b.forwarder.shutdown(ms(500)).await, 0);
     let query = format!("polling&sid={sid}");
     assert_eq!(ask(&link, &get(&query)).await.2, "6");
-    assert_eq!(ask(&link, &probe(&sid)).await.0, 400);
+    assert_eq!(ask(&link, &websocket(&sid)).await.0, 400);
     assert_eq!(world.a.server.len(), 1);
 }
 
@@ -190,13 +190,4 @@ async fn a_poll_is_asked_for_again_once_a_connection_to_its_node_is_free() {
         assert_eq!(poll.await.unwrap(), answer);
     }
     assert_eq!(world.a.server.len(), 2);
-}
-
-/// A request that moves a session to a WebSocket.
-fn probe(sid: &str) -> String {
-    get(&format!("websocket&sid={sid}")).replace(
-        "connection: close",
-        "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-         sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
-    )
 }

@@ -253,14 +253,18 @@ pub(crate) async fn open(link: &Link) -> String {
     body.split('"').nth(3).unwrap().to_owned()
 }
 
+/// A request for a WebSocket of a session.
+pub(crate) fn websocket(sid: &str) -> String {
+    get(&format!("websocket&sid={sid}")).replace(
+        "connection: close",
+        "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: chat",
+    )
+}
+
 /// Moves a session to a WebSocket by hand.
 pub(crate) async fn upgrade(link: &Link, sid: &str) -> NetworkStream {
-    let head = format!(
-        "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: chat.test\r\nconnection: Upgrade\r\n\
-         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-         sec-websocket-protocol: chat\r\n\r\n"
-    );
-    let mut stream = begin(link, &head).await;
+    let mut stream = begin(link, &websocket(sid)).await;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(stream.read_u8().await.unwrap());
