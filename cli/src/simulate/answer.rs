@@ -71,16 +71,23 @@ impl<'c> Answer<'c> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::simulate::cost::Cost;
 
-    fn cell(interval: u64, timeout: u64, false_ends: u32) -> Cell {
-        let [interval, timeout] = [interval, timeout].map(Duration::from_secs);
-        let summary = Summary { false_ends, ..Summary::with_heartbeats(1) };
+    /// A setting with which pings have arrived.
+    pub(in crate::simulate) fn setting(interval: Duration, timeout: Duration, false_ends: u32) -> Cell {
+        let summary =
+            Summary { false_ends, cost: Cost { heartbeats: 1, ..Cost::default() }, ..Summary::default() };
         Cell { interval, timeout, summary, noticed_within: interval + timeout, is_lucky: false }
     }
 
-    fn seconds(cell: Option<&Cell>) -> Option<(u64, u64)> {
+    /// The same, in seconds.
+    pub(in crate::simulate) fn cell(interval: u64, timeout: u64, false_ends: u32) -> Cell {
+        setting(Duration::from_secs(interval), Duration::from_secs(timeout), false_ends)
+    }
+
+    pub(in crate::simulate) fn seconds(cell: Option<&Cell>) -> Option<(u64, u64)> {
         cell.map(|cell| (cell.interval.as_secs(), cell.timeout.as_secs()))
     }
 

@@ -104,20 +104,12 @@ impl Sweep {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
+    use crate::simulate::answer;
     use crate::simulate::options::MEMBERS;
 
     fn cell(timeout: u64) -> Cell {
-        let [interval, timeout] = [7, timeout].map(Duration::from_secs);
-        Cell {
-            interval,
-            timeout,
-            summary: Summary::default(),
-            noticed_within: interval + timeout,
-            is_lucky: false,
-        }
+        Cell { summary: Summary::default(), ..answer::tests::cell(7, timeout, 0) }
     }
 
     #[test]

@@ -112,13 +112,6 @@ pub(crate) struct Summary {
 }
 
 #[cfg(test)]
-impl Summary {
-    pub(crate) fn with_heartbeats(heartbeats: u64) -> Self {
-        Self { cost: Cost { heartbeats, ..Cost::default() }, ..Self::default() }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -238,7 +238,7 @@ fn floor(time: Duration, step: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::outcome::Summary;
+    use crate::simulate::answer::tests::{cell, seconds, setting};
     use crate::simulate::scenario::{Fleet, Scenario};
 
     /// A world in which a timeout is safe from `least` milliseconds on, and seems to be so a little earlier.
@@ -252,17 +252,11 @@ mod tests {
             let cell = |(interval, timeout): &Pair| {
                 let seems = if effort == Effort::Check { least } else { least.saturating_sub(lucky) };
                 let false_ends = u32::from(timeout.as_millis() < u128::from(seems));
-                let summary = Summary { false_ends, ..Summary::with_heartbeats(1) };
-                let noticed_within = *interval + *timeout;
-                Cell { interval: *interval, timeout: *timeout, summary, noticed_within, is_lucky: false }
+                setting(*interval, *timeout, false_ends)
             };
             pairs.iter().map(cell).collect()
         };
         Sweep::new(&axes, within, Duration::from_millis(40), &mut simulate)
-    }
-
-    fn seconds(cell: Option<&Cell>) -> Option<(u64, u64)> {
-        cell.map(|cell| (cell.interval.as_secs(), cell.timeout.as_secs()))
     }
 
     #[test]
@@ -307,14 +301,7 @@ mod tests {
 
     #[test]
     fn what_is_shorter_than_a_failure_is_not_called_safe() {
-        let cell = |seconds, false_ends| Cell {
-            interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(seconds),
-            summary: Summary { false_ends, ..Summary::with_heartbeats(1) },
-            noticed_within: Duration::ZERO,
-            is_lucky: false,
-        };
-        let cells = [cell(1, 0), cell(2, 1), cell(3, 0)];
+        let cells = [cell(1, 1, 0), cell(1, 2, 1), cell(1, 3, 0)];
         assert_eq!(first_safe(&cells), Some((Some(&cells[1]), &cells[2])));
         assert_eq!(first_safe(&cells[..2]), None);
     }

@@ -192,14 +192,8 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::outcome::Summary;
+    use crate::simulate::answer::tests::cell;
     use crate::simulate::sweep::Row;
-
-    fn cell(interval: u64, timeout: u64, false_ends: u32) -> Cell {
-        let [interval, timeout] = [interval, timeout].map(Duration::from_secs);
-        let summary = Summary { false_ends, ..Summary::with_heartbeats(1) };
-        Cell { interval, timeout, summary, noticed_within: interval + timeout, is_lucky: false }
-    }
 
     fn sweep(cells: Vec<Cell>, shortest: Option<&Cell>) -> Sweep {
         let (interval, timeouts) = (cells[0].interval, cells.iter().map(|cell| cell.timeout).collect());
